@@ -1,0 +1,119 @@
+"""A datastore in a folder of a POSIX file system."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.datastore.base import Fingerprint, checked, file_fingerprint, quarantine_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+class LocalDatastore:
+    """Files below `root`.
+
+    Files are hashed after they are written, not while: writers of FITS seek back to fill in checksums. The bytes come
+    from the page cache then, so this costs the hash alone.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def stage(self, temporary: str, write: Callable[[Path], object]) -> Fingerprint:
+        """Let `write` fill a file, make it durable and return its fingerprint."""
+        target = self._at(temporary)
+        _make_folder(target.parent)
+        try:
+            write(target)
+            _sync(target)
+            return file_fingerprint(target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+    def publish(self, moves: Mapping[str, str]) -> None:
+        """Give staged files their final names; see `Datastore.publish`."""
+        touched: set[Path] = set()
+        try:
+            for temporary, final in moves.items():
+                source, target = self._at(temporary), self._at(final)
+                _make_folder(target.parent)
+                # os.rename would silently replace; a hard link fails when the name is taken, also against a race.
+                os.link(source, target)
+                touched |= {source.parent, target.parent}
+                source.unlink()
+        finally:
+            for folder in sorted(touched):
+                _sync(folder)
+
+    @contextmanager
+    def local_copy(self, path: str) -> Iterator[Path]:
+        """Lend the file itself."""
+        target = self._at(path)
+        if not target.is_file():
+            raise FileNotFoundError(f"no file {target}")
+        yield target
+
+    def fingerprint(self, path: str) -> Fingerprint:
+        """Read the whole file and return its fingerprint."""
+        return file_fingerprint(self._at(path))
+
+    def size(self, path: str) -> int | None:
+        """Return the size in bytes, or None if there is no such file."""
+        try:
+            return self._at(path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def quarantine(self, path: str) -> str:
+        """Set a file aside and return where it now is."""
+        for attempt in itertools.count():
+            aside = quarantine_name(path, attempt)
+            try:
+                self.publish({path: aside})
+            except FileExistsError:
+                continue
+            return aside
+        raise AssertionError("unreachable: itertools.count never ends")
+
+    def delete(self, path: str) -> bool:
+        """Remove a file, durably; False if it was not there."""
+        target = self._at(path)
+        try:
+            target.unlink()
+        except FileNotFoundError:
+            return False
+        _sync(target.parent)
+        return True
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the paths of all files below the folder `prefix`."""
+        start = self._at(prefix) if prefix else self.root
+        for folder, _, names in os.walk(start):
+            for name in names:
+                yield (Path(folder) / name).relative_to(self.root).as_posix()
+
+    def _at(self, path: str) -> Path:
+        return self.root / checked(path)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, each made durable in the folder above it."""
+    missing = list(itertools.takewhile(lambda each: not each.exists(), [folder, *folder.parents]))
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        _sync(made.parent)
+
+
+def _sync(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

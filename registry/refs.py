@@ -1,0 +1,219 @@
+"""The words in which the registry speaks of datasets and of work; small frozen values, safe to pickle.
+
+Dataset ids are UUIDs made from (run, type, data id): a re-run after a crash arrives at the same id.
+"""
+
+from __future__ import annotations
+
+import os
+import platform as _platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+from registry.canonical import canonical_json, sha256_json
+from registry.dimensions import DIMENSIONS
+
+NAMESPACE = UUID("8a5cc02e-5ec5-5b0e-9f0e-6d3f6c5b7a41")
+"""Namespace of all predictable ids; changing it would orphan every repository."""
+
+OnMissing = Literal["error", "skip", "optional"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataId:
+    """What a dataset is about; a dimension that does not apply is None."""
+
+    instrument: str
+    exposure: int | None = None
+    detector: int | None = None
+    physical_filter: str | None = None
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The dimensions that apply, in the order of `DIMENSIONS`."""
+        return tuple(name for name in DIMENSIONS if getattr(self, name) is not None)
+
+    def subset(self, dimensions: Sequence[str]) -> DataId:
+        """Return the same data id without the dimensions that are not listed (the instrument stays)."""
+        return DataId(
+            self.instrument,
+            self.exposure if "exposure" in dimensions else None,
+            self.detector if "detector" in dimensions else None,
+            self.physical_filter if "physical_filter" in dimensions else None,
+        )
+
+    def to_dict(self) -> dict[str, str | int]:
+        """Return the dimensions that apply as a plain mapping."""
+        return {name: getattr(self, name) for name in self.dimensions}
+
+    def __lt__(self, other: DataId) -> bool:
+        return self._key() < other._key()
+
+    def _key(self) -> tuple[str, int, int, str]:
+        exposure = -1 if self.exposure is None else self.exposure
+        detector = -1 if self.detector is None else self.detector
+        return (self.instrument, exposure, detector, self.physical_filter or "")
+
+    def __str__(self) -> str:
+        words = [self.instrument]
+        words += [f"exposure={self.exposure}"] if self.exposure is not None else []
+        words += [f"detector={self.detector}"] if self.detector is not None else []
+        words += [f"filter={self.physical_filter}"] if self.physical_filter is not None else []
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetType:
+    """A kind of dataset: what identifies one, how it is stored, and what its absence means."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    formatter: str
+    is_calibration: bool = False
+    on_missing: OnMissing = "error"
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.dimensions) - set(DIMENSIONS))
+        if unknown:
+            message = f"dataset type {self.name} names unknown dimensions {unknown}; there is {', '.join(DIMENSIONS)}"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """A dataset: what it is, where its file is (relative to the datastore, or absolute if left in place), and whether it can be used."""
+
+    id: UUID
+    type: str
+    run: str
+    data_id: DataId
+    sha256: str | None = None
+    content_sha256: str | None = None
+    size: int | None = None
+    path: str | None = None
+    status: str = "LIVE"
+
+    @property
+    def short(self) -> str:
+        """The first eight digits of the id, enough to type."""
+        return self.id.hex[:8]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.short} {self.data_id} (run {self.run})"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A calibration found for an exposure; `validity_id` is None if it came from a RUN or TAGGED collection."""
+
+    ref: DatasetRef
+    validity_id: int | None
+    collection: str
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantumSpec:
+    """A piece of work to plan: what it reads, what corrects it, and the key of everything that decides its result."""
+
+    task: str
+    data_id: DataId
+    inputs: tuple[tuple[str, UUID], ...]
+    calibs: tuple[tuple[str, Match], ...]
+    content_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuantumRow:
+    """A piece of work as the registry knows it. Times are TAI nanoseconds; `reason` says why it was skipped."""
+
+    id: int
+    uuid: UUID
+    run: str
+    task: str
+    data_id: DataId
+    state: str
+    content_key: str
+    attempt: int = 0
+    worker: str | None = None
+    lease_until_ns: int | None = None
+    reason: str | None = None
+    error_kind: str | None = None
+    error_message: str | None = None
+    retriable: bool = True
+    started_ns: int | None = None
+    ended_ns: int | None = None
+    seconds: float | None = None
+    cpu_s: float | None = None
+    peak_rss_bytes: int | None = None
+
+    @property
+    def short(self) -> str:
+        """The first eight digits of the id, enough to type."""
+        return self.uuid.hex[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantumFailure:
+    """How an attempt failed: `kind` is one word (the exception's class, "timeout", "crash"), `message` one line for people."""
+
+    kind: str
+    message: str
+    traceback_text: str = ""
+    seconds: float | None = None
+    cpu_s: float | None = None
+    peak_rss_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantumInputs:
+    """All that went, or shall go, into a quantum; `matches` says by which collection and validity row each calibration came."""
+
+    quantum: QuantumRow
+    data: Mapping[str, DatasetRef]
+    calibs: Mapping[str, DatasetRef]
+    matches: Mapping[str, Match]
+    config: Mapping[str, Any]
+    config_sha256: str
+    software: Mapping[str, Any]
+    software_sha256: str
+    calib_set_sha256: str
+
+
+@dataclass(frozen=True)
+class Software:
+    """What a result was computed with: package versions, interpreter, platform."""
+
+    packages: Mapping[str, str]
+    python: str = field(default_factory=_platform.python_version)
+    platform: str = field(default_factory=_platform.platform)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain mapping that is stored."""
+        return {"packages": dict(self.packages), "python": self.python, "platform": self.platform}
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the canonical spelling."""
+        return sha256_json(self.to_dict())
+
+
+def dataset_uuid(run: str, type: str, data_id: DataId) -> UUID:  # noqa: A002
+    """Return the id that a dataset of this run, type and data id has, now and after any crash."""
+    return uuid5(NAMESPACE, canonical_json(["dataset", run, type, data_id.to_dict()]))
+
+
+def quantum_uuid(run: str, task: str, data_id: DataId) -> UUID:
+    """Return the id that a quantum of this run, task and data id has."""
+    return uuid5(NAMESPACE, canonical_json(["quantum", run, task, data_id.to_dict()]))
+
+
+def new_uuid7() -> UUID:
+    """Return a fresh id that sorts by time of making (RFC 9562, version 7)."""
+    milliseconds = time.time_ns() // 1_000_000
+    rest = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (rest >> 68) << 64 | 0b10 << 62 | rest & (2**62 - 1)
+    return UUID(int=value)
