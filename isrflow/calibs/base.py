@@ -1,0 +1,83 @@
+"""What all calibrations share: identity, checks, and the five parts every type has.
+
+The five parts, in this order in every file of this folder: (1) the docstring: what it corrects, units, formula, the
+dimensions it is looked up by; (2) the frozen dataclass; (3) `check`; (4) its forms on disk; (5) `example`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from astropy.io import fits
+
+from isrflow.frame.camera import Detector
+from isrflow.frame.exposure import Exposure
+
+
+@dataclass(frozen=True, slots=True)
+class CalibInfo:
+    """Who a calibration belongs to; empty or None means "not said", which matches everything."""
+
+    instrument: str = ""
+    detector_id: int | None = None
+    detector_name: str = ""
+    detector_serial: str = ""
+    physical_filter: str | None = None
+    creation_date: str = ""
+    """ISO date and time of making, as the file states it."""
+    identity: str = ""
+    """Registry id or content hash, when known; goes into product headers."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Other cards of the file, as read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration(ABC):
+    """Base of all calibration types; instances are never changed by the steps that use them."""
+
+    info: CalibInfo = field(default_factory=CalibInfo)
+
+    kind: ClassVar[str]
+    """Name of the type: step keyword, dataset type and file label."""
+    dimensions: ClassVar[tuple[str, ...]]
+    """What it is looked up by."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `CalibrationError` if the calibration contradicts itself; name field and amplifier."""
+
+    @abstractmethod
+    def to_hdus(self) -> fits.HDUList:
+        """Return the calibration as FITS HDUs in the layout of the reference."""
+
+    @classmethod
+    @abstractmethod
+    def from_hdus(cls, hdus: fits.HDUList) -> Self:
+        """Make the calibration from FITS HDUs; raises `CalibrationFileError`."""
+
+    @classmethod
+    @abstractmethod
+    def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
+        """Make a plausible calibration for a detector, for tests, tutorials and the simulator."""
+
+    def mismatch(self, exposure: Exposure) -> str | None:
+        """Say why this calibration cannot serve the exposure, or None if it can.
+
+        Only what both sides state is compared.
+        """
+        detector, info = exposure.detector, self.info
+        if detector is not None:
+            if info.detector_id is not None and info.detector_id != detector.id:
+                return (
+                    f"{self.kind} was made for detector {info.detector_id}, the exposure is of detector {detector.id}"
+                )
+            if info.detector_name and info.detector_name != detector.name:
+                return f"{self.kind} was made for detector {info.detector_name}, the exposure is of {detector.name}"
+        wanted = exposure.obs.physical_filter
+        if info.physical_filter and wanted and info.physical_filter != wanted:
+            return f"{self.kind} was made for filter {info.physical_filter}, the exposure was taken through {wanted}"
+        return None

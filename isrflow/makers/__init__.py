@@ -1,0 +1,1 @@
+"""Calibrations made and verified from raw exposures."""

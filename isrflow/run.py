@@ -1,0 +1,147 @@
+"""The loop over the recipe: bind, time, record, and name the culprit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from isrflow.calibs.base import Calibration
+from isrflow.errors import CalibrationMismatch, MissingCalibrations, StepError
+from isrflow.frame.camera import Camera
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.history import HistoryEntry
+from isrflow.steps.recipe_base import Recipe, Row
+from isrflow.steps.step import ByProduct, StepConfig
+
+Observer = Callable[[str, Exposure], None]
+B = TypeVar("B", bound=ByProduct)
+
+
+@dataclass(slots=True)
+class IsrResult:
+    """What came out: the corrected exposure and the by-products of the steps."""
+
+    exposure: Exposure
+    by_products: dict[type[ByProduct], ByProduct] = field(default_factory=dict)
+
+    def get(self, kind: type[B]) -> B | None:
+        """Return the by-product of this type, or None if no enabled step gave one."""
+        value = self.by_products.get(kind)
+        return value if isinstance(value, kind) else None
+
+
+def run_isr(
+    raw: Exposure,
+    calibs: Mapping[str, Calibration],
+    config: Recipe,
+    *,
+    camera: Camera | None = None,
+    overwrite: bool = False,
+    on_step: Observer | None = None,
+) -> IsrResult:
+    """Remove the instrument signature from one exposure of one detector.
+
+    Parameters
+    ----------
+    raw
+        The exposure as read. Its pixels are left alone unless `overwrite`.
+    calibs
+        Calibration kind to calibration; those no enabled step takes are ignored.
+    config
+        The recipe: which steps, in which order, with which settings.
+    camera
+        Bound to steps that ask for it.
+    overwrite
+        Work in the memory of `raw` where its dtype allows (a float32 raw then becomes the product).
+    on_step
+        Called with (step name, exposure) after each step; it must not keep the exposure.
+
+    Returns
+    -------
+    IsrResult
+        The corrected exposure (owned by the caller) and the by-products.
+
+    Raises
+    ------
+    MissingCalibrations
+        If enabled steps lack calibrations; all are listed, with the ``--without`` that proceeds.
+    CalibrationMismatch
+        If calibrations belong to another detector or filter; all are listed.
+    StepError
+        If a step fails; names step, exposure, detector and amplifier, and chains the cause.
+    """
+    _refuse_missing(raw, calibs, config)
+    _refuse_mismatched(raw, calibs, config)
+    exposure = raw if overwrite or raw.image.dtype != np.float32 else raw.copy()
+    if exposure is raw and not overwrite:
+        exposure = raw.view(raw.box)  # same pixels, read only by the conversion; own header and history below
+        exposure.header, exposure.history = dict(raw.header), list(raw.history)
+    result = IsrResult(exposure)
+    for row, settings in config.enabled_rows():
+        started = time.perf_counter()
+        _run_step(row, settings, result, calibs, camera)
+        exposure.history.append(_entry(row, settings, calibs, time.perf_counter() - started))
+        if on_step is not None:
+            on_step(row.name, exposure)
+    return result
+
+
+def _run_step(
+    row: Row, settings: StepConfig, result: IsrResult, calibs: Mapping[str, Calibration], camera: Camera | None
+) -> None:
+    signature, exposure = row.signature, result.exposure
+    bound: dict[str, Any] = {need.keyword: calibs.get(need.kind) for need in signature.needs}
+    bound |= {keyword: result.by_products.get(kind) for keyword, kind, _ in signature.takes}
+    if signature.wants_camera:
+        bound["camera"] = camera
+    try:
+        given = row.step.function(exposure, settings, **bound)
+    except Exception as error:
+        amplifier = getattr(error, "amplifier_name", None)
+        where = exposure.label + (f" amplifier {amplifier}" if amplifier else "")
+        raise StepError(
+            f"step {row.name} failed on {where}: {type(error).__name__}: {error}",
+            step=row.name,
+            exposure=exposure.obs.exposure_id,
+            detector=exposure.detector.name if exposure.detector else None,
+            amplifier=amplifier,
+        ) from error
+    if given is not None:
+        result.by_products[type(given)] = given
+
+
+def _refuse_missing(raw: Exposure, calibs: Mapping[str, Calibration], config: Recipe) -> None:
+    needs = config.needs(raw.detector)
+    missing = [
+        (step, kind)
+        for kind, required in needs.items()
+        if required and kind not in calibs
+        for step in config.needed_by(kind)
+    ]
+    if missing:
+        kinds = ", ".join(dict.fromkeys(kind for _, kind in missing))
+        steps = ",".join(dict.fromkeys(step for step, _ in missing))
+        raise MissingCalibrations(
+            f"{raw.label}: enabled steps lack their calibrations: {kinds}",
+            missing=missing,
+            fix=f"give them, or proceed without those steps: --without {steps}",
+        )
+
+
+def _refuse_mismatched(raw: Exposure, calibs: Mapping[str, Calibration], config: Recipe) -> None:
+    reasons = [calibs[kind].mismatch(raw) for kind in config.needs(raw.detector) if kind in calibs]
+    if any(reasons):
+        raise CalibrationMismatch(f"{raw.label}: " + "; ".join(reason for reason in reasons if reason))
+
+
+def _entry(row: Row, settings: StepConfig, calibs: Mapping[str, Calibration], seconds: float) -> HistoryEntry:
+    default = row.config_type()
+    changed = {
+        key: value for key, value in settings.model_dump(exclude={"enabled"}).items() if value != getattr(default, key)
+    }
+    used = {need.kind: calibs[need.kind].info.identity for need in row.signature.needs if need.kind in calibs}
+    return HistoryEntry(row.name, seconds, changed, used)
