@@ -1,0 +1,161 @@
+"""Interpolation over bad pixels along rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from isrflow.kernels.kriging import REACH, WIDE, WIDE_CENTRE, weight_table
+from isrflow.kernels.layout import whole_rows
+
+_LEFT2, _LEFT1, _RIGHT1, _RIGHT2 = 8, 4, 2, 1
+_LOWEST = -float(np.finfo(np.float32).max)
+_CHUNK = 64
+
+
+def interpolate_rows(
+    image: NDArray[np.float32],
+    variance: NDArray[np.float32] | None,
+    mask: NDArray[np.int32],
+    *,
+    bits: int,
+    interpolated_bit: int,
+    fallback: float,
+) -> None:
+    """Replace bad pixels by a weighted mean of their good neighbours in the row, in place.
+
+    Each run of bad pixels takes up to two good pixels on either side (weights: `isrflow.kernels.kriging`), row by row
+    from left to right. A run of more than six pixels at an edge keeps only its inner six; the outer ones take `fallback`.
+    Mask bits are kept and `interpolated_bit` is added.
+
+    Parameters
+    ----------
+    image, variance
+        Shape (ny, nx), float32, changed in place; the variance is treated by the same weights.
+    mask
+        Shape (ny, nx), int32, changed in place.
+    bits
+        A pixel is bad when its mask has any of these bits.
+    interpolated_bit
+        The bit to add to bad pixels.
+    fallback
+        Value where no neighbour is near, for the image and for the variance, in the unit of the image.
+    """
+    planes = whole_rows(image), whole_rows(np.empty((0, 0), np.float32) if variance is None else variance)
+    _interpolate(*planes, whole_rows(mask), image.shape[1], bits, interpolated_bit, np.float32(fallback), weight_table())
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def _interpolate(image, variance, mask, width, bits, interpolated_bit, fallback, table):  # type: ignore[no-untyped-def]
+    for y in prange(mask.shape[0]):
+        first = _next_bad(mask[y], 0, width, bits)
+        previous = -3
+        while first < width:
+            last = first
+            while last + 1 < width and mask[y, last + 1] & bits:
+                last += 1
+            following = _next_bad(mask[y], last + 1, width, bits)
+            near = (previous == first - 2, following == last + 2)
+            _fill_run(image[y], width, first, last, near, fallback, table)
+            if variance.shape[0]:
+                _fill_run(variance[y], width, first, last, near, fallback, table)
+            for x in range(first, last + 1):
+                mask[y, x] |= interpolated_bit
+            previous, first = last, following
+
+
+@njit(cache=True, nogil=True)
+def _next_bad(mask, start, width, bits):  # type: ignore[no-untyped-def]
+    """Find the next bad pixel, or `width`; most of a row is skipped a chunk at a time."""
+    x = start
+    while x + _CHUNK <= width:
+        seen = np.int32(0)
+        for i in range(x, x + _CHUNK):
+            seen |= mask[i]
+        if seen & bits:
+            break
+        x += _CHUNK
+    while x < width and not mask[x] & bits:
+        x += 1
+    return x
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_run(row, width, first, last, near, fallback, table):  # type: ignore[no-untyped-def]
+    """Fill one run; `near` says whether only one good pixel lies between it and the run before, the run after."""
+    length = last - first + 1
+    use = _neighbours(width, first, last, near)
+    at_left, at_right = first == 0, last == width - 1
+    if length > REACH and at_left and at_right:
+        use = 0
+    elif length > REACH and at_left:
+        row[: last - REACH + 1] = fallback
+        first = last - REACH + 1
+        # The filled pixels now count as good; a second neighbour outside the image is worth the fallback as well.
+        use |= _LEFT2 | _LEFT1 | (_RIGHT2 if last == width - 2 else 0)
+    elif length > REACH and at_right and first > 1:
+        row[first + REACH : last + 1] = fallback
+        last = first + REACH - 1
+        use = _LEFT2 | _LEFT1 | _RIGHT1 | _RIGHT2
+    elif length >= WIDE and first == 1 and last >= width - 2:
+        # One good pixel at most on either side of nearly the whole row: no interpolation, one value.
+        row[first : last + 1] = fallback if at_right else row[width - 1]
+        return
+    if not use:
+        row[first : last + 1] = fallback
+        return
+    values = (
+        row[first - 2] if first > 1 else fallback,
+        row[first - 1] if first > 0 else fallback,
+        row[last + 1] if last + 1 < width else fallback,
+        row[last + 2] if last + 2 < width else fallback,
+    )
+    _write_run(row, first, last, use, values, table)
+
+
+@njit(cache=True, nogil=True)
+def _neighbours(width, first, last, near):  # type: ignore[no-untyped-def]
+    """Tell which neighbours are in the image and good; at the right edge the second to the left may be interpolated."""
+    use = 0
+    if first > 1 and (not near[0] or last == width - 1):
+        use |= _LEFT2
+    if first > 0:
+        use |= _LEFT1
+    if last + 1 < width:
+        use |= _RIGHT1
+    if last + 2 < width and not near[1]:
+        use |= _RIGHT2
+    return use
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_run(row, first, last, use, values, table):  # type: ignore[no-untyped-def]
+    length = last - first + 1
+    if length < WIDE:
+        for i in range(length):
+            row[first + i] = _estimate(use, values, table[use, length, i])
+        return
+    row[first : last + 1] = _estimate(use, values, table[use, WIDE, WIDE_CENTRE])
+    for i in range(REACH):
+        row[first + i] = _estimate(use, values, table[use, WIDE, i])
+    for i in range(REACH):
+        row[last - i] = _estimate(use, values, table[use, WIDE, WIDE_CENTRE + REACH - i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _estimate(use, values, weights):  # type: ignore[no-untyped-def]
+    """Weigh the used neighbours in double precision; where that is not a number, take the mean of the nearest two."""
+    total = 0.0
+    for i in range(4):
+        if use & (_LEFT2 >> i):
+            total += weights[i] * np.float64(values[i])
+    estimate = np.float32(total)
+    if estimate >= _LOWEST:
+        return estimate
+    total, count = 0.0, 0
+    for i in (1, 2):
+        if use & (_LEFT2 >> i):
+            total += np.float64(values[i])
+            count += 1
+    return np.float32(total / count) if count else np.float32(np.nan)
