@@ -1,8 +1,8 @@
 """The camera: detectors, amplifiers, filters, and where its headers keep what isrflow needs.
 
-A camera is one YAML file (the *instrument door*); these models are its schema, so an unknown key or an impossible box is
-refused with its place in the file. Geometry speaks x then y, zero-based; boxes may be written as ``[x0, y0, width,
-height]`` or as FITS sections ``"[1:512,1:2048]"``.
+A camera is one YAML file (the *instrument door*); these models are its schema, so an unknown key or an impossible box
+is refused with its place in the file. Geometry speaks x then y, zero-based; boxes may be written as
+``[x0, y0, width, height]`` or as FITS sections ``"[1:512,1:2048]"``.
 """
 
 from __future__ import annotations

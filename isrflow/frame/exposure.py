@@ -56,7 +56,7 @@ class Exposure:
     header: dict[str, Any] = field(default_factory=dict)
     history: list[HistoryEntry] = field(default_factory=list)
     wcs: Any = None
-    """An `astropy.wcs.WCS` in the exposure's own coordinates (array index plus `xy0`), or None; trim and bin move it."""
+    """An `astropy.wcs.WCS` in the exposure's own coordinates (array index plus `xy0`), or None; trimming moves it."""
     zero_point: Any = None
     valid_polygon: Any = None
     transmission: Any = None
