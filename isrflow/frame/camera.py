@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from isrflow.errors import ConfigError, GeometryError
 from isrflow.frame.box import Box
@@ -40,6 +49,9 @@ BoxField = Annotated[
     PlainSerializer(lambda box: [box.x0, box.y0, box.width, box.height], return_type=list),
 ]
 EMPTY_BOX = Box(0, 0, 0, 0)
+
+# One NaN object for all, so that two cameras with the same unknown levels compare equal.
+LevelField = Annotated[float, AfterValidator(lambda level: math.nan if math.isnan(level) else level)]
 
 
 class _Model(BaseModel):
@@ -74,9 +86,9 @@ class Amplifier(_Model):
     """The corner of the assembled segment nearest to the output node."""
     gain_electron_per_adu: float = 1.0
     read_noise_electron: float = 0.0
-    saturation_adu: float = math.nan
+    saturation_adu: LevelField = math.nan
     """Raw level at which pixels are saturated; NaN: unknown."""
-    suspect_level_adu: float = math.nan
+    suspect_level_adu: LevelField = math.nan
     """Raw level above which pixels are suspect; NaN: none."""
     linearity_type: str = "None"
     linearity_coefficients: tuple[float, ...] = ()

@@ -50,6 +50,10 @@ class Step:
 
     function: Callable[..., Any]
 
+    def __post_init__(self) -> None:
+        if not callable(self.function):  # a field named like its function hides it in the class body
+            raise ConfigError(f"Step({self.function!r}): not a function; name the recipe field unlike the function")
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
