@@ -7,7 +7,7 @@ noiseless field of unknown constant mean whose covariance is that of an image sm
 References
 ----------
 Ordinary kriging: Cressie, N., 1993, *Statistics for Spatial Data*, section 3.2. The weights are rounded to four decimals
-because the tables in long use (astrometric surveys of the 1990s onward) are, and results are compared with theirs.
+because the tables in long use are, and results are compared with theirs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from isrflow.kernels.layout import Float64
 
 WIDE = 11
 """Runs at least this long are taken as infinitely long: their two ends do not feel each other."""
@@ -28,7 +30,7 @@ _INFINITE = 41  # any length at which the two sides are independent to four deci
 
 
 @cache
-def weight_table() -> NDArray[np.float64]:
+def weight_table() -> Float64:
     """Tabulate the weights of all runs.
 
     Returns
@@ -49,7 +51,7 @@ def weight_table() -> NDArray[np.float64]:
     return table
 
 
-def _weights(used: list[bool], length: int, places: NDArray[np.int64]) -> NDArray[np.float64]:
+def _weights(used: list[bool], length: int, places: NDArray[np.int64]) -> Float64:
     """Solve for the weights, shape (neighbours used, places)."""
     at = np.array([-2, -1, length, length + 1], dtype=float)[used]
     n = at.size
@@ -58,9 +60,9 @@ def _weights(used: list[bool], length: int, places: NDArray[np.int64]) -> NDArra
     system[n, n] = 0.0  # the last unknown is the multiplier that makes the weights sum to one
     target = np.ones((n + 1, places.size))
     target[:n] = _covariance(at[:, None] - places)
-    solution: NDArray[np.float64] = np.round(np.linalg.solve(system, target)[:n], 4)
+    solution: Float64 = np.round(np.linalg.solve(system, target)[:n], 4)
     return solution
 
 
-def _covariance(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _covariance(distance: Float64) -> Float64:
     return np.exp(-(distance**2) / 4)

@@ -1,8 +1,9 @@
 """One memory layout for every compiled kernel.
 
-A view of an amplifier is not contiguous, and numba neither vectorises such arrays nor reuses the code made for contiguous
-ones. But its rows are contiguous: seen as the left part of whole rows of its parent, a view and a full plane are the
-same thing, and each kernel is compiled once and runs at full speed (a factor of five to eight for light arithmetic).
+A view of an amplifier is not contiguous, and numba neither vectorises such arrays nor reuses the code made for
+contiguous ones. But its rows are contiguous: seen as the left part of whole rows of its parent, a view and a full plane
+are the same thing, and each kernel is compiled once and runs at full speed (a factor of five to eight for light
+arithmetic).
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Plane = NDArray[Any]
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Int32 = NDArray[np.int32]
 
 
 def whole_rows(plane: Plane) -> Plane:
@@ -38,6 +42,8 @@ def whole_rows(plane: Plane) -> Plane:
         return plane
     row, pixel = plane.strides
     if pixel != plane.itemsize or row % pixel or row < 0:
-        raise ValueError(f"pixels of a row must lie side by side, but the strides are {plane.strides}; copy the plane first")
+        raise ValueError(
+            f"pixels of a row must lie side by side, but the strides are {plane.strides}; copy the plane first"
+        )
     pitch = max(row // pixel, plane.shape[1])
     return as_strided(plane, shape=(plane.shape[0], pitch), strides=(pitch * pixel, pixel))

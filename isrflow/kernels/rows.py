@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
 from isrflow.kernels.kriging import REACH, WIDE, WIDE_CENTRE, weight_table
-from isrflow.kernels.layout import whole_rows
+from isrflow.kernels.layout import Float32, Float64, Int32, whole_rows
 
 _LEFT2, _LEFT1, _RIGHT1, _RIGHT2 = 8, 4, 2, 1
 _LOWEST = -float(np.finfo(np.float32).max)
 _CHUNK = 64
+_Neighbours = tuple[np.float32, np.float32, np.float32, np.float32]
 
 
 def interpolate_rows(
-    image: NDArray[np.float32],
-    variance: NDArray[np.float32] | None,
-    mask: NDArray[np.int32],
+    image: Float32,
+    variance: Float32 | None,
+    mask: Int32,
     *,
     bits: int,
     interpolated_bit: int,
@@ -26,8 +26,8 @@ def interpolate_rows(
     """Replace bad pixels by a weighted mean of their good neighbours in the row, in place.
 
     Each run of bad pixels takes up to two good pixels on either side (weights: `isrflow.kernels.kriging`), row by row
-    from left to right. A run of more than six pixels at an edge keeps only its inner six; the outer ones take `fallback`.
-    Mask bits are kept and `interpolated_bit` is added.
+    from left to right. Of a run of more than six pixels at an edge only the inner six are estimated; the outer ones
+    take `fallback`. Mask bits are kept and `interpolated_bit` is added.
 
     Parameters
     ----------
@@ -43,11 +43,22 @@ def interpolate_rows(
         Value where no neighbour is near, for the image and for the variance, in the unit of the image.
     """
     planes = whole_rows(image), whole_rows(np.empty((0, 0), np.float32) if variance is None else variance)
-    _interpolate(*planes, whole_rows(mask), image.shape[1], bits, interpolated_bit, np.float32(fallback), weight_table())
+    _interpolate(
+        *planes, whole_rows(mask), image.shape[1], bits, interpolated_bit, np.float32(fallback), weight_table()
+    )
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def _interpolate(image, variance, mask, width, bits, interpolated_bit, fallback, table):  # type: ignore[no-untyped-def]
+def _interpolate(
+    image: Float32,
+    variance: Float32,
+    mask: Int32,
+    width: int,
+    bits: int,
+    interpolated_bit: int,
+    fallback: np.float32,
+    table: Float64,
+) -> None:
     for y in prange(mask.shape[0]):
         first = _next_bad(mask[y], 0, width, bits)
         previous = -3
@@ -66,7 +77,7 @@ def _interpolate(image, variance, mask, width, bits, interpolated_bit, fallback,
 
 
 @njit(cache=True, nogil=True)
-def _next_bad(mask, start, width, bits):  # type: ignore[no-untyped-def]
+def _next_bad(mask: Int32, start: int, width: int, bits: int) -> int:
     """Find the next bad pixel, or `width`; most of a row is skipped a chunk at a time."""
     x = start
     while x + _CHUNK <= width:
@@ -82,7 +93,9 @@ def _next_bad(mask, start, width, bits):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill_run(row, width, first, last, near, fallback, table):  # type: ignore[no-untyped-def]
+def _fill_run(
+    row: Float32, width: int, first: int, last: int, near: tuple[bool, bool], fallback: np.float32, table: Float64
+) -> None:
     """Fill one run; `near` says whether only one good pixel lies between it and the run before, the run after."""
     length = last - first + 1
     use = _neighbours(width, first, last, near)
@@ -115,7 +128,7 @@ def _fill_run(row, width, first, last, near, fallback, table):  # type: ignore[n
 
 
 @njit(cache=True, nogil=True)
-def _neighbours(width, first, last, near):  # type: ignore[no-untyped-def]
+def _neighbours(width: int, first: int, last: int, near: tuple[bool, bool]) -> int:
     """Tell which neighbours are in the image and good; at the right edge the second to the left may be interpolated."""
     use = 0
     if first > 1 and (not near[0] or last == width - 1):
@@ -130,7 +143,9 @@ def _neighbours(width, first, last, near):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _write_run(row, first, last, use, values, table):  # type: ignore[no-untyped-def]
+def _write_run(
+    row: Float32, first: int, last: int, use: int, values: _Neighbours, table: Float64
+) -> None:
     length = last - first + 1
     if length < WIDE:
         for i in range(length):
@@ -144,7 +159,7 @@ def _write_run(row, first, last, use, values, table):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _estimate(use, values, weights):  # type: ignore[no-untyped-def]
+def _estimate(use: int, values: _Neighbours, weights: Float64) -> np.float32:
     """Weigh the used neighbours in double precision; where that is not a number, take the mean of the nearest two."""
     total = 0.0
     for i in range(4):
