@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DIMENSIONS = ("instrument", "detector", "physical_filter", "exposure")
-"""All dimensions, in the order in which they are printed. Inside the tables "not applicable" is the sentinel row 0; outside it is None."""
+"""All dimensions, in the order in which they are printed.
+
+Inside the tables "not applicable" is the sentinel row 0; outside it is None.
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,8 +46,9 @@ class FilterRecord:
 class ExposureRecord:
     """An exposure: when, through what, of what.
 
-    `begin_ns` and `end_ns` are TAI nanoseconds of opening and closing; a bias may have equal ones. `readout_mode` and `attrs` are JSON
-    mappings: the mode is what changes the electronics' behaviour (binning, window, speed), `attrs` is anything else worth asking for.
+    `begin_ns` and `end_ns` are TAI nanoseconds of opening and closing; a bias may have equal ones. `readout_mode` and
+    `attrs` are JSON mappings: the mode is what changes the electronics' behaviour (binning, window, speed), `attrs`
+    is anything else worth asking for.
     """
 
     instrument: str
@@ -66,7 +70,7 @@ class ExposureRecord:
 
     def __post_init__(self) -> None:
         if self.end_ns < self.begin_ns:
-            message = f"exposure {self.id} of {self.instrument} ends before it begins ({self.begin_ns} > {self.end_ns} TAI ns)"
+            message = f"exposure {self.id} ends before it begins ({self.begin_ns} > {self.end_ns} TAI ns)"
             raise ValueError(message)
 
     @property

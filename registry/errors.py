@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - a name says what is wrong; that it is an error is in its base
 """Everything the registry refuses, in one tree.
 
 ::
@@ -18,7 +19,8 @@
     │   └── VersionError          .found .expected
     └── CorruptDataset            .path .expected .found: stored bytes are not those that were stored
 
-Every class takes a message and keyword fields that all have defaults, so that an error survives pickling between worker processes.
+Every class takes a message and keyword fields that all have defaults, so that an error survives pickling between
+worker processes.
 """
 
 from __future__ import annotations

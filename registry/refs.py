@@ -84,7 +84,10 @@ class DatasetType:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRef:
-    """A dataset: what it is, where its file is (relative to the datastore, or absolute if left in place), and whether it can be used."""
+    """A dataset: what it is, where its file is, and whether it can be used.
+
+    `path` is relative to the datastore, or absolute if the file was left in place.
+    """
 
     id: UUID
     type: str
@@ -158,7 +161,10 @@ class QuantumRow:
 
 @dataclass(frozen=True, slots=True)
 class QuantumFailure:
-    """How an attempt failed: `kind` is one word (the exception's class, "timeout", "crash"), `message` one line for people."""
+    """How an attempt failed.
+
+    `kind` is one word (the exception's class, "timeout", "crash"), `message` one line for people.
+    """
 
     kind: str
     message: str
@@ -170,7 +176,10 @@ class QuantumFailure:
 
 @dataclass(frozen=True, slots=True)
 class QuantumInputs:
-    """All that went, or shall go, into a quantum; `matches` says by which collection and validity row each calibration came."""
+    """All that went, or shall go, into a quantum.
+
+    `matches` says by which collection and validity row each calibration came.
+    """
 
     quantum: QuantumRow
     data: Mapping[str, DatasetRef]

@@ -54,7 +54,7 @@ class Timespan:
 
     def __str__(self) -> str:
         # Imported here: times.py speaks of spans, and only printing needs it in return.
-        from registry.times import format_time  # noqa: PLC0415
+        from registry.times import format_time
 
         return f"[{format_time(self.begin_ns)}, {format_time(self.end_ns)})"
 

@@ -1,0 +1,1 @@
+"""Revisions, oldest first; found by alembic through their file names."""

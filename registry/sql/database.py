@@ -1,0 +1,255 @@
+"""Opening the database, and the two kinds of transaction.
+
+`read` begins a snapshot that writers do not disturb; `write` takes the one write lock at once (BEGIN IMMEDIATE),
+because a transaction that begins by reading and then wants to write can be refused without waiting. Opening does not
+import alembic: the revision is read directly.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import Pool
+
+from registry.errors import UnavailableError, UserError, VersionError
+from registry.sql.failures import translate
+
+REVISIONS = ("0001",)
+"""Every schema revision this program knows, oldest first; a test compares it with the migrations."""
+HEAD = REVISIONS[-1]
+"""The revision this program works with."""
+BUSY_TIMEOUT_S = 60.0
+NETWORK_FILE_SYSTEMS = frozenset(
+    [
+        "nfs",
+        "nfs3",
+        "nfs4",
+        "lustre",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "gpfs",
+        "beegfs",
+        "ceph",
+        "afs",
+        "9p",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "fuse.ceph",
+        "fuse.lustre",
+    ]
+)
+ALLOW_NETWORK = "ISRFLOW_ALLOW_NETWORK_FS"
+_abandoned: list[Pool] = []
+
+
+def open_database(where: Path | str, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """Open an existing registry database of the right version.
+
+    Parameters
+    ----------
+    where
+        Path of the SQLite file, or a ``sqlite:///`` URL.
+    read_only
+        Let the database itself refuse every write.
+    busy_timeout_s
+        How long to wait for another writer before giving up.
+
+    Raises
+    ------
+    UserError
+        If the URL is of another database (PostgreSQL is not supported yet).
+    UnavailableError
+        If there is no such file, or it is not a registry, or it lies on a network file system.
+    VersionError
+        If its schema is older or newer than this program.
+    """
+    path = database_path(where)
+    if not path.is_file():
+        raise UnavailableError(f"there is no registry database {path}", fix="isrflow init DIR --instrument NAME")
+    refuse_network_file_system(path)
+    engine = make_engine(path, read_only=read_only, busy_timeout_s=busy_timeout_s)
+    try:
+        check_version(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """Open a read transaction: one consistent snapshot, never waiting for writers."""
+    with _transaction(engine, "BEGIN") as connection:
+        yield connection
+
+
+@contextmanager
+def write(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
+    """Open a write transaction, committed at the end and rolled back on any exception.
+
+    Parameters
+    ----------
+    engine
+        An open database.
+    durable
+        Let the commit survive a power cut (synchronous FULL); without it the last commits may be lost then, but
+        nothing is corrupted.
+
+    Raises
+    ------
+    UnavailableError
+        If another writer keeps the database locked for longer than the busy timeout, or the disk is full.
+    """
+    with _transaction(engine, "BEGIN IMMEDIATE", durable=durable) as connection:
+        yield connection
+
+
+def current_revision(engine: Engine) -> str | None:
+    """Return the schema revision of a database, or None if it has none."""
+    with read(engine) as connection:
+        has_table = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+        if not connection.exec_driver_sql(has_table).scalar():
+            return None
+        revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        return None if revision is None else str(revision)
+
+
+def check_version(engine: Engine) -> None:
+    """Refuse a database whose schema is not the one this program works with."""
+    found = current_revision(engine)
+    if found == HEAD:
+        return
+    path = engine.url.database
+    if found is None:
+        raise UnavailableError(
+            f"{path} is not an isrflow registry (it has no schema revision)", fix="isrflow init DIR --instrument NAME"
+        )
+    if found in REVISIONS:
+        message = f"the registry {path} has schema {found}, older than {HEAD} which this program works with"
+        raise VersionError(message, found=found, expected=HEAD, fix="isrflow db upgrade")
+    message = f"the registry {path} has schema {found}, which this program (schema {HEAD}) does not know: it is newer"
+    raise VersionError(message, found=found, expected=HEAD, fix="pip install --upgrade isrflow")
+
+
+def database_path(where: Path | str) -> Path:
+    """Return the file that a path or a ``sqlite:///`` URL names; refuse any other URL."""
+    if isinstance(where, Path) or "://" not in where:
+        return Path(where).absolute()
+    try:
+        url = make_url(where)
+    except ArgumentError as error:
+        raise UserError(
+            f"'{where}' is not a database URL: {error}", fix="--db sqlite:////absolute/path/registry.sqlite3"
+        ) from error
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        return Path(str(url.database)).absolute()
+    coming = (
+        "PostgreSQL support is coming (not in this version)"
+        if url.get_backend_name() == "postgresql"
+        else "not supported"
+    )
+    message = (
+        f"the registry cannot be kept at {url.render_as_string()}: {coming}; this version keeps it in a SQLite file"
+    )
+    raise UserError(message, fix="leave out --db, or give --db sqlite:////absolute/path/registry.sqlite3")
+
+
+def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
+    """Refuse a file on a network file system, where SQLite's locks and shared memory do not hold.
+
+    Raises
+    ------
+    UnavailableError
+        Unless the environment variable ``ISRFLOW_ALLOW_NETWORK_FS`` is set.
+    """
+    kind = _file_system_of(path, mounts)
+    if kind in NETWORK_FILE_SYSTEMS and not os.environ.get(ALLOW_NETWORK):
+        message = f"{path} lies on a network file system ({kind}), where SQLite loses data when two machines write"
+        raise UnavailableError(
+            message, fix=f"put the repository on a local disk (or, at your own risk, set {ALLOW_NETWORK}=1)"
+        )
+
+
+def make_engine(path: Path, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """Make an engine for a SQLite file, with no check of what is in it."""
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions behind our back
+        connection.execute("PRAGMA foreign_keys = ON")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("registry_begin", "BEGIN"))
+
+    _forget_connections_after_fork(engine)
+    return engine
+
+
+@contextmanager
+def _transaction(engine: Engine, begin: str, *, durable: bool = False) -> Iterator[Connection]:
+    """Open a connection, begin as told, and turn the driver's errors into ours."""
+    try:
+        with engine.connect().execution_options(registry_begin=begin) as connection:
+            if durable:
+                _set_synchronous(connection, "FULL")
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                if durable:
+                    _set_synchronous(connection, "NORMAL")
+    except DBAPIError as error:
+        raise translate(error, str(engine.url.database)) from error
+
+
+def _set_synchronous(connection: Connection, level: str) -> None:
+    """Set how hard a commit hits the disk; on the driver's connection, since it must stand outside any transaction."""
+    raw = connection.connection.dbapi_connection
+    assert raw is not None
+    raw.cursor().execute(f"PRAGMA synchronous = {level}")
+
+
+def _file_system_of(path: Path, mounts: Path) -> str:
+    """Return the type of the file system that holds a path; empty where the system does not tell."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    real = Path(os.path.realpath(path))
+    best, kind = -1, ""
+    for line in lines:
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ")
+        if len(point) >= best and real.is_relative_to(point):
+            best, kind = len(point), fields[2]
+    return kind
+
+
+def _forget_connections_after_fork(engine: Engine) -> None:
+    """Give a forked child a pool of its own: SQLite connections must be neither used nor closed across a fork."""
+    reference = weakref.ref(engine)
+
+    def renew() -> None:
+        alive = reference()
+        if alive is not None:
+            _abandoned.append(alive.pool)
+            alive.dispose(close=False)
+
+    os.register_at_fork(after_in_child=renew)

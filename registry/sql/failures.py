@@ -1,0 +1,53 @@
+"""The database driver's errors, as ours."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError
+
+from registry.errors import ConflictError, FrozenError, RegistryError, UnavailableError, UserError, ValidityOverlap
+
+GUARD = "registry guard: "
+"""How the message of every trigger begins."""
+
+_UNAVAILABLE = {
+    "database is locked": (
+        "is locked: another process has been writing for too long",
+        "see which with `fuser {file}`, then try again",
+    ),
+    "unable to open database file": (
+        "cannot be opened",
+        "check that the file and its directory can be read and written",
+    ),
+    "readonly database": ("cannot be written", "check the permissions of the file and its directory"),
+    "disk is full": ("cannot grow: the disk is full", "free some space, then run `isrflow recover`"),
+    "disk I/O error": (
+        "cannot be read or written: the disk reports an error",
+        "check the disk, then run `isrflow recover`",
+    ),
+    "not a database": ("is not a SQLite database", "isrflow init DIR --instrument NAME"),
+    "malformed": ("is damaged", "restore it from a backup"),
+}
+
+
+def translate(error: DBAPIError, file: str) -> RegistryError:
+    """Return the registry's error for a driver's error, naming the file and what to do."""
+    text = str(error.orig)
+    for sign, (what, fix) in _UNAVAILABLE.items():
+        if sign in text:
+            return UnavailableError(f"the registry {file} {what} ({text})", fix=fix.format(file=file))
+    if GUARD in text:
+        return _guarded(text.split(GUARD, 1)[1])
+    if "constraint failed" in text:
+        return ConflictError(f"the registry {file} refused the change: {text}", conflicts=[text])
+    if "query_only" in text or "attempt to write" in text:
+        return UserError(f"the registry {file} was opened for reading only")
+    return RegistryError(f"the registry {file} reported: {text}")
+
+
+def _guarded(text: str) -> RegistryError:
+    """Return the error for what a trigger refused."""
+    if text.startswith("overlap"):
+        return ValidityOverlap(f"the database refused a validity range: {text}", conflicts=[text])
+    if text.startswith("frozen"):
+        return FrozenError(f"the database refused the change: {text}")
+    return ConflictError(f"the database refused the change: {text}", conflicts=[text])
