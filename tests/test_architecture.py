@@ -77,14 +77,7 @@ REGISTRY_FLOORS = (
     ("audit", "export"),
 )
 REGISTRY_THEIRS = frozenset({"sqlalchemy", "astropy", "lark", "fsspec", "pydantic", "alembic", "pandas", "s3fs"})
-SQLALCHEMY = (
-    "registry.sql",
-    "registry.query",
-    "registry.resolve",
-    "registry.explain",
-    "registry.lineage",
-    "migrations",
-)
+SQLALCHEMY = tuple(f"registry.{name}" for name in ("sql", "migrate", "query", "resolve", "explain", "lineage"))
 ONLY_IN = {
     "numba": ("isrflow.kernels",),
     "sqlalchemy": (*SQLALCHEMY, "migrations"),
