@@ -10,10 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from isrflow.kernels.layout import Float32, Int32, whole_rows
-
-Planes = tuple[Float32, Int32, Float32]
-"""Image, mask and variance of one shape (ny, nx)."""
+from isrflow.kernels.layout import Float32, Int32, Planes, rows_of, whole_rows
 
 
 def add_scaled(target: Planes, other: Planes, factor: float) -> None:
@@ -29,7 +26,7 @@ def add_scaled(target: Planes, other: Planes, factor: float) -> None:
         Rounded to float32 on the image; its square is rounded to float32 on the variance.
     """
     width = _common_width(target, other)
-    _add_scaled(*_rows(target), *_rows(other), width, np.float32(factor), np.float32(factor * factor))
+    _add_scaled(*rows_of(target), *rows_of(other), width, np.float32(factor), np.float32(factor * factor))
 
 
 def divide_scaled(target: Planes, other: Planes, factor: float) -> None:
@@ -39,7 +36,7 @@ def divide_scaled(target: Planes, other: Planes, factor: float) -> None:
     image. Zeros in `other` give infinities and NaNs, as IEEE arithmetic does.
     """
     width = _common_width(target, other)
-    _divide_scaled(*_rows(target), *_rows(other), width, np.float32(factor), float(factor) ** 2)
+    _divide_scaled(*rows_of(target), *rows_of(other), width, np.float32(factor), float(factor) ** 2)
 
 
 def multiply_scaled(target: Planes, other: Planes, factor: float) -> None:
@@ -49,7 +46,7 @@ def multiply_scaled(target: Planes, other: Planes, factor: float) -> None:
     does not undo that of `divide_scaled`.
     """
     width = _common_width(target, other)
-    _multiply_scaled(*_rows(target), *_rows(other), width, np.float32(factor), float(factor) ** 2)
+    _multiply_scaled(*rows_of(target), *rows_of(other), width, np.float32(factor), float(factor) ** 2)
 
 
 def multiply_by(image: Float32, variance: Float32 | None, factor: float) -> None:
@@ -92,16 +89,11 @@ def build_photon_variance(
     _photon_variance(whole_rows(image), whole_rows(variance), image.shape[1], replace, reciprocal, floor)
 
 
-def _rows(planes: Planes) -> Planes:
-    image, mask, variance = planes
-    return whole_rows(image), whole_rows(mask), whole_rows(variance)
-
-
 def _common_width(target: Planes, other: Planes) -> int:
     shapes = {plane.shape for plane in (*target, *other)}
     if len(shapes) > 1:
         raise ValueError(f"planes of one shape (ny, nx) are needed, got {sorted(shapes)}")
-    return target[0].shape[1]
+    return int(target[0].shape[1])
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from isrflow.kernels.arithmetic import Planes
-from isrflow.kernels.layout import Float32, Int32, whole_rows
+from isrflow.kernels.layout import Float32, Int32, Planes, rows_of
 
 
 def bin_planes(planes: Planes, factor: int) -> Planes:
@@ -37,10 +36,9 @@ def bin_planes(planes: Planes, factor: int) -> Planes:
         raise TypeError(f"the binning factor must be an integer, not {factor!r}")
     if factor < 1:
         raise ValueError(f"the binning factor must be at least 1, not {factor}")
-    image, mask, variance = planes
-    shape = (image.shape[0] // factor, image.shape[1] // factor)
+    shape = (planes[0].shape[0] // factor, planes[0].shape[1] // factor)
     binned = np.empty(shape, np.float32), np.empty(shape, np.int32), np.empty(shape, np.float32)
-    _bin(whole_rows(image), whole_rows(mask), whole_rows(variance), int(factor), *binned)
+    _bin(*rows_of(planes), int(factor), *binned)
     return binned
 
 

@@ -6,8 +6,8 @@ noiseless field of unknown constant mean whose covariance is that of an image sm
 
 References
 ----------
-Ordinary kriging: Cressie, N., 1993, *Statistics for Spatial Data*, section 3.2. The weights are rounded to four decimals
-because the tables in long use are, and results are compared with theirs.
+Ordinary kriging: Cressie, N., 1993, *Statistics for Spatial Data*, section 3.2. The weights are rounded to four
+decimals because the tables in long use are, and results are compared with theirs.
 """
 
 from __future__ import annotations

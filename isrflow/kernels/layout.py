@@ -18,6 +18,8 @@ Plane = NDArray[Any]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
+Planes = tuple[Float32, Int32, Float32]
+"""A picture: image, mask and variance of one shape (ny, nx)."""
 
 
 def whole_rows(plane: Plane) -> Plane:
@@ -47,3 +49,9 @@ def whole_rows(plane: Plane) -> Plane:
         )
     pitch = max(row // pixel, plane.shape[1])
     return as_strided(plane, shape=(plane.shape[0], pitch), strides=(pitch * pixel, pixel))
+
+
+def rows_of(planes: Planes) -> Planes:
+    """View the three planes of a picture as whole rows."""
+    image, mask, variance = planes
+    return whole_rows(image), whole_rows(mask), whole_rows(variance)

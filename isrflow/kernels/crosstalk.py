@@ -1,0 +1,322 @@
+"""Crosstalk between amplifiers read out at the same time.
+
+Amplifiers are read in step: what one sees at some pixel after its readout corner, the others see, scaled, at the same
+pixel after theirs. Seen from the corners, then, one readout row of all amplifiers holds everything that row needs: it
+is copied into a small buffer, the couplings are summed there, and the sums are taken off in place. No plane is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from isrflow.kernels.layout import Float32, Int32, Planes, rows_of
+
+_Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class AmplifierGrid:
+    """Where the amplifiers are, in array coordinates.
+
+    Parameters
+    ----------
+    sections
+        The pixels (y slice, x slice) of each amplifier, all of one size.
+    flips
+        Whether the readout corner of each is (upper, right).
+    """
+
+    sections: Sequence[tuple[slice, slice]]
+    flips: Sequence[tuple[bool, bool]]
+
+    def __post_init__(self) -> None:
+        shapes = {(y.stop - y.start, x.stop - x.start) for y, x in self.sections}
+        if len(shapes) != 1 or len(self.sections) != len(self.flips):
+            raise ValueError(f"crosstalk needs amplifiers of one size (ny, nx), got {sorted(shapes)}")
+
+    def as_array(self) -> _Int64:
+        """Return rows of (y0, x0, height, width, upper, right)."""
+        return np.array(
+            [
+                (y.start, x.start, y.stop - y.start, x.stop - x.start, upper, right)
+                for (y, x), (upper, right) in zip(self.sections, self.flips, strict=True)
+            ],
+            np.int64,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """How strongly amplifiers couple; element [s, t] is what source `s` leaves in target `t`.
+
+    Parameters
+    ----------
+    linear
+        (n, n); pairs that are zero or not finite do not couple at all.
+    quadratic
+        (n, n) coefficients of the squared signal, or None.
+    backgrounds
+        (n,) levels to subtract from each source first, or None.
+    """
+
+    linear: NDArray[np.float64]
+    quadratic: NDArray[np.float64] | None = None
+    backgrounds: NDArray[np.float64] | None = None
+
+    def by_target(self) -> tuple[_Int64, Float32, Float32]:
+        """List for each target the sources that count (-1 ends the list), and all factors.
+
+        Returns
+        -------
+        tuple
+            Sources (n, n + 1); factors (4, n, n) by [source, target]: linear and quadratic, then their squares for the
+            variance; backgrounds (n,).
+        """
+        n = len(self.linear)
+        linear = np.where(np.isfinite(self.linear), self.linear, 0.0)
+        square = np.zeros((n, n)) if self.quadratic is None else np.asarray(self.quadratic, np.float64)
+        square = np.where(np.isfinite(square) & (linear != 0), square, 0.0)
+        sources = np.full((n, n + 1), -1, np.int64)
+        for target in range(n):
+            coupled = np.flatnonzero(linear[:, target])
+            sources[target, : coupled.size] = coupled
+        factors = np.array([linear, square, linear**2, square**2]).astype(np.float32)
+        backgrounds = np.zeros(n) if self.backgrounds is None else self.backgrounds
+        return sources, factors, np.asarray(backgrounds, np.float64).astype(np.float32)
+
+
+def subtract_crosstalk(
+    target: Planes,
+    grid: AmplifierGrid,
+    coupling: Coupling,
+    *,
+    bit: int,
+    threshold: float,
+    source: Planes | None = None,
+) -> None:
+    """Subtract crosstalk and mark what bright pixels left, in place.
+
+    Sources are the uncorrected pixels (one pass). A pixel with a source at or above `threshold`, or with `bit` already
+    set in the source, carries `bit` afterwards, and no other pixel does. The variance of what is subtracted is added.
+
+    Parameters
+    ----------
+    target
+        Changed in place.
+    grid
+        The amplifiers, the same in source and target.
+    coupling
+        Coefficients [source, target] and backgrounds.
+    bit
+        Mask value of the CROSSTALK plane.
+    threshold
+        Level, in the unit of the image, from which a source pixel marks its images.
+    source
+        Another detector's planes, left untouched; the target itself if None.
+    """
+    planes = rows_of(target)
+    origin = planes if source is None else rows_of(source)
+    no_plane = np.empty((0, 0), np.float32)
+    _subtract(*planes, *origin, no_plane, grid.as_array(), *coupling.by_target(), bit, float(threshold))
+    _clear_outside(target[1], grid, bit)
+
+
+def subtract_crosstalk_marking_subtrahend(
+    target: Planes,
+    grid: AmplifierGrid,
+    coupling: Coupling,
+    *,
+    bit: int,
+    threshold: float,
+    levels: Sequence[tuple[slice, slice]],
+    with_variance: bool = True,
+) -> None:
+    """Subtract crosstalk and mark pixels from which much was subtracted, in place; takes one plane of memory.
+
+    Parameters
+    ----------
+    target, grid, coupling, bit
+        As for `subtract_crosstalk`.
+    threshold
+        A pixel is marked when what is subtracted, less its median over the amplifier, is at least this, up or down.
+    levels
+        The pixels of each amplifier over which that median is taken; elsewhere it counts as zero.
+    with_variance
+        Whether to add the variance of what is subtracted.
+    """
+    image, mask, variance = target
+    planes = rows_of((image, mask, variance if with_variance else np.empty((0, 0), np.float32)))
+    subtrahend = np.zeros(image.shape, np.float32)
+    _subtract(*planes, *planes, subtrahend, grid.as_array(), *coupling.by_target(), bit, np.inf)
+    mask &= ~np.int32(bit)
+    medians = [np.float32(np.median(subtrahend[section])) for section in levels]
+    for section, median in zip(levels, medians, strict=True):
+        subtrahend[section] -= median
+    mask[np.abs(subtrahend) >= threshold] |= bit
+    for section, median in zip(levels, medians, strict=True):
+        subtrahend[section] += median
+    image -= subtrahend
+
+
+def _clear_outside(mask: Int32, grid: AmplifierGrid, bit: int) -> None:
+    """Clear the bit in pixels that belong to no amplifier (overscans): they received nothing."""
+    if sum((y.stop - y.start) * (x.stop - x.start) for y, x in grid.sections) == mask.size:
+        return
+    outside = np.ones(mask.shape, bool)
+    for section in grid.sections:
+        outside[section] = False
+    mask[outside] &= ~np.int32(bit)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _subtract(
+    image: Float32,
+    mask: Int32,
+    variance: Float32,
+    source: Float32,
+    source_mask: Int32,
+    source_variance: Float32,
+    subtrahend: Float32,
+    amplifiers: _Int64,
+    sources: _Int64,
+    factors: Float32,
+    backgrounds: Float32,
+    bit: int,
+    threshold: float,
+) -> None:
+    n, width = amplifiers.shape[0], amplifiers[0, 3]
+    for r in prange(amplifiers[0, 2]):
+        signal, spread = np.empty((n, width), np.float32), np.empty((n, width), np.float32)
+        marked, anywhere = np.empty((n, width), np.bool_), np.zeros(n, np.bool_)
+        for s in range(n):
+            y, first, step = _readout_row(amplifiers[s], r)
+            _read(signal[s], source[y], first, step)
+            if variance.shape[0]:
+                _read(spread[s], source_variance[y], first, step)
+            anywhere[s] = _find_marks(marked[s], signal[s], source_mask[y], first, step, bit, threshold)
+            if backgrounds[s] != 0:
+                signal[s] -= backgrounds[s]
+        total, total_variance = np.empty(width, np.float32), np.empty(width, np.float32)
+        for t in range(n):
+            y, first, step = _readout_row(amplifiers[t], r)
+            _add_up(total, signal, sources[t], factors[0, :, t], factors[1, :, t])
+            if variance.shape[0]:
+                _add_up_variance(total_variance, signal, spread, sources[t], factors[2, :, t], factors[3, :, t])
+                _add_to(variance[y], total_variance, first, step)
+            if subtrahend.shape[0]:
+                _add_to(subtrahend[y], total, first, step)
+                continue
+            _take_from(image[y], total, first, step)
+            _mark(mask[y], marked, anywhere, sources[t], first, step, bit)
+
+
+@njit(cache=True, nogil=True)
+def _readout_row(amplifier: _Int64, r: int) -> tuple[int, int, int]:
+    """Locate row `r` after the readout corner: its y, the x of its first pixel, and the way to the next."""
+    y0, x0, height, width, upper, right = amplifier
+    y = y0 + height - 1 - r if upper else y0 + r
+    return (y, x0 + width - 1, -1) if right else (y, x0, 1)
+
+
+# The loops below come in pairs, one for each direction: with a variable step they would not vectorise.
+
+
+@njit(cache=True, nogil=True)
+def _read(buffer: Float32, row: Float32, first: int, step: int) -> None:
+    n = buffer.size
+    if step == 1:
+        buffer[:] = row[first : first + n]
+    else:
+        for i in range(n):
+            buffer[i] = row[first - i]
+
+
+@njit(cache=True, nogil=True)
+def _add_to(row: Float32, values: Float32, first: int, step: int) -> None:
+    n = values.size
+    if step == 1:
+        for i in range(n):
+            row[first + i] += values[i]
+    else:
+        for i in range(n):
+            row[first - i] += values[i]
+
+
+@njit(cache=True, nogil=True)
+def _take_from(row: Float32, values: Float32, first: int, step: int) -> None:
+    n = values.size
+    if step == 1:
+        for i in range(n):
+            row[first + i] -= values[i]
+    else:
+        for i in range(n):
+            row[first - i] -= values[i]
+
+
+@njit(cache=True, nogil=True)
+def _find_marks(
+    marked: NDArray[np.bool_], signal: Float32, mask: Int32, first: int, step: int, bit: int, threshold: float
+) -> bool:
+    count = 0
+    for i in range(signal.size):
+        mark = (signal[i] >= threshold) | ((mask[first + step * i] & bit) != 0)
+        marked[i] = mark
+        count += mark
+    return count > 0
+
+
+@njit(cache=True, nogil=True)
+def _mark(
+    mask: Int32,
+    marked: NDArray[np.bool_],
+    anywhere: NDArray[np.bool_],
+    sources: _Int64,
+    first: int,
+    step: int,
+    bit: int,
+) -> None:
+    width = marked.shape[1]
+    for i in range(width):
+        mask[first + step * i] &= ~bit
+    for s in sources:
+        if s < 0:
+            return
+        if anywhere[s]:
+            for i in range(width):
+                if marked[s, i]:
+                    mask[first + step * i] |= bit
+
+
+@njit(cache=True, nogil=True)
+def _add_up(total: Float32, signal: Float32, sources: _Int64, linear: Float32, square: Float32) -> None:
+    """Sum the couplings source by source: the order fixes the last bit."""
+    total[:] = 0
+    for s in sources:
+        if s < 0:
+            return
+        for i in range(total.size):
+            total[i] += linear[s] * signal[s, i]
+        if square[s] != 0:
+            for i in range(total.size):
+                total[i] += square[s] * (signal[s, i] * signal[s, i])
+
+
+@njit(cache=True, nogil=True)
+def _add_up_variance(
+    total: Float32, signal: Float32, spread: Float32, sources: _Int64, linear: Float32, square: Float32
+) -> None:
+    total[:] = 0
+    for s in sources:
+        if s < 0:
+            return
+        for i in range(total.size):
+            total[i] += linear[s] * spread[s, i]
+        if square[s] != 0:
+            for i in range(total.size):
+                one_way = signal[s, i] * signal[s, i] * spread[s, i]
+                total[i] += square[s] * (one_way + one_way)
