@@ -1,0 +1,317 @@
+"""Running the reference vectors: what a vector holds, who covers it, and how its outputs are compared.
+
+An adapter is a function from a `Vector` to what our code makes of its inputs ::
+
+    @covers("lsst.afw.math.makeStatistics(MaskedImageF)", when=lambda params: not params["weighted"])
+    def statistics_of_a_masked_image(vector: Vector) -> Outputs:
+        ...
+        return Outputs(scalars={"MEAN": ...}, out_image=...)
+
+The function name is matched exactly, or as a beginning if it ends in ``*``; `when` sees the explicit parameters.
+Nothing else of the manifest decides, in particular no entry name and no note. Every output the vector holds must be
+returned: one that is not makes the vector fail. Where we differ on purpose (docs/compatibility.md) the adapter names
+the output and the condition in `Outputs.differs`; the condition has to be computed from the inputs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isrflow.frame.mask import remap_mask
+
+RTOL = 5e-7
+"""Float32 arithmetic in another order, relative."""
+ULPS = 4
+"""... plus so many last places of the largest intermediate."""
+
+When = Callable[[Mapping[str, Any]], bool]
+
+
+class Outputs:
+    """What our code made of a vector's inputs.
+
+    Parameters
+    ----------
+    scalars
+        Scalar outputs by their name in the manifest; nested mappings and lists are compared element by element.
+    differs
+        Output name (of an array, or of a scalar) to the heading in docs/compatibility.md that says why it is not
+        compared.
+    largest
+        Largest intermediate value, if it is neither an input nor an output.
+    double
+        Whether everything is computed in double precision, so that last places are those of float64.
+    arrays
+        Arrays by their name in the vector, ``out_...``; masks in our bits.
+    """
+
+    def __init__(
+        self,
+        *,
+        scalars: Mapping[str, Any] | None = None,
+        differs: Mapping[str, str] | None = None,
+        largest: float = 0.0,
+        double: bool = False,
+        **arrays: Any,
+    ) -> None:
+        self.scalars = dict(scalars or {})
+        self.differs = dict(differs or {})
+        self.largest = largest
+        self.double = double
+        self.arrays = arrays
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One entry of the manifest and its arrays."""
+
+    name: str
+    root: Path
+    entry: Mapping[str, Any]
+    planes: Mapping[str, int]
+
+    @property
+    def function(self) -> str:
+        return self.entry["function"]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.entry["params"]
+
+    @property
+    def scalars(self) -> dict[str, Any]:
+        return self.entry.get("scalar_outputs") or {}
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        with np.load(self.root / self.entry["file"]) as stored:
+            return {name: stored[name] for name in self.entry["arrays"]}
+
+    @cached_property
+    def shared(self) -> dict[str, np.ndarray]:
+        """The arrays of the shared input file, by their unprefixed names."""
+        where = self.params["inputs_in_shared_file"]
+        with np.load(self.root / where["file"]) as stored:
+            return {name: stored[name] for name in where["keys"]}
+
+    def array(self, name: str) -> np.ndarray:
+        """A copy of an array; masks come in our bits."""
+        return self.in_our_bits(name, self.arrays[name]).copy()
+
+    def in_our_bits(self, name: str, array: np.ndarray) -> np.ndarray:
+        return remap_mask(array, self.planes) if "mask" in name and array.dtype.kind in "iu" else array
+
+    def bits(self, planes: str | list[str]) -> int:
+        from isrflow.frame.mask import add_mask_plane
+
+        names = [planes] if isinstance(planes, str) else planes
+        value = 0
+        for name in names:
+            value |= add_mask_plane(name)
+        return value
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A function that runs the vectors of some reference functions."""
+
+    patterns: tuple[str, ...]
+    when: When
+    run: Callable[[Vector], Outputs]
+
+    def fits(self, vector: Vector) -> bool:
+        named = any(
+            vector.function.startswith(pattern[:-1]) if pattern.endswith("*") else vector.function == pattern
+            for pattern in self.patterns
+        )
+        return named and self.when(vector.params)
+
+
+_adapters: list[Adapter] = []
+
+
+def covers(*patterns: str, when: When = lambda params: True) -> Callable[[Callable[[Vector], Outputs]], Any]:
+    """Register an adapter for the reference functions of these names."""
+
+    def register(run: Callable[[Vector], Outputs]) -> Callable[[Vector], Outputs]:
+        _adapters.append(Adapter(patterns, when, run))
+        return run
+
+    return register
+
+
+@lru_cache
+def adapters() -> tuple[Adapter, ...]:
+    """Import every ``adapters_*.py`` beside this file and return what they registered."""
+    for path in sorted(Path(__file__).parent.glob("adapters_*.py")):
+        importlib.import_module(f"tests.vectors.{path.stem}")
+    return tuple(_adapters)
+
+
+def adapter_for(vector: Vector) -> Adapter | None:
+    fitting = [adapter for adapter in adapters() if adapter.fits(vector)]
+    assert len(fitting) < 2, f"{vector.name}: covered twice, by {[each.run.__name__ for each in fitting]}"
+    return fitting[0] if fitting else None
+
+
+def vectors_root() -> Path | None:
+    """The directory of vectors: ISRFLOW_VECTORS, else ``../shared/vectors`` beside the project if it exists."""
+    named = os.environ.get("ISRFLOW_VECTORS")
+    root = Path(named) if named else Path(__file__).parents[2].parent / "shared" / "vectors"
+    if named and not (root / "manifest.json").is_file():
+        raise FileNotFoundError(f"ISRFLOW_VECTORS={named}: no manifest.json there")
+    return root if (root / "manifest.json").is_file() else None
+
+
+@lru_cache
+def load_vectors() -> dict[str, Vector]:
+    root = vectors_root()
+    if root is None:
+        return {}
+    manifest = json.loads((root / "manifest.json").read_text())
+    groups = manifest["mask_planes"]
+    return {
+        name: Vector(name, root, entry, groups.get(entry.get("mask_planes"), {}))
+        for name, entry in manifest["entries"].items()
+    }
+
+
+@dataclass
+class Comparison:
+    """The differences found in one vector, and what was left out on purpose."""
+
+    failures: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def run_vector(vector: Vector, adapter: Adapter) -> Comparison:
+    """Run an adapter and compare every output of the vector."""
+    raised = raised_by_reference(vector)
+    if raised is not None:
+        return _compare_raising(vector, adapter, raised)
+    return compare(vector, adapter.run(vector))
+
+
+def raised_by_reference(vector: Vector) -> str | None:
+    """Name the exception class if the reference call raised one."""
+    outcome = vector.scalars.get("outcome")
+    found = vector.scalars.get("raised") or (outcome.get("raised") if isinstance(outcome, dict) else None)
+    return found if isinstance(found, str) else None
+
+
+KINDS_OF_ERROR = {"LengthError": ValueError, "InvalidParameterError": ValueError}
+"""Exceptions of the reference's own, and the builtin kind ours must have."""
+
+
+def _compare_raising(vector: Vector, adapter: Adapter, raised: str) -> Comparison:
+    import builtins
+
+    kind = KINDS_OF_ERROR.get(raised) or getattr(builtins, raised, Exception)
+    try:
+        outputs = adapter.run(vector)
+    except kind:
+        return Comparison()
+    if "raised" in outputs.differs:
+        return Comparison(left_out={"raised": outputs.differs["raised"]})
+    return Comparison([f"the reference raised {raised}, we returned"])
+
+
+def compare(vector: Vector, outputs: Outputs) -> Comparison:
+    """Compare outputs with those of the reference."""
+    result = Comparison(left_out=dict(outputs.differs))
+    expected = {name: array for name, array in vector.arrays.items() if name.startswith("out_")}
+    inputs = [array for name, array in vector.arrays.items() if not name.startswith("out_")]
+    largest = max([_largest(array) for array in [*inputs, *expected.values()]] + [outputs.largest])
+    tolerance = ULPS * float(np.spacing(np.float64(largest) if outputs.double else np.float32(largest)))
+    for name, array in expected.items():
+        if name in outputs.differs:
+            continue
+        if name not in outputs.arrays:
+            result.failures.append(f"{name}: not returned by the adapter")
+            continue
+        reason = difference(np.asarray(outputs.arrays[name]), vector.in_our_bits(name, array), tolerance)
+        if reason:
+            result.failures.append(f"{name}: {reason}")
+    wanted = {key: value for key, value in vector.scalars.items() if key != "outcome"}
+    outcome = vector.scalars.get("outcome")
+    if isinstance(outcome, dict) and outcome.get("returned") is not None:
+        wanted["returned"] = outcome["returned"]
+    result.failures += _compare_scalars(wanted, outputs.scalars, tolerance, outputs.differs)
+    return result
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> str:
+    """Say how two arrays differ, or nothing: integers and masks exactly, floats within RTOL and `tolerance`."""
+    if ours.shape != theirs.shape:
+        return f"shape {ours.shape}, expected {theirs.shape}"
+    if theirs.dtype.kind not in "fc":
+        wrong = ours != theirs
+    else:
+        wrong = ~np.isclose(ours, theirs, rtol=RTOL, atol=tolerance, equal_nan=True)
+    if not np.any(wrong):
+        return ""
+    first = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return (
+        f"{np.count_nonzero(wrong)} of {wrong.size} differ, first at {first}: {ours[first]}, expected {theirs[first]}"
+    )
+
+
+def _compare_scalars(
+    wanted: Any, ours: Any, tolerance: float, differs: Mapping[str, str], where: str = ""
+) -> list[str]:
+    if isinstance(wanted, dict):
+        failures = []
+        for key, value in wanted.items():
+            path = f"{where}.{key}" if where else str(key)
+            if key in differs or path in differs:
+                continue
+            if not isinstance(ours, Mapping) or key not in ours:
+                failures.append(f"{path}: not returned by the adapter (expected {str(value)[:80]})")
+            else:
+                failures += _compare_scalars(value, ours[key], tolerance, differs, path)
+        return failures
+    if isinstance(wanted, list):
+        ours = list(ours) if isinstance(ours, (list, tuple, np.ndarray)) else ours
+        if not isinstance(ours, list) or len(ours) != len(wanted):
+            return [f"{where}: {str(ours)[:120]}, expected {str(wanted)[:120]}"]
+        pairs = enumerate(zip(wanted, ours, strict=True))
+        return [text for i, (a, b) in pairs for text in _compare_scalars(a, b, tolerance, differs, f"{where}[{i}]")]
+    same = _same_scalar(wanted, ours, tolerance)
+    return [] if same else [f"{where}: {ours!r}, expected {wanted!r}"]
+
+
+def _same_scalar(wanted: Any, ours: Any, tolerance: float) -> bool:
+    if isinstance(wanted, bool) or wanted is None:
+        return ours is None if wanted is None else bool(ours) == wanted
+    number = number_or_none(wanted)
+    if number is None:
+        return str(wanted) == str(ours)
+    mine = number_or_none(ours)
+    if mine is None:
+        return False
+    return bool(np.isclose(mine, number, rtol=RTOL, atol=tolerance, equal_nan=True))
+
+
+def number_or_none(value: Any) -> float | None:
+    """Read a number, or one written as 'NaN', 'Infinity' or '-Infinity'."""
+    if isinstance(value, str):
+        return float(value) if value in {"NaN", "Infinity", "-Infinity"} else None
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+        return float(value)
+    return None
+
+
+def _largest(array: np.ndarray) -> float:
+    if array.dtype.kind not in "fiu" or array.size == 0:
+        return 0.0
+    finite = np.abs(array[np.isfinite(array)].astype(np.float64)) if array.dtype.kind == "f" else np.zeros(1)
+    return float(finite.max()) if finite.size else 0.0
