@@ -187,10 +187,10 @@ def _text(content: Any, source: Source) -> str:
         raise TypeError
     if not source.known:
         return content
-    for known in source.known:
-        if known.lower() == content.lower():
-            return known
-    raise ValueError(did_you_mean(content, source.known).removeprefix("; "))
+    word = content.upper() if source.known[0].isupper() else content.lower()
+    if word not in source.known:
+        raise ValueError(did_you_mean(word, source.known).removeprefix("; "))
+    return word
 
 
 def _truth(content: Any, _: Source) -> int:

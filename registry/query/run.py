@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from registry.query.build import condition, ordering
 from registry.query.fields import Kind, Source, Subject, What, subject
 from registry.refs import DataId, DatasetRef
 from registry.sql import tables as t
+from registry.sql.exposures import exposure_from_row
 from registry.times import format_time
 
 _NOTHING: Mapping[str, Any] = {}
@@ -78,7 +78,7 @@ def select_exposures(
 ) -> list[ExposureRecord]:
     """Return exposures as records."""
     query = _query(subject("exposures"), _EXPOSURE_COLUMNS, where, bind=bind, order_by=order_by, limit=limit)
-    return [_exposure_of(row) for row in connection.execute(query)]
+    return [exposure_from_row(row) for row in connection.execute(query)]
 
 
 def refs_where(connection: Connection, clause: ColumnElement[bool]) -> list[DatasetRef]:
@@ -166,21 +166,8 @@ def _inside(collection_ids: Sequence[int]) -> ColumnElement[bool]:
 
 _EXPOSURE_COLUMNS: tuple[ColumnElement[Any], ...] = (
     t.instrument.c.name.label("instrument"),
-    *(
-        column
-        for column in t.exposure.c
-        if column.name not in {"id", "instrument_id", "filter_id", "mode_id", "mid_ns"}
-    ),
-    subject("exposures").fields["physical_filter"].column.label("physical_filter"),
-    t.readout_mode.c.canonical.label("readout_mode"),
+    subject("exposures").fields["physical_filter"].column.label("filter_name"),
+    t.readout_mode.c.canonical.label("mode"),
+    *(column for column in t.exposure.c if column.name not in {"id", "instrument_id", "mode_id", "mid_ns"}),
 )
-
-
-def _exposure_of(row: Row[Any]) -> ExposureRecord:
-    values = dict(row._mapping)  # noqa: SLF001 - the public way to read a row by name
-    return ExposureRecord(
-        id=values.pop("number"),
-        attrs=json.loads(values.pop("attrs")),
-        readout_mode=json.loads(values.pop("readout_mode")),
-        **values,
-    )
+"""The columns that `exposure_from_row` reads."""
