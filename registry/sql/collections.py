@@ -1,0 +1,259 @@
+"""Collections.
+
+RUN owns datasets, TAGGED selects them, CALIBRATION gives them validity, CHAINED is an ordered search path.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from registry.errors import ConflictError, FrozenError, UnknownName, UserError
+from registry.refs import DatasetRef
+from registry.sql import tables as t
+from registry.sql.bulk import chunks, insert_rows
+from registry.times import now_ns
+
+CollectionKind = Literal["RUN", "TAGGED", "CHAINED", "CALIBRATION"]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """A collection; `children` of a chain in search order, `n_datasets` the members of any other kind."""
+
+    name: str
+    kind: str
+    children: tuple[str, ...]
+    n_datasets: int
+    doc: str
+    owner: str
+    created_ns: int
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FlatCollection:
+    """One step of a search path: never a chain."""
+
+    id: int
+    name: str
+    kind: str
+
+
+def register_collection(
+    connection: Connection, name: str, kind: CollectionKind, *, doc: str = "", owner: str = "", flow_run: str = ""
+) -> int:
+    """Add a collection, or find it if it exists with the same kind; return its row.
+
+    Raises
+    ------
+    ConflictError
+        If it exists with another kind.
+    UserError
+        If the name or the kind cannot be used.
+    """
+    if kind not in t.COLLECTION_KINDS:
+        raise UserError(f"'{kind}' is not a kind of collection; there is {', '.join(t.COLLECTION_KINDS)}")
+    if not name or name != name.strip() or any(character in name for character in "*?[]'\"\n"):
+        raise UserError(
+            f"{name!r} cannot name a collection: no quotes, patterns or surrounding blanks", fix="calibs/20260301"
+        )
+    known = _all(connection)
+    if name in known:
+        if known[name].kind != kind:
+            raise ConflictError(f"collection {name} exists as {known[name].kind}, not {kind}", conflicts=[name])
+        return known[name].id
+    values = {"name": name, "kind": kind, "doc": doc, "owner": owner, "created_ns": now_ns()}
+    connection.execute(insert(t.collection).values(**values))
+    number = _all(connection)[name].id
+    if kind == "RUN":
+        started = {"collection_id": number, "host": socket.gethostname(), "flow_run": flow_run, "started_ns": now_ns()}
+        connection.execute(insert(t.run).values(**started))
+    return number
+
+
+def set_chain(connection: Connection, name: str, children: Sequence[str]) -> None:
+    """Say what a chain searches, in order; it is made if it does not exist.
+
+    Raises
+    ------
+    UnknownName
+        If a child does not exist.
+    ConflictError
+        If the chain would contain itself (the way round is shown), or a child is named twice.
+    """
+    parent = register_collection(connection, name, "CHAINED")
+    known = _all(connection)
+    ids = [_one(known, child).id for child in children]
+    if len(set(ids)) < len(ids):
+        raise ConflictError(f"chain {name} would name a child twice: {', '.join(children)}", conflicts=list(children))
+    below = _children(connection)
+    for child in children:
+        way = _way(child, name, below)
+        if way:
+            raise ConflictError(f"chain {name} would contain itself: {' -> '.join([name, *way])}", conflicts=way)
+    connection.execute(delete(t.collection_chain).where(t.collection_chain.c.parent_id == parent))
+    rows = [{"parent_id": parent, "position": i, "child_id": child} for i, child in enumerate(ids)]
+    insert_rows(connection, t.collection_chain, rows)
+
+
+def flatten(connection: Connection, names: Sequence[str]) -> list[FlatCollection]:
+    """Return the search path that names stand for: chains opened in order, each collection once, at its first place.
+
+    Raises
+    ------
+    UnknownName
+        If a name does not exist.
+    """
+    known, below = _all(connection), _children(connection)
+    path: dict[str, FlatCollection] = {}
+
+    def visit(name: str) -> None:
+        one = _one(known, name)
+        if one.kind == "CHAINED":
+            for child in below.get(name, ()):
+                visit(child)
+        else:
+            path.setdefault(name, one)
+
+    for name in names:
+        visit(name)
+    return list(path.values())
+
+
+def collection_id(connection: Connection, name: str, kind: CollectionKind | None = None) -> int:
+    """Return the row of a collection, insisting on a kind if one is given.
+
+    Raises
+    ------
+    UnknownName
+        If it does not exist.
+    ConflictError
+        If it is of another kind.
+    """
+    one = _one(_all(connection), name)
+    if kind is not None and one.kind != kind:
+        raise ConflictError(f"collection {name} is {one.kind}; this needs a {kind} collection", conflicts=[name])
+    return one.id
+
+
+def run_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """Return the rows of RUN collections."""
+    return {name: collection_id(connection, name, "RUN") for name in sorted(set(names))}
+
+
+def freeze_run(connection: Connection, name: str) -> None:
+    """Let a run take no more datasets; the database enforces it."""
+    number = collection_id(connection, name, "RUN")
+    connection.execute(update(t.collection).where(t.collection.c.id == number).values(frozen=1))
+
+
+def tag(connection: Connection, name: str, refs: Sequence[DatasetRef]) -> int:
+    """Put datasets into a TAGGED collection, which is made if it does not exist; return how many were new.
+
+    Raises
+    ------
+    ConflictError
+        If it already holds other datasets of the same type and data id, or two of these share one; all are listed.
+    """
+    number = register_collection(connection, name, "TAGGED")
+    _refuse_frozen(connection, name)
+    d, g = t.dataset.c, t.dataset_tag.c
+    columns = (d.id, d.uuid, d.type_id, d.instrument_id, d.exposure_id, d.detector_id, d.filter_id)
+    rows = [
+        row
+        for some in chunks(sorted({ref.id for ref in refs}))
+        for row in connection.execute(select(*columns).where(d.uuid.in_(some)))
+    ]
+    known = select(g.type_id, g.instrument_id, g.exposure_id, g.detector_id, g.filter_id, g.dataset_id)
+    holder = {tuple(row[:5]): row[5] for row in connection.execute(known.where(g.collection_id == number))}
+    stored = set(holder.values())
+    clashes = [row.uuid for row in rows if holder.setdefault(tuple(row[2:]), row.id) != row.id]
+    if clashes:
+        lines = "\n".join(f"  {ref}" for ref in refs if ref.id in set(clashes))
+        message = f"collection {name} holds other datasets of the same type and data id; nothing was tagged:\n{lines}"
+        raise ConflictError(message, conflicts=clashes)
+    new = [
+        {"collection_id": number, "dataset_id": row.id} | dict(zip(("type_id", *t.DATA_ID), row[2:], strict=True))
+        for row in rows
+        if row.id not in stored
+    ]
+    insert_rows(connection, t.dataset_tag, new)
+    return len(new)
+
+
+def collections(connection: Connection, pattern: str = "*") -> list[CollectionRow]:
+    """Return the collections whose name fits a shell pattern, by name."""
+    below, counts = _children(connection), _member_counts(connection)
+    c = t.collection.c
+    query = select(c.id, c.name, c.kind, c.doc, c.owner, c.created_ns, c.frozen).order_by(c.name)
+    return [
+        CollectionRow(
+            r.name, r.kind, below.get(r.name, ()), counts.get(r.id, 0), r.doc, r.owner, r.created_ns, bool(r.frozen)
+        )
+        for r in connection.execute(query)
+        if fnmatchcase(r.name, pattern)
+    ]
+
+
+def _member_counts(connection: Connection) -> dict[int, int]:
+    """Count published datasets of runs, tagged ones, and those with an open validity."""
+    d, g, v = t.dataset.c, t.dataset_tag.c, t.calib_validity.c
+    queries = (
+        select(d.run_id, func.count()).where(d.status.in_(("LIVE", "MISSING"))).group_by(d.run_id),
+        select(g.collection_id, func.count()).group_by(g.collection_id),
+        select(v.collection_id, func.count(v.dataset_id.distinct()))
+        .where(v.revoked_at == t.OPEN_ENDED)
+        .group_by(v.collection_id),
+    )
+    return {row[0]: row[1] for query in queries for row in connection.execute(query)}
+
+
+def _all(connection: Connection) -> dict[str, FlatCollection]:
+    """Return all collections by name."""
+    query = select(t.collection.c.id, t.collection.c.name, t.collection.c.kind)
+    return {row.name: FlatCollection(row.id, row.name, row.kind) for row in connection.execute(query)}
+
+
+def _one(known: dict[str, FlatCollection], name: str) -> FlatCollection:
+    """Return a collection, or refuse the name."""
+    if name not in known:
+        raise UnknownName(kind="collection", name=name, known=list(known), fix="isrflow query collections")
+    return known[name]
+
+
+def _children(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Return the children of every chain, in order."""
+    parent, child, link = t.collection.alias(), t.collection.alias(), t.collection_chain
+    query = (
+        select(parent.c.name, child.c.name)
+        .join_from(link, parent, link.c.parent_id == parent.c.id)
+        .join(child, link.c.child_id == child.c.id)
+        .order_by(link.c.parent_id, link.c.position)
+    )
+    below: dict[str, tuple[str, ...]] = {}
+    for name, one in connection.execute(query):
+        below[name] = (*below.get(name, ()), one)
+    return below
+
+
+def _way(start: str, goal: str, below: dict[str, tuple[str, ...]]) -> list[str]:
+    """Return a way down from one collection to another, both included; empty if there is none."""
+    if start == goal:
+        return [start]
+    for child in below.get(start, ()):
+        rest = _way(child, goal, below)
+        if rest:
+            return [start, *rest]
+    return []
+
+
+def _refuse_frozen(connection: Connection, name: str) -> None:
+    """Refuse a change of a frozen collection."""
+    if connection.execute(select(t.collection.c.frozen).where(t.collection.c.name == name)).scalar_one():
+        raise FrozenError(f"collection {name} is frozen", name=name)

@@ -1,0 +1,223 @@
+"""Dataset rows: adding, finding by id, finding first along a path of collections."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, select
+
+from registry.errors import AmbiguousId, ConflictError, UnknownName
+from registry.refs import DataId, DatasetRef
+from registry.sql import tables as t
+from registry.sql.bulk import chunks, insert_rows
+from registry.sql.collections import FlatCollection, run_ids
+from registry.sql.dataset_types import dataset_types
+from registry.sql.keys import Key, data_id_keys
+from registry.times import now_ns
+
+_SHORTEST_ID = 4
+
+
+def insert_datasets(connection: Connection, refs: Sequence[DatasetRef]) -> dict[UUID, int]:
+    """Add datasets with the status their refs have, and the rows of their files if a path is given.
+
+    Returns
+    -------
+    dict
+        The row of each.
+
+    Raises
+    ------
+    ConflictError
+        If any exists already (all are listed), or two have the same id; nothing is stored then.
+    UnknownName
+        If a type, run or data id is not registered.
+    FrozenError
+        If a run takes no more datasets.
+    """
+    there = dataset_rows(connection, [ref.id for ref in refs])
+    doubles = (
+        [ref for ref in refs if ref.id in there] if there or len({ref.id for ref in refs}) == len(refs) else list(refs)
+    )
+    if doubles:
+        lines = "\n".join(f"  {ref}" for ref in doubles)
+        raise ConflictError(f"already registered, or given twice; nothing was stored:\n{lines}", conflicts=doubles)
+    types = dataset_types(connection)
+    for name in sorted({ref.type for ref in refs} - set(types)):
+        raise UnknownName(kind="dataset type", name=name, known=list(types))
+    runs = run_ids(connection, {ref.run for ref in refs})
+    keys = data_id_keys(connection, {ref.data_id for ref in refs})
+    now = now_ns()
+    rows = [
+        {
+            "uuid": ref.id,
+            "type_id": types[ref.type].id,
+            "run_id": runs[ref.run],
+            "status": ref.status,
+            "created_ns": now,
+        }
+        | dict(zip(t.DATA_ID, keys[ref.data_id], strict=True))
+        for ref in refs
+    ]
+    insert_rows(connection, t.dataset, rows)
+    ids = dataset_rows(connection, [ref.id for ref in refs])
+    insert_rows(connection, t.artifact, [_artifact_values(ref, ids[ref.id]) for ref in refs if ref.path is not None])
+    return ids
+
+
+def dataset_rows(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, int]:
+    """Return the row of each of those datasets that exist."""
+    found: dict[UUID, int] = {}
+    for some in chunks(sorted(set(uuids))):
+        query = select(t.dataset.c.uuid, t.dataset.c.id).where(t.dataset.c.uuid.in_(some))
+        found |= {row.uuid: row.id for row in connection.execute(query)}
+    return found
+
+
+def load_refs(connection: Connection, *where: ColumnElement[bool]) -> list[DatasetRef]:
+    """Return the datasets that fulfil conditions on `ref_select`, in the order in which they were made."""
+    query = ref_select().where(*where).order_by(t.dataset.c.id)
+    return [ref_from_row(row) for row in connection.execute(query)]
+
+
+def refs_by_row(connection: Connection, ids: Iterable[int]) -> dict[int, DatasetRef]:
+    """Return datasets by their rows."""
+    found: dict[int, DatasetRef] = {}
+    for some in chunks(sorted(set(ids))):
+        query = ref_select().where(t.dataset.c.id.in_(some))
+        found |= {row.dataset_id: ref_from_row(row) for row in connection.execute(query)}
+    return found
+
+
+def refs_by_uuid(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, DatasetRef]:
+    """Return those of the datasets that exist, whatever their status."""
+    refs = [ref for some in chunks(sorted(set(uuids))) for ref in load_refs(connection, t.dataset.c.uuid.in_(some))]
+    return {ref.id: ref for ref in refs}
+
+
+def ref_by_text(connection: Connection, text: str) -> DatasetRef:
+    """Return the dataset that a full id, or the beginning of one, names.
+
+    Raises
+    ------
+    UnknownName
+        If there is none, or the text is not the beginning of an id.
+    AmbiguousId
+        If there are several; they are listed.
+    """
+    digits = text.strip().lower().replace("-", "")
+    if not _SHORTEST_ID <= len(digits) <= 32 or set(digits) - set("0123456789abcdef"):
+        message = f"'{text}' is not a dataset id: give at least {_SHORTEST_ID} of its hexadecimal digits"
+        raise UnknownName(message, kind="dataset", name=text, fix="isrflow query datasets")
+    low, high = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    found = load_refs(connection, t.dataset.c.uuid.between(low, high))
+    if not found:
+        raise UnknownName(
+            f"no dataset has an id that begins with {text}", kind="dataset", name=text, fix="isrflow query datasets"
+        )
+    if len(found) > 1:
+        lines = "\n".join(f"  {ref.id}  {ref}" for ref in found[:20])
+        raise AmbiguousId(
+            f"{len(found)} datasets have an id that begins with {text}:\n{lines}", text=text, matches=found
+        )
+    return found[0]
+
+
+def find_first(
+    connection: Connection, type_name: str, data_ids: Sequence[DataId], path: Sequence[FlatCollection]
+) -> dict[DataId, tuple[DatasetRef, str]]:
+    """Find the live dataset of each data id in the first RUN or TAGGED collection of a path that has it.
+
+    Returns
+    -------
+    dict
+        Dataset and collection of each data id that was found. CALIBRATION collections are passed over: what is in
+        them depends on a time, see `registry.resolve`.
+    """
+    types = dataset_types(connection)
+    if type_name not in types:
+        raise UnknownName(kind="dataset type", name=type_name, known=list(types))
+    of_key: dict[Key, DataId] = {key: data_id for data_id, key in data_id_keys(connection, data_ids).items()}
+    best: dict[DataId, tuple[int, int]] = {}
+    for rank, row in _members(connection, types[type_name].id, path, {key[1] for key in of_key}):
+        data_id = of_key.get((row.instrument_id, row.exposure_id, row.detector_id, row.filter_id))
+        if data_id is not None and (data_id not in best or rank < best[data_id][0]):
+            best[data_id] = (rank, row.id)
+    refs = refs_by_row(connection, [row for _, row in best.values()])
+    return {data_id: (refs[row], path[rank].name) for data_id, (rank, row) in best.items()}
+
+
+def ref_select() -> Select[Any]:
+    """Return the query behind `ref_from_row`; it joins type, run, data id and (outer) artifact."""
+    d, a = t.dataset.c, t.artifact.c
+    return (
+        select(
+            d.id.label("dataset_id"),
+            *(d.uuid, d.status, d.exposure_id, d.detector_id, d.filter_id),
+            t.dataset_type.c.name.label("type_name"),
+            t.collection.c.name.label("run_name"),
+            t.instrument.c.name.label("instrument_name"),
+            t.exposure.c.number.label("exposure_number"),
+            t.detector.c.number.label("detector_number"),
+            t.physical_filter.c.name.label("filter_name"),
+            *(a.path, a.size, a.sha256, a.content_sha256),
+        )
+        .join_from(t.dataset, t.dataset_type, d.type_id == t.dataset_type.c.id)
+        .join(t.collection, d.run_id == t.collection.c.id)
+        .join(t.instrument, d.instrument_id == t.instrument.c.id)
+        .join(t.exposure, d.exposure_id == t.exposure.c.id)
+        .join(t.detector, d.detector_id == t.detector.c.id)
+        .join(t.physical_filter, d.filter_id == t.physical_filter.c.id)
+        .outerjoin(t.artifact, d.id == a.dataset_id)
+    )
+
+
+def ref_from_row(row: Row[Any]) -> DatasetRef:
+    """Make the ref from a row of `ref_select`."""
+    data_id = DataId(
+        row.instrument_name,
+        row.exposure_number if row.exposure_id else None,
+        row.detector_number if row.detector_id else None,
+        row.filter_name if row.filter_id else None,
+    )
+    stored = (row.sha256, row.content_sha256, row.size, row.path)
+    return DatasetRef(row.uuid, row.type_name, row.run_name, data_id, *stored, row.status)
+
+
+def _members(
+    connection: Connection, type_id: int, path: Sequence[FlatCollection], exposures: set[int]
+) -> Iterable[tuple[int, Row[Any]]]:
+    """Yield the live datasets of a type in the RUN and TAGGED collections of a path, with the collection's place in it."""
+    rank = {collection.id: i for i, collection in enumerate(path)}
+    ids: Mapping[str, list[int]] = defaultdict(list)
+    for collection in path:
+        ids[collection.kind].append(collection.id)
+    d, g = t.dataset.c, t.dataset_tag.c
+    columns = (d.id, d.instrument_id, d.exposure_id, d.detector_id, d.filter_id)
+    for some in chunks(sorted(exposures)):
+        live = select(*columns).where(d.type_id == type_id, d.status == "LIVE", d.exposure_id.in_(some))
+        queries = (
+            live.add_columns(d.run_id.label("home")).where(d.run_id.in_(ids["RUN"])),
+            live.add_columns(g.collection_id.label("home"))
+            .join(t.dataset_tag, g.dataset_id == d.id)
+            .where(g.collection_id.in_(ids["TAGGED"])),
+        )
+        for query in queries:
+            for row in connection.execute(query):
+                yield rank[row.home], row
+
+
+def _artifact_values(ref: DatasetRef, row: int) -> dict[str, Any]:
+    """Return the column values of a dataset's file."""
+    assert ref.path is not None
+    return {
+        "dataset_id": row,
+        "path": ref.path,
+        "in_place": int(ref.path.startswith("/")),
+        "size": ref.size,
+        "sha256": ref.sha256,
+        "content_sha256": ref.content_sha256,
+    }

@@ -1,0 +1,103 @@
+"""The log of what people did to the registry, append-only; each event is sealed with a hash that covers the one before.
+
+An event's number is the registry's own clock: validity rows carry the number of the event that certified and the one
+that revoked them. A changed event, a removed one or an altered validity row shows in `verify_chain` and
+`verify_validity`. Cutting events off the end cannot show in the chain itself; keep the last hash elsewhere (a
+logbook, a tag) to see that too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from registry.canonical import canonical_json, sha256_json
+from registry.sql import tables as t
+from registry.times import now_ns
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event: `seq` counts from one, `at_ns` is TAI, `payload` is what the kind of event needs to be understood."""
+
+    seq: int
+    at_ns: int
+    actor: str
+    kind: str
+    reason: str
+    payload: Mapping[str, Any]
+    prev_hash: str
+    hash: str
+
+
+def append_event(
+    connection: Connection, kind: str, *, actor: str, reason: str = "", payload: Mapping[str, Any] | None = None
+) -> int:
+    """Write an event and return its number."""
+    c = t.registry_event.c
+    last = connection.execute(select(c.seq, c.at_ns, c.hash).order_by(c.seq.desc()).limit(1)).first()
+    values: dict[str, Any] = {
+        "seq": last.seq + 1 if last else 1,
+        # A clock that was set back must not make a later event look earlier: "as of a time" is looked up by it.
+        "at_ns": max(now_ns(), last.at_ns) if last else now_ns(),
+        "actor": actor,
+        "kind": kind,
+        "reason": reason,
+        "payload": canonical_json(payload or {}),
+        "prev_hash": last.hash if last else "",
+    }
+    connection.execute(insert(t.registry_event).values(**values, hash=_seal(values)))
+    return int(values["seq"])
+
+
+def events(connection: Connection, *, limit: int | None = 100, kind: str | None = None) -> list[EventRow]:
+    """Return the newest events, newest first."""
+    query = select(t.registry_event).order_by(t.registry_event.c.seq.desc()).limit(limit)
+    if kind is not None:
+        query = query.where(t.registry_event.c.kind == kind)
+    return [_event(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def newest_seq(connection: Connection) -> int:
+    """Return the number of the last event; zero before the first."""
+    return int(connection.execute(select(func.coalesce(func.max(t.registry_event.c.seq), 0))).scalar_one())
+
+
+def seq_at(connection: Connection, time_ns: int) -> int:
+    """Return the number of the last event at or before a time; zero if there was none."""
+    query = select(func.coalesce(func.max(t.registry_event.c.seq), 0)).where(t.registry_event.c.at_ns <= time_ns)
+    return int(connection.execute(query).scalar_one())
+
+
+def verify_chain(connection: Connection) -> list[str]:
+    """Recompute the chain of hashes and describe every break, in order; an empty list means it is whole."""
+    problems: list[str] = []
+    expected, prev_hash = 1, ""
+    for row in connection.execute(select(t.registry_event).order_by(t.registry_event.c.seq)).mappings():
+        values = dict(row)
+        stored = values.pop("hash")
+        if row["seq"] != expected:
+            problems.append(f"event {expected} is gone: the next one found is {row['seq']}")
+        if row["prev_hash"] != prev_hash:
+            problems.append(f"event {row['seq']} does not follow the one before it: its link was broken")
+        if _seal(values) != stored:
+            problems.append(f"event {row['seq']} ({row['kind']} by {row['actor']}) was changed after it was written")
+        expected, prev_hash = row["seq"] + 1, stored
+    return problems
+
+
+def _seal(values: Mapping[str, Any]) -> str:
+    """Return the hash over all columns but the hash."""
+    return sha256_json({name: values[name] for name in _SEALED})
+
+
+_SEALED = ("seq", "at_ns", "actor", "kind", "reason", "payload", "prev_hash")
+
+
+def _event(row: dict[str, Any]) -> EventRow:
+    """Make the record from a row."""
+    return EventRow(**{**row, "payload": json.loads(row["payload"])})

@@ -1,0 +1,103 @@
+"""From the names people use to the integers the tables use."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection, select
+
+from registry.errors import UnknownName
+from registry.refs import DataId
+from registry.sql import tables as t
+from registry.sql.bulk import chunks
+
+T = TypeVar("T")
+Key = tuple[int, int, int, int]
+"""instrument_id, exposure_id, detector_id, filter_id, as in `tables.DATA_ID`."""
+
+
+def instrument_id(connection: Connection, name: str) -> int:
+    """Return the row of an instrument.
+
+    Raises
+    ------
+    UnknownName
+        If it is not registered.
+    """
+    query = select(t.instrument.c.name, t.instrument.c.id).where(t.instrument.c.id != t.NOT_APPLICABLE)
+    known = {row.name: row.id for row in connection.execute(query)}
+    if name not in known:
+        raise UnknownName(kind="instrument", name=name, known=list(known))
+    return int(known[name])
+
+
+def known_filters(connection: Connection, instrument: str) -> dict[str, int]:
+    """Return name -> row of the filters of an instrument."""
+    table = t.physical_filter.c
+    query = select(table.name, table.id).where(table.instrument_id == instrument_id(connection, instrument))
+    return {row.name: row.id for row in connection.execute(query)}
+
+
+def known_detectors(connection: Connection, instrument: str) -> dict[int, int]:
+    """Return number -> row of the detectors of an instrument."""
+    table = t.detector.c
+    query = select(table.number, table.id).where(table.instrument_id == instrument_id(connection, instrument))
+    return {row.number: row.id for row in connection.execute(query)}
+
+
+def known_exposures(connection: Connection, instrument: str, numbers: Iterable[int]) -> dict[int, int]:
+    """Return number -> row of those exposures that exist."""
+    table = t.exposure.c
+    where = table.instrument_id == instrument_id(connection, instrument)
+    found: dict[int, int] = {}
+    for some in chunks(sorted(set(numbers))):
+        query = select(table.number, table.id).where(where, table.number.in_(some))
+        found |= {row.number: row.id for row in connection.execute(query)}
+    return found
+
+
+def data_id_keys(connection: Connection, data_ids: Iterable[DataId]) -> dict[DataId, Key]:
+    """Translate data ids, in a few queries for any number of them.
+
+    Raises
+    ------
+    UnknownName
+        If instruments, exposures, detectors or filters are not registered; all that are unknown are listed.
+    """
+    by_instrument: defaultdict[str, list[DataId]] = defaultdict(list)
+    for data_id in data_ids:
+        by_instrument[data_id.instrument].append(data_id)
+    keys: dict[DataId, Key] = {}
+    for name, group in by_instrument.items():
+        keys |= _keys_of_one_instrument(connection, name, group)
+    return keys
+
+
+def _keys_of_one_instrument(connection: Connection, name: str, group: Sequence[DataId]) -> dict[DataId, Key]:
+    """Translate the data ids of one instrument."""
+    number = instrument_id(connection, name)
+    wanted = {data_id.exposure for data_id in group if data_id.exposure is not None}
+    exposures = _with_none(known_exposures(connection, name, wanted))
+    detectors = _with_none(known_detectors(connection, name))
+    filters = _with_none(known_filters(connection, name))
+    _refuse_unknown(name, "exposure", {d.exposure for d in group}, exposures)
+    _refuse_unknown(name, "detector", {d.detector for d in group}, detectors)
+    _refuse_unknown(name, "physical filter", {d.physical_filter for d in group}, filters)
+    return {d: (number, exposures[d.exposure], detectors[d.detector], filters[d.physical_filter]) for d in group}
+
+
+def _with_none(rows: Mapping[T, int]) -> dict[T | None, int]:
+    """Add the sentinel of a dimension that does not apply."""
+    return {None: t.NOT_APPLICABLE, **dict(rows.items())}
+
+
+def _refuse_unknown(instrument: str, kind: str, used: Iterable[object], known: Iterable[object]) -> None:
+    """Refuse values that are not registered, all at once."""
+    there = set(known)
+    unknown = sorted(str(value) for value in set(used) - there)
+    if unknown:
+        names = ", ".join(unknown[:20]) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
+        message = f"instrument {instrument} has no {kind} {names}"
+        raise UnknownName(message, kind=kind, name=unknown[0], known=[str(v) for v in there if v is not None][:200])
