@@ -78,17 +78,15 @@ def day_obs_at(ns: int, rollover_hours: float) -> int:
 def leap_seconds(day: int) -> int:
     """Return TAI - UTC in seconds on a UTC day, counted from 1970-01-01 (10 before 1972)."""
     from astropy.time import Time
-    from astropy.utils.exceptions import ErfaWarning
 
     if day < 730:  # before 1972 UTC ran at another rate; nobody's CCD was there to notice
         return 10
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", erfa.ErfaWarning
-        )  # years beyond the next announcement: no leap second is the best guess
+        warnings.simplefilter("ignore")  # "dubious year": where none is announced, no leap second is the best guess
         utc = Time(day + _UNIX_MJD, format="mjd", scale="utc")
         tai = utc.tai
-    return int(round(((tai.jd1 - utc.jd1) + (tai.jd2 - utc.jd2)) * DAY_S))
+    seconds: float = ((tai.jd1 - utc.jd1) + (tai.jd2 - utc.jd2)) * DAY_S
+    return round(seconds)
 
 
 def _tai_ns(day: int, of_day_ns: int, scale: str) -> int:
