@@ -39,9 +39,8 @@ def insert_datasets(connection: Connection, refs: Sequence[DatasetRef]) -> dict[
         If a run takes no more datasets.
     """
     there = dataset_rows(connection, [ref.id for ref in refs])
-    doubles = (
-        [ref for ref in refs if ref.id in there] if there or len({ref.id for ref in refs}) == len(refs) else list(refs)
-    )
+    times = Counter(ref.id for ref in refs)
+    doubles = [ref for ref in refs if ref.id in there or times[ref.id] > 1]
     if doubles:
         lines = "\n".join(f"  {ref}" for ref in doubles)
         raise ConflictError(f"already registered, or given twice; nothing was stored:\n{lines}", conflicts=doubles)
@@ -190,7 +189,7 @@ def ref_from_row(row: Row[Any]) -> DatasetRef:
 def _members(
     connection: Connection, type_id: int, path: Sequence[FlatCollection], exposures: set[int]
 ) -> Iterable[tuple[int, Row[Any]]]:
-    """Yield the live datasets of a type in the RUN and TAGGED collections of a path, with the collection's place in it."""
+    """Yield the live datasets of a type in the runs and tags of a path, with the collection's place in it."""
     rank = {collection.id: i for i, collection in enumerate(path)}
     ids: Mapping[str, list[int]] = defaultdict(list)
     for collection in path:
