@@ -1,0 +1,84 @@
+"""The commands put together, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from flows.cli import calibs, datasets, demo, ingest, night, query, recipe, repo, reprocess, simulate
+from flows.cli import run as run_one
+from flows.cli.options import PANEL_CARE, PANEL_NIGHT
+from flows.cli.usage import describe_usage
+from flows.present.failures import ALL_OK, INTERRUPTED, describe, report
+
+ORDER = (
+    *("init", "ingest", "calibs", "night", "reprocess"),
+    *("query", "explain", "lineage", "show", "get", "report"),
+    *("status", "recover", "db", "up", "down"),
+)
+
+
+class InOrder(TyperGroup):
+    """Lists the commands in the order in which they are needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, those of `ORDER` first."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
+app = typer.Typer(
+    name="isrflow",
+    cls=InOrder,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+for group in (repo, ingest, night, reprocess, query, datasets, run_one, recipe, simulate, demo):
+    app.add_typer(group.app)
+app.add_typer(calibs.app, name="calibs", rich_help_panel=PANEL_NIGHT)
+app.add_typer(repo.db_app, name="db", rich_help_panel=PANEL_CARE)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Remove the instrument signature from CCD exposures, and be able to prove what made each product.
+
+    New here? [bold]isrflow demo[/bold] simulates a night, processes it, and tells what to try next.
+    """
+    if version:
+        from isrflow import __version__
+
+        typer.echo(f"isrflow {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code.
+
+    0 all ok, 1 user error, 2 partial, 3 nothing succeeded, 4 registry unavailable, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        code = app(arguments, prog_name="isrflow", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `isrflow query ... | head` is no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ALL_OK
+    except Exception as error:  # noqa: BLE001 - the boundary: everything becomes a message and an exit code
+        usage = describe_usage(error)
+        return report(usage or describe(error), as_json=as_json, error=None if usage else error)
+    if code == INTERRUPTED:
+        sys.stderr.write("interrupted; what was finished is kept, and the same command goes on from there\n")
+    return code if isinstance(code, int) else ALL_OK

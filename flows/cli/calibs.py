@@ -1,0 +1,204 @@
+"""Calibrations: made, brought in, certified, listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flows.cli.options import (
+    ConfigOption,
+    DryRunOption,
+    JsonOption,
+    RepoOption,
+    SetOption,
+    WorkersOption,
+    example,
+)
+
+if TYPE_CHECKING:
+    from registry.butler import CertifyDiff
+
+Mode = Literal["strict", "idempotent", "replace", "fill-gaps"]
+
+app = typer.Typer(help="Calibrations: make, bring in, certify, list.")
+
+CollectionOption = Annotated[str, typer.Option("--collection", help="The collection of certified calibrations.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")]
+BeginOption = Annotated[
+    str | None, typer.Option("--begin", metavar="T", help="From when, UTC: 2026-03-01, 20260301 or 2026-03-01T18:00.")
+]
+EndOption = Annotated[
+    str | None, typer.Option("--end", metavar="T", help="Until when (excluded); for ever if not given.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def calibs(context: typer.Context) -> None:
+    """Make, bring in, certify and list calibrations."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(
+    epilog=example(
+        "isrflow calibs build bias dark flat defects --night 20260301 --out calibs/20260301",
+        "isrflow calibs build flat --night 20260301 --out calibs/try2 --set overscan.order=3",
+    )
+)
+def build(
+    *,
+    types: Annotated[
+        list[str], typer.Argument(metavar="TYPE...", help="bias, dark, flat, defects; made in that order.")
+    ],
+    night: Annotated[str, typer.Option("--night", metavar="YYYYMMDD", help="The observing day of the raws, or last.")],
+    out: Annotated[str, typer.Option("--out", metavar="RUN", help="The collection for the products.")],
+    settings: SetOption = None,
+    config: ConfigOption = None,
+    workers: WorkersOption = None,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Combine the calibration exposures of a night into master calibrations, one a detector (and filter)."""
+    from flows.calibrate import build_calibs
+    from flows.present.output import emit, say
+    from flows.present.progress import progress_bar
+    from flows.repo import open_repo
+    from flows.single import parse_settings, read_settings_file
+
+    layers = (read_settings_file(config) if config else {}) | parse_settings(settings or [])
+    with open_repo(repo) as opened, progress_bar("building", quiet=as_json) as advance:
+        report = build_calibs(opened, types, night, out, workers=workers, settings=layers, on_progress=advance)
+    emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
+    return report.exit_code
+
+
+@app.command(
+    "import",
+    epilog=example(
+        "isrflow calibs import ptc ptc-det0.ecsv --detector 0",
+        "isrflow calibs import flat flat_r_*.fits --filter r --out calibs/imported",
+    ),
+)
+def import_(
+    *,
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help="The kind of calibration.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="FITS, ECSV or YAML; LSST layouts or ours.")],
+    detector: Annotated[str | None, typer.Option(help="Id or name, if the files do not say.")] = None,
+    physical_filter: Annotated[str | None, typer.Option("--filter", help="If the files do not say.")] = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The collection for them.")] = None,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Bring in calibrations made elsewhere; certify them afterwards."""
+    from flows.calibrate import import_calib
+    from flows.present.output import emit, print_table, say
+    from flows.repo import open_repo
+
+    with open_repo(repo) as opened:
+        refs = import_calib(opened, kind, files, detector=detector, physical_filter=physical_filter, run=out)
+
+    def text() -> None:
+        print_table([{"id": ref.short, "type": ref.type, **ref.data_id.to_dict(), "run": ref.run} for ref in refs])
+        for run in dict.fromkeys(ref.run for ref in refs):
+            say(f"next:\n  isrflow calibs certify {run} --begin YYYY-MM-DD")
+
+    emit(refs, as_json=as_json, text=text)
+    return 0
+
+
+@app.command(
+    epilog=example(
+        "isrflow calibs certify calibs/20260301 --begin 2026-03-01",
+        "isrflow calibs certify 1a2b3c4d --begin 2026-03-01 --end 2026-04-01 --reason 'new flat lamp'",
+    )
+)
+def certify(
+    *,
+    what: Annotated[list[str], typer.Argument(metavar="RUN|DATASET...", help="A run, or (short) dataset ids.")],
+    begin: BeginOption,
+    end: EndOption = None,
+    mode: Annotated[Mode, typer.Option(help="What to do where something is certified already.")] = "idempotent",
+    reason: ReasonOption = "",
+    collection: CollectionOption = "calibs",
+    dry_run: DryRunOption = False,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say from when to when calibrations hold; only certified ones are used."""
+    from flows.calibrate import certify_calibs
+    from flows.repo import open_repo
+
+    with open_repo(repo) as opened:
+        diff = certify_calibs(
+            opened, what, begin, end, collection=collection, mode=mode, reason=reason, dry_run=dry_run
+        )
+    _show_diff(diff, as_json=as_json, dry_run=dry_run)
+    return 0
+
+
+@app.command(epilog=example("isrflow calibs decertify 1a2b3c4d --begin 2026-03-10 --reason 'dome light in the flats'"))
+def decertify(
+    *,
+    what: Annotated[list[str], typer.Argument(metavar="RUN|DATASET...", help="A run, or (short) dataset ids.")],
+    begin: BeginOption = None,
+    end: EndOption = None,
+    reason: ReasonOption = "",
+    collection: CollectionOption = "calibs",
+    dry_run: DryRunOption = False,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """End the validity of calibrations, in all or part of their time. Nothing is deleted; the past can be asked."""
+    from flows.calibrate import decertify_calibs
+    from flows.repo import open_repo
+
+    with open_repo(repo) as opened:
+        diff = decertify_calibs(opened, what, begin, end, collection=collection, reason=reason, dry_run=dry_run)
+    _show_diff(diff, as_json=as_json, dry_run=dry_run)
+    return 0
+
+
+@app.command("list", epilog=example("isrflow calibs list", "isrflow calibs list --type flat --json"))
+def list_(
+    *,
+    kind: Annotated[str | None, typer.Option("--type", help="Only this kind.")] = None,
+    collection: CollectionOption = "calibs",
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="T", help="As it was known at this instant (UTC).")
+    ] = None,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List the certified calibrations and when they hold."""
+    from flows.calibrate import list_calibs
+    from flows.present.output import emit, print_table, say
+    from flows.repo import open_repo
+
+    with open_repo(repo) as opened:
+        rows = list_calibs(opened, collection=collection, kind=kind, as_of=as_of)
+
+    def text() -> None:
+        if rows:
+            print_table(rows, title=f"certified in {collection}")
+        else:
+            say(f"nothing is certified in {collection}\n  try: isrflow calibs certify RUN --begin YYYY-MM-DD")
+
+    emit(rows, as_json=as_json, text=text)
+    return 0
+
+
+def _show_diff(diff: CertifyDiff, *, as_json: bool, dry_run: bool) -> None:
+    """Print what a certification changed, or would change."""
+    from flows.present.output import emit, print_table, say
+
+    changes = [("+", diff.added), ("-", diff.closed), ("=", diff.unchanged)]
+    rows = [{"": sign, "validity": str(row)} for sign, group in changes for row in group]
+
+    def text() -> None:
+        print_table(rows)
+        counts = f"{len(diff.added)} added, {len(diff.closed)} ended, {len(diff.unchanged)} as before"
+        say(f"{counts}{' (nothing was changed: --dry-run)' if dry_run else ''}")
+
+    emit(diff, as_json=as_json, text=text)

@@ -1,0 +1,70 @@
+"""What several commands share: options, examples, and how the repository is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+RepoOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--repo",
+        envvar="ISRFLOW_REPO",
+        help="The repository; else the current directory or the nearest one above it that is one.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="STEP.FIELD=VALUE", help="Change one setting of the recipe (repeatable)."),
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE.yaml", help="Settings of the recipe, as YAML.")
+]
+WithoutOption = Annotated[
+    str, typer.Option("--without", metavar="STEP,...", help="Switch these steps off.", show_default=False)
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Worker processes; one a core if not given.", show_default=False),
+]
+
+PANEL_NIGHT = "A night, in this order"
+PANEL_LOOK = "Looking and asking"
+PANEL_SINGLE = "Without a repository"
+PANEL_CARE = "Care of the repository"
+
+
+def example(*commands: str) -> str:
+    """Write the examples at the foot of a command's help; the first is also what a usage error suggests."""
+    return "\n\n".join(
+        ["[bold]Example[/bold]" if len(commands) == 1 else "[bold]Examples[/bold]", *map(_escaped, commands)]
+    )
+
+
+def first_example(epilog: str | None) -> str | None:
+    """Return the first command of what `example` wrote."""
+    lines = (epilog or "").split("\n\n")
+    return lines[1].replace("\\[", "[") if len(lines) > 1 else None
+
+
+def _escaped(command: str) -> str:
+    return command.replace("[", "\\[")
+
+
+def comma_list(text: str) -> list[str]:
+    """Split ``a,b,c``; blanks around and empty items do not count."""
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def recipe_layer(settings: list[str] | None, config: Path | None, without: str) -> dict[str, Any]:
+    """Return what --config, --set and --without say, as one layer of recipe settings; later ones win."""
+    from flows.single import parse_settings, read_settings_file
+
+    layer = read_settings_file(config) if config else {}
+    layer |= parse_settings(settings or [])
+    return layer | {f"{step}.enabled": False for step in comma_list(without)}
