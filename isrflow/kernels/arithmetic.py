@@ -60,7 +60,7 @@ def multiply_by(image: Float32, variance: Float32 | None, factor: float) -> None
 def divide_by(image: Float32, variance: Float32 | None, divisor: float) -> None:
     """Divide a picture by a number, in place, as a product with the float32 reciprocal."""
     scale = np.float32(divisor)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         image *= np.float32(1) / scale
         if variance is not None:
             variance *= np.float32(1) / (scale * scale)

@@ -70,7 +70,7 @@ def combine_stack(stack: Planes, control: StackControl, *, weights: NDArray[np.f
     combined = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.int32), np.empty((ny, nx), np.float32)
     scale = np.ones(n) if weights is None else np.asarray(weights, np.float64)
     _combine(
-        images, masks, variances, scale, weights is not None, _CODES[control.statistic], float(control.n_sigma),
+        images, masks, variances, scale, _CODES[control.statistic], float(control.n_sigma),
         control.n_iterations, control.exclude_bits, control.empty_bits, control.error_from_variance, *combined,
     )  # fmt: skip
     return combined
@@ -111,7 +111,6 @@ def _combine(
     masks: Int32,
     variances: Float32,
     weights: Float64,
-    weighted: bool,
     statistic: int,
     n_sigma: float,
     n_iterations: int,
@@ -147,7 +146,7 @@ def _combine(
             mean, variance, error = _moments(good, m, centre, half, error_from_variance)
             for _ in range(n_iterations - 1 if statistic > 1 else 0):
                 if m > 1:
-                    half = n_sigma * math.sqrt(max(variance, 0.0)) if variance == variance else math.nan
+                    half = n_sigma * math.sqrt(variance if not variance < 0 else 0.0)
                 mean, variance, error = _moments(good, m, mean, half, error_from_variance)
             if statistic == 1:
                 combined[y, x], combined_variance[y, x] = centre, 0.5 * math.pi * variance / m
