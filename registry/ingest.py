@@ -1,0 +1,205 @@
+"""Bringing files that exist into the repository: looked at first, all of them, then stored, all or none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from registry.datastore.base import Fingerprint, file_fingerprint
+from registry.errors import ConflictError, RegistryError, TransferError, UserError
+from registry.publish import Output, new_ref, publish_outputs
+from registry.refs import DataId, DatasetRef
+from registry.repository import Repository
+from registry.sql.dataset_types import type_row
+from registry.sql.datasets import insert_datasets, refs_by_uuid
+from registry.sql.keys import data_id_keys
+
+Transfer = Literal["copy", "link", "direct"]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestItem:
+    """A file and what it is.
+
+    `content_sha256` spares the registry from reading the file once more, if the caller has hashed its content with the
+    formatter of its type already.
+    """
+
+    path: Path
+    type: str
+    data_id: DataId
+    content_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What was stored, and what was there already with the same content."""
+
+    refs: list[DatasetRef]
+    skipped: list[DatasetRef]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An item that was looked at."""
+
+    path: Path
+    ref: DatasetRef
+    extension: str
+    file: Fingerprint
+
+
+def ingest(repository: Repository, items: Sequence[IngestItem], run: str, transfer: Transfer = "copy") -> IngestResult:
+    """Store files as datasets of a run.
+
+    Parameters
+    ----------
+    repository
+        Where.
+    items
+        The files.
+    run
+        The RUN collection that will own them.
+    transfer
+        ``copy``; ``link``, which makes hard links, so that the bytes are shared with the original; ``direct``, which
+        leaves the files where they are and remembers their absolute paths.
+
+    Raises
+    ------
+    TransferError
+        If any file is absent, unreadable, not whole, or cannot be linked; all are listed and nothing is stored.
+    ConflictError
+        If any is there already with other content, or is given twice; all are listed and nothing is stored.
+    UnknownName
+        If a dataset type, run, exposure or detector is not registered.
+    """
+    if transfer not in {"copy", "link", "direct"}:
+        raise UserError(f"'{transfer}' is not a way to transfer files; there is copy, link, direct")
+    _refuse_unknown(repository, items)
+    candidates = _looked_at(repository, items, run, transfer)
+    _refuse_doubles(candidates)
+    known = _known(repository, candidates)
+    _refuse_other_content(candidates, known)
+    new = [c for c in candidates if c.ref.id not in known]
+    skipped = [known[c.ref.id] for c in candidates if c.ref.id in known]
+    return IngestResult(
+        _store_in_place(repository, new) if transfer == "direct" else _store(repository, new, transfer), skipped
+    )
+
+
+def _refuse_unknown(repository: Repository, items: Sequence[IngestItem]) -> None:
+    with repository.reading() as connection:
+        data_id_keys(connection, {item.data_id for item in items})
+
+
+def _looked_at(repository: Repository, items: Sequence[IngestItem], run: str, transfer: Transfer) -> list[_Candidate]:
+    """Read every file, and refuse all that are bad at once."""
+    candidates: list[_Candidate] = []
+    problems: dict[Path, str] = {}
+    kinds = _formats(repository, items)
+    device = repository.root.stat().st_dev
+    for item in items:
+        try:
+            if transfer == "link":
+                _refuse_other_device(item.path, device)
+            candidates.append(_look(item, run, *kinds[item.type]))
+        except Exception as problem:  # noqa: BLE001 - formats raise what they like; every text reaches the user below
+            problems[item.path] = _reason(problem)
+    if problems:
+        lines = "\n".join(f"  {path}: {reason}" for path, reason in problems.items())
+        fix = "--transfer copy" if transfer == "link" and "hard links" in lines else "mend or leave out these files"
+        message = f"{len(problems)} of {len(items)} file(s) cannot be ingested; nothing was stored:\n{lines}"
+        raise TransferError(message, path=next(iter(problems)), fix=fix)
+    return candidates
+
+
+def _formats(repository: Repository, items: Sequence[IngestItem]) -> Mapping[str, tuple[Any, Any]]:
+    """Return dataset type and formatter by name of type."""
+    with repository.reading() as connection:
+        types = {name: type_row(connection, name).type for name in {item.type for item in items}}
+    return {name: (type_, repository.formatter(type_.formatter)) for name, type_ in types.items()}
+
+
+def _look(item: IngestItem, run: str, dataset_type: Any, formatter: Any) -> _Candidate:
+    path = item.path.absolute()
+    if not path.is_file():
+        raise FileNotFoundError("no such file" if not path.exists() else "not a file")
+    content = item.content_sha256 or formatter.content_sha256(path)
+    file = file_fingerprint(path)
+    ref = replace(new_ref(dataset_type, run, item.data_id), content_sha256=content)
+    return _Candidate(path, ref, _suffix(path, formatter.extension), file)
+
+
+def _refuse_other_device(path: Path, device: int) -> None:
+    if path.stat().st_dev != device:
+        raise TransferError("it is on another file system, where hard links cannot reach", path=path)
+
+
+def _suffix(path: Path, usual: str) -> str:
+    """Keep what the file says about itself (``.fits.fz``); readers choose the decompression by it."""
+    start = path.name.find(usual) if usual else -1
+    return path.name[start:] if start > 0 else usual
+
+
+def _reason(problem: Exception) -> str:
+    text = problem.message if isinstance(problem, RegistryError) else str(problem)
+    return text or type(problem).__name__
+
+
+def _refuse_doubles(candidates: Sequence[_Candidate]) -> None:
+    count = Counter(candidate.ref.id for candidate in candidates)
+    doubles = [candidate for candidate in candidates if count[candidate.ref.id] > 1]
+    if doubles:
+        lines = "\n".join(f"  {c.path}: {c.ref.type} {c.ref.data_id}" for c in sorted(doubles, key=lambda c: c.ref.id))
+        raise ConflictError(f"files of the same identity; nothing was stored:\n{lines}", conflicts=doubles)
+
+
+def _known(repository: Repository, candidates: Sequence[_Candidate]) -> dict[Any, DatasetRef]:
+    """Return those that are stored already; what a crash left half-stored, or lost its file, is not."""
+    with repository.reading() as connection:
+        known = refs_by_uuid(connection, [candidate.ref.id for candidate in candidates])
+    return {id_: ref for id_, ref in known.items() if ref.status == "LIVE"}
+
+
+def _refuse_other_content(candidates: Sequence[_Candidate], known: Mapping[Any, DatasetRef]) -> None:
+    differing = [c for c in candidates if c.ref.id in known and known[c.ref.id].content_sha256 != c.ref.content_sha256]
+    if differing:
+        lines = "\n".join(f"  {c.path}: {known[c.ref.id]} holds something else" for c in differing)
+        message = f"{len(differing)} file(s) are there already with other content; nothing was stored:\n{lines}"
+        raise ConflictError(message, conflicts=differing, fix="ingest them into another run")
+
+
+def _store(repository: Repository, candidates: Sequence[_Candidate], transfer: Transfer) -> list[DatasetRef]:
+    outputs = [Output(c.ref, c.extension, _Fill(c, transfer)) for c in candidates]
+    return publish_outputs(repository, outputs) if outputs else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Fill:
+    """Fills the new file from the old one."""
+
+    candidate: _Candidate
+    transfer: Transfer
+
+    def __call__(self, path: Path) -> str:
+        source = self.candidate.path
+        if self.transfer == "link":
+            os.link(source, path)
+        else:
+            shutil.copyfile(source, path)
+        if path.stat().st_size != self.candidate.file.size:
+            raise TransferError(f"{source} changed while it was being ingested; nothing was stored", path=source)
+        return str(self.candidate.ref.content_sha256)
+
+
+def _store_in_place(repository: Repository, candidates: Sequence[_Candidate]) -> list[DatasetRef]:
+    """Record files where they are; there is nothing to move, so one transaction does it."""
+    refs = [replace(c.ref, status="LIVE", path=str(c.path), size=c.file.size, sha256=c.file.sha256) for c in candidates]
+    with repository.writing(durable=True) as connection:
+        insert_datasets(connection, refs)
+    return refs

@@ -1,0 +1,153 @@
+"""What a dataset was made from, and what was made from it, all the way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, select, union_all
+
+from registry.refs import DatasetRef
+from registry.sql import tables as t
+from registry.sql.bulk import chunks
+from registry.sql.datasets import dataset_rows, refs_by_row
+
+Direction = Literal["up", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`source` went, as `role`, into the quantum that made `product`."""
+
+    source: UUID
+    product: UUID
+    role: str
+    task: str
+    quantum: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A dataset and all that it was made from (up) or that was made from it (down)."""
+
+    root: UUID
+    direction: Direction
+    nodes: Mapping[UUID, DatasetRef]
+    edges: Sequence[Edge]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "root": str(self.root),
+            "direction": self.direction,
+            "nodes": [
+                {
+                    "id": str(ref.id),
+                    "type": ref.type,
+                    "run": ref.run,
+                    "data_id": ref.data_id.to_dict(),
+                    "sha256": ref.sha256,
+                    "content_sha256": ref.content_sha256,
+                    "status": ref.status,
+                }
+                for ref in self.nodes.values()
+            ],
+            "edges": [
+                {
+                    "source": str(edge.source),
+                    "product": str(edge.product),
+                    "role": edge.role,
+                    "task": edge.task,
+                    "quantum": str(edge.quantum),
+                }
+                for edge in self.edges
+            ],
+        }
+
+    def render(self) -> str:
+        """Draw a tree; what was drawn before is not opened again."""
+        by_start = defaultdict(list)
+        for edge in self.edges:
+            by_start[edge.product if self.direction == "up" else edge.source].append(edge)
+        lines = [str(self.nodes[self.root])]
+        lines += self._branches(self.root, by_start, "", {self.root}) or [_NOTHING[self.direction]]
+        return "\n".join(lines)
+
+    def _branches(self, start: UUID, by_start: Mapping[UUID, list[Edge]], indent: str, seen: set[UUID]) -> list[str]:
+        lines: list[str] = []
+        edges = sorted(by_start.get(start, ()), key=lambda edge: (edge.task, edge.role, str(self._end(edge))))
+        for number, edge in enumerate(edges, 1):
+            last = number == len(edges)
+            end = self._end(edge)
+            role = edge.role if self.direction == "up" else f"as {edge.role}, by {edge.task}"
+            again = end in seen and bool(by_start.get(end))
+            lines.append(f"{indent}{'└─' if last else '├─'} {role}: {self.nodes[end]}{' (see above)' if again else ''}")
+            if not again:
+                seen.add(end)
+                lines += self._branches(end, by_start, indent + ("   " if last else "│  "), seen)
+        return lines
+
+    def _end(self, edge: Edge) -> UUID:
+        return edge.source if self.direction == "up" else edge.product
+
+
+_NOTHING = {
+    "up": "└─ made by no quantum of this registry",
+    "down": "└─ nothing was made from it",
+}
+
+
+def lineage(connection: Connection, ref: DatasetRef, direction: Direction) -> Lineage:
+    """Follow the makers of a dataset, or what was made from it, to the end.
+
+    Each generation costs two queries, however many datasets are in it.
+    """
+    (root,) = dataset_rows(connection, [ref.id]).values()
+    seen, generation = {root}, [root]
+    links: list[Any] = []
+    while generation:
+        found = list(_links(connection, generation, direction))
+        links += found
+        ends = {link.source_id if direction == "up" else link.product_id for link in found}
+        generation = sorted(ends - seen)
+        seen |= ends
+    refs = refs_by_row(connection, seen)
+    edges = [
+        Edge(refs[link.source_id].id, refs[link.product_id].id, link.role, link.task, link.quantum) for link in links
+    ]
+    return Lineage(refs[root].id, direction, {one.id: one for one in refs.values()}, edges)
+
+
+def _links(connection: Connection, rows: Sequence[int], direction: Direction) -> Iterable[Any]:
+    """Yield the links that start at datasets; only published products count."""
+    o, q = t.quantum_output.c, t.quantum.c
+    i, m = t.quantum_input.c, t.calib_set_member.c
+    by_data = _made(t.quantum_input, i.quantum_id == q.id, i.dataset_id, i.role)
+    by_calib = _made(t.calib_set_member, m.set_id == q.calib_set_id, m.dataset_id, m.role)
+    for some in chunks(rows):
+        limits = (
+            (o.dataset_id.in_(some),) * 2 if direction == "up" else (i.dataset_id.in_(some), m.dataset_id.in_(some))
+        )
+        queries = [query.where(limit) for query, limit in zip((by_data, by_calib), limits, strict=True)]
+        yield from connection.execute(union_all(*queries))
+
+
+def _made(inputs: Any, belongs: Any, source: Any, role: Any) -> Select[Any]:
+    """Select source, product and quantum through one kind of input."""
+    o, q = t.quantum_output.c, t.quantum.c
+    return (
+        select(
+            source.label("source_id"),
+            o.dataset_id.label("product_id"),
+            role.label("role"),
+            q.task.label("task"),
+            q.uuid.label("quantum"),
+        )
+        .join_from(t.quantum_output, t.quantum, q.id == o.quantum_id)
+        .join(inputs, belongs)
+        .join(t.dataset, t.dataset.c.id == o.dataset_id)
+        .where(t.dataset.c.status != "STAGED")
+    )

@@ -1,0 +1,315 @@
+"""Publishing: files first, durably; then one transaction that makes all outputs of a piece of work visible.
+
+The phases, each safe to be killed in (`registry.recover` explains and mends what is left behind):
+
+1. `claim`: datasets STAGED and journal rows that say where their files will be;
+2. `seal`: files written under temporary names, flushed, hashed; size and hashes go into the journal;
+3. `move`: final names, never replacing;
+4. `settle`: one transaction: files recorded, datasets LIVE, quantum done, journal empty again.
+
+Only the last commit is flushed to the disk. If a power cut takes the first two, a file without a row is left: `verify`
+lists it, and a re-run that comes to the same name takes its place or sets it aside.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from registry.canonical import canonical_json
+from registry.datastore.base import Datastore, temporary_name
+from registry.datastore.paths import dataset_path
+from registry.errors import ConflictError, RegistryError, TransferError, UserError
+from registry.owner import is_dead, process_token, spoken
+from registry.refs import DataId, DatasetRef, DatasetType, dataset_uuid
+from registry.repository import Repository
+from registry.sql import journal, quanta
+from registry.sql.dataset_types import type_row
+from registry.sql.datasets import dataset_rows, insert_datasets, refs_by_uuid
+from registry.sql.exposures import exposures_by_number
+from registry.sql.journal import Entry, Sealed
+from registry.times import SECOND_NS, now_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A dataset to be published: `write` fills a new file and returns the hash of its content."""
+
+    ref: DatasetRef
+    extension: str
+    write: Callable[[Path], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The quantum that makes the outputs, and who has it leased."""
+
+    quantum_id: int
+    worker: str
+    metrics: Mapping[str, Any]
+
+
+def publish(
+    repository: Repository, values: Mapping[str, object], *, run: str, data_id: DataId, work: Work | None = None
+) -> list[DatasetRef]:
+    """Publish the outputs of a piece of work, all or none.
+
+    What was published before with the same content is accepted, so that a repetition is harmless.
+
+    Parameters
+    ----------
+    repository
+        Where.
+    values
+        Values by dataset type.
+    run
+        The RUN collection that will own them.
+    data_id
+        What the work is about; each dataset keeps those dimensions that its type has.
+    work
+        The quantum to be marked done in the same transaction, if there is one.
+
+    Raises
+    ------
+    ConflictError
+        If a dataset was published before with other content, or is being written by a living process, or the quantum
+        is no longer leased by this worker.
+    UnknownName
+        If a dataset type, run, dimension or format is not known.
+    TransferError
+        If a file cannot be written.
+    """
+    outputs = [output_of(repository, name, value, run, data_id) for name, value in values.items()]
+    return publish_outputs(repository, outputs, work=work)
+
+
+def publish_outputs(repository: Repository, outputs: Sequence[Output], *, work: Work | None = None) -> list[DatasetRef]:
+    """Run the four phases; what goes wrong in a living process is tidied up at once."""
+    entries = claim(repository, outputs, work)
+    try:
+        entries = seal(repository, entries, outputs, work)
+        refuse_other_content(entries)
+        move(repository.store, entries)
+        settle(repository, entries, work)
+    except BaseException:
+        # If this cannot be done either (the disk is full, the database locked), `recover` will find it.
+        with suppress(RegistryError, OSError):
+            discard(repository, entries)
+        raise
+    with repository.reading() as connection:
+        refs = refs_by_uuid(connection, [entry.uuid for entry in entries])
+    return [refs[entry.uuid] for entry in entries]
+
+
+def output_of(repository: Repository, type_name: str, value: object, run: str, data_id: DataId) -> Output:
+    """Describe a value as an output of its dataset type."""
+    with repository.reading() as connection:
+        dataset_type = type_row(connection, type_name).type
+    formatter = repository.formatter(dataset_type.formatter)
+    return Output(new_ref(dataset_type, run, data_id), formatter.extension, lambda path: formatter.write(value, path))
+
+
+def new_ref(dataset_type: DatasetType, run: str, data_id: DataId) -> DatasetRef:
+    """Return the ref that a dataset will have, STAGED; `UserError` if the data id lacks a dimension of the type."""
+    own = data_id.subset(dataset_type.dimensions)
+    missing = [name for name in dataset_type.dimensions if name not in own.dimensions]
+    if missing:
+        raise UserError(f"a {dataset_type.name} needs {', '.join(missing)}, which '{data_id}' does not say")
+    return DatasetRef(dataset_uuid(run, dataset_type.name, own), dataset_type.name, run, own, status="STAGED")
+
+
+def claim(repository: Repository, outputs: Sequence[Output], work: Work | None = None) -> list[Entry]:
+    """Phase 1: announce the datasets and where their files will be.
+
+    Raises
+    ------
+    ConflictError
+        If a living process is writing one of them, or the quantum is leased by somebody else.
+    """
+    with repository.writing() as connection:
+        if work is not None:
+            quanta.require_lease(connection, work.quantum_id, work.worker)
+        known = refs_by_uuid(connection, [output.ref.id for output in outputs])
+        _refuse_purged(known.values())
+        insert_datasets(connection, [output.ref for output in outputs if output.ref.id not in known])
+        rows = dataset_rows(connection, [output.ref.id for output in outputs])
+        left = journal.entries(connection, [rows[id_] for id_ in known])
+        _refuse_busy(left)
+        for entry in left:
+            repository.store.delete(entry.tmp_path)
+        paths = _paths(connection, outputs)
+        common = {
+            "quantum_id": None if work is None else work.quantum_id,
+            "owner": process_token(),
+            "created_ns": now_ns(),
+            "lease_until_ns": now_ns() + journal.LEASE_S * SECOND_NS,
+        }
+        new = [
+            common
+            | {"dataset_id": rows[output.ref.id], "role": output.ref.type, "final_path": path}
+            | {"tmp_path": temporary_name(path, secrets.token_hex(4))}
+            for output, path in zip(outputs, paths, strict=True)
+        ]
+        journal.open_entries(connection, new)
+        of_row = {entry.dataset_id: entry for entry in journal.entries(connection, list(rows.values()))}
+        return [of_row[rows[output.ref.id]] for output in outputs]
+
+
+def seal(
+    repository: Repository, entries: Sequence[Entry], outputs: Sequence[Output], work: Work | None = None
+) -> list[Entry]:
+    """Phase 2: write the files under their temporary names, and what they are into the journal."""
+    sealed = {
+        entry.tmp_path: _stage(repository.store, entry, output) for entry, output in zip(entries, outputs, strict=True)
+    }
+    with repository.writing() as connection:
+        journal.seal(connection, sealed, None if work is None else canonical_json(work.metrics))
+    return [_sealed(entry, sealed[entry.tmp_path]) for entry in entries]
+
+
+def move(store: Datastore, entries: Sequence[Entry]) -> None:
+    """Phase 3: give sealed files their final names.
+
+    The journal says that the names are ours. A file that stands there all the same was left by a crash: the same
+    bytes are replaced by ours, other ones are set aside.
+    """
+    waiting = {entry.tmp_path: entry for entry in entries if entry.status != "LIVE"}
+    for entry in entries:
+        if entry.status == "LIVE":
+            store.delete(entry.tmp_path)
+    while waiting:
+        for entry in waiting.values():
+            _free_name(store, entry)
+        with suppress(FileExistsError):  # somebody who lost his claim was quicker; look again
+            store.publish({entry.tmp_path: entry.final_path for entry in waiting.values()})
+        waiting = {tmp: entry for tmp, entry in waiting.items() if store.size(tmp) is not None}
+
+
+def settle(repository: Repository, entries: Sequence[Entry], work: Work | None = None) -> None:
+    """Phase 4: make everything visible in one durable transaction.
+
+    Raises
+    ------
+    ConflictError
+        If a claim or the lease of the quantum was lost; nothing is visible then.
+    """
+    with repository.writing(durable=True) as connection:
+        journal.publish_entries(connection, entries)
+        if work is not None:
+            quanta.finish(connection, work.quantum_id, work.worker, work.metrics)
+
+
+def discard(repository: Repository, entries: Sequence[Entry]) -> None:
+    """Give up: remove the files of these claims and forget the datasets that were never published."""
+    ours = {entry.tmp_path for entry in entries}
+    with repository.writing() as connection:
+        held = [e for e in journal.entries(connection, [e.dataset_id for e in entries]) if e.tmp_path in ours]
+        for entry in held:
+            # While the journal row is ours nobody else may stand at that name.
+            if entry.status != "LIVE" and is_at(repository.store, entry.final_path, entry):
+                repository.store.delete(entry.final_path)
+        journal.drop_entries(connection, held)
+    for path in ours:
+        repository.store.delete(path)
+
+
+def is_at(store: Datastore, path: str, entry: Entry) -> bool:
+    """Say whether the file of a sealed entry is at a path, byte for byte."""
+    expected = entry.fingerprint
+    return expected is not None and store.size(path) == expected.size and store.fingerprint(path) == expected
+
+
+def refuse_other_content(entries: Sequence[Entry]) -> None:
+    """Refuse to publish again what says something else now; all offenders are listed."""
+    differing = [e for e in entries if e.status != "STAGED" and e.content_sha256 != e.known_content_sha256]
+    if differing:
+        lines = "\n".join(f"  {e.type} {e.uuid.hex[:8]}, {e.final_path}: {_change(e)}" for e in differing)
+        message = f"published before with other content; nothing was changed:\n{lines}"
+        raise ConflictError(message, conflicts=differing, fix="publish into another run")
+
+
+def finished_work(entry: Entry, worker: str) -> Work | None:
+    """Return the work that an entry of the journal belongs to, with the metrics that were handed over."""
+    if entry.quantum_id is None:
+        return None
+    return Work(entry.quantum_id, worker, json.loads(entry.payload or "{}"))
+
+
+def is_abandoned(entry: Entry) -> bool:
+    """Say whether nobody is at work on an entry: its owner is dead, or this very process, or out of time."""
+    mine = entry.owner == process_token()
+    return mine or is_dead(entry.owner) or entry.lease_until_ns < now_ns()
+
+
+def _stage(store: Datastore, entry: Entry, output: Output) -> Sealed:
+    content: list[str] = []
+    try:
+        file = store.stage(entry.tmp_path, lambda path: content.append(output.write(path)))
+    except OSError as problem:
+        if isinstance(problem, RegistryError):
+            raise
+        message = f"{output.ref} could not be written: {problem}"
+        raise TransferError(message, path=entry.final_path, fix="free or mend the disk, then run again") from problem
+    return Sealed(file, content[0])
+
+
+def _sealed(entry: Entry, sealed: Sealed) -> Entry:
+    return replace(entry, size=sealed.file.size, sha256=sealed.file.sha256, content_sha256=sealed.content_sha256)
+
+
+def _change(entry: Entry) -> str:
+    return f"content {str(entry.known_content_sha256)[:12]} before, {str(entry.content_sha256)[:12]} now"
+
+
+def _free_name(store: Datastore, entry: Entry) -> None:
+    if store.size(entry.final_path) is None:
+        return
+    if is_at(store, entry.final_path, entry):
+        store.delete(entry.final_path)
+    else:
+        store.quarantine(entry.final_path)
+
+
+def _refuse_purged(refs: Iterable[DatasetRef]) -> None:
+    gone = [ref for ref in refs if ref.status in {"DELETING", "PURGED"}]
+    if gone:
+        lines = "\n".join(f"  {ref}: {ref.status}" for ref in gone)
+        raise ConflictError(f"deleted datasets are not made again:\n{lines}", conflicts=gone, fix="use another run")
+
+
+def _refuse_busy(entries: Iterable[Entry]) -> None:
+    busy = [entry for entry in entries if not is_abandoned(entry)]
+    if busy:
+        lines = "\n".join(f"  {entry.type} {entry.uuid.hex[:8]} by {spoken(entry.owner)}" for entry in busy)
+        raise ConflictError(
+            f"being written by another process:\n{lines}", conflicts=busy, fix="wait for it, or stop it"
+        )
+
+
+def _paths(connection: Any, outputs: Sequence[Output]) -> list[str]:
+    """Return where the files will stand."""
+    by_instrument: dict[str, set[int]] = {}
+    for output in outputs:
+        if output.ref.data_id.exposure is not None:
+            by_instrument.setdefault(output.ref.data_id.instrument, set()).add(output.ref.data_id.exposure)
+    days: dict[tuple[str, int | None], int] = {
+        (name, record.id): record.day_obs
+        for name, numbers in by_instrument.items()
+        for record in exposures_by_number(connection, name, numbers)
+    }
+    return [
+        dataset_path(
+            id=ref.id,
+            type=ref.type,
+            run=ref.run,
+            data_id=ref.data_id,
+            day_obs=days.get((ref.data_id.instrument, ref.data_id.exposure)),
+            extension=extension,
+        )
+        for ref, extension in ((output.ref, output.extension) for output in outputs)
+    ]

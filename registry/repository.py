@@ -1,0 +1,69 @@
+"""What every room above storage works with: a database, a datastore, and the formats of the files in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+from registry.datastore.base import Datastore
+from registry.errors import UnknownName, UserError
+from registry.sql.database import read, write
+
+
+class Formatter(Protocol):
+    """How values of one kind are kept in files; given by whoever opens the repository, which knows no formats."""
+
+    extension: str
+    """With the dot: ``".fits"``."""
+
+    def write(self, value: object, path: Path) -> str:
+        """Write a new file and return the hash of its content (see `content_sha256`)."""
+
+    def read(self, path: Path) -> object:
+        """Read a file completely; it may be gone afterwards."""
+
+    def content_sha256(self, path: Path) -> str:
+        """Hash what a file says, without what changes from writing to writing (dates, checksum texts, host).
+
+        Any exception means that the file is not whole, and its text is shown to people.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """An open repository; `actor` is who events are signed with."""
+
+    root: Path
+    engine: Engine
+    store: Datastore
+    formatters: Mapping[str, Formatter]
+    actor: str
+    read_only: bool = False
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a read transaction: one consistent snapshot."""
+        return read(self.engine)
+
+    def writing(self, *, durable: bool = False) -> AbstractContextManager[Connection]:
+        """Open a write transaction; `durable` makes its commit survive a power cut.
+
+        Raises
+        ------
+        UserError
+            If the repository was opened for reading only.
+        """
+        if self.read_only:
+            raise UserError(f"the repository {self.root} was opened for reading only")
+        return write(self.engine, durable=durable)
+
+    def formatter(self, name: str) -> Formatter:
+        """Return a format by name; `UnknownName` if this program was not given it."""
+        try:
+            return self.formatters[name]
+        except KeyError:
+            raise UnknownName(kind="formatter", name=name, known=list(self.formatters)) from None
