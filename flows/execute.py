@@ -1,0 +1,183 @@
+"""Executors: who runs planned quanta. Inline, in this process; or local, in supervised worker processes.
+
+A local worker that crashes, is killed or hangs costs the quantum it was at, and that alone: the supervisor names it in
+the registry, starts another worker and goes on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, TimeoutError, as_completed  # noqa: A004 - what a future raises
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
+
+from flows.repo import Repo, open_repo
+from isrflow.quantum.quantum import QuantumOutcome, run_quantum
+from registry.owner import process_token
+from registry.refs import QuantumFailure
+
+ExecutorName = Literal["local", "inline"]
+OnDone = Callable[[QuantumOutcome], None]
+
+# One core a worker: parallelism comes from quanta, and nested thread pools would only fight over the same cores.
+_ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Executor(Protocol):
+    """Runs quanta that the registry has planned."""
+
+    def run(self, quantum_ids: Sequence[int], on_done: OnDone) -> None:
+        """Run quanta and call `on_done` with the outcome of each, in this thread; returns when all are over."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
+def open_executor(repo: Repo, workers: int, name: ExecutorName | None = None) -> Executor:
+    """Return the executor that the settings (or `name`) ask for, to be used in a ``with`` statement."""
+    if (name or repo.settings.executor) == "inline":
+        return InlineExecutor(repo)
+    return LocalExecutor(repo, workers)
+
+
+class InlineExecutor:
+    """One quantum after the other in this process: for debuggers and small tests; a crash ends everything."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+
+    def run(self, quantum_ids: Sequence[int], on_done: OnDone) -> None:
+        """Run quanta one after the other."""
+        from flows.tasks import TASKS
+
+        lease_s = self._repo.settings.lease_s
+        for quantum_id in quantum_ids:
+            on_done(run_quantum(self._repo.butler, quantum_id, process_token(), TASKS, lease_s=lease_s))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+
+class LocalExecutor:
+    """Worker processes on this machine, each with its own connection to the registry.
+
+    Safe to be used from several threads at once.
+    """
+
+    def __init__(self, repo: Repo, workers: int) -> None:
+        from pebble import ProcessPool
+
+        self._repo = repo
+        # Spawned, not forked: a process that has run parallel compiled kernels must not be forked.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPool(
+            max_workers=workers, context=context, initializer=_begin_worker, initargs=(str(repo.root), os.getpid())
+        )
+
+    def run(self, quantum_ids: Sequence[int], on_done: OnDone) -> None:
+        """Run quanta in the workers, in any order."""
+        timeout_s = self._repo.settings.quantum_timeout_s
+        waiting: dict[Future[QuantumOutcome], int] = {
+            self._pool.schedule(_run_in_worker, args=[quantum_id], timeout=timeout_s): quantum_id
+            for quantum_id in quantum_ids
+        }
+        for future in as_completed(waiting):
+            on_done(self._outcome(future, waiting[future]))
+
+    def _outcome(self, future: Future[QuantumOutcome], quantum_id: int) -> QuantumOutcome:
+        from pebble import ProcessExpired
+
+        try:
+            return future.result()
+        except TimeoutError:
+            limit_s = self._repo.settings.quantum_timeout_s
+            message = f"took longer than {limit_s:g} s (quantum_timeout_s) and was killed"
+            return record_loss(self._repo, quantum_id, QuantumFailure("timeout", message, seconds=limit_s))
+        except ProcessExpired as error:
+            return record_loss(self._repo, quantum_id, QuantumFailure("crash", _last_words(error.exitcode)))
+        except Exception as error:  # noqa: BLE001 - the worker could not even record it; its supervisor does
+            failure = QuantumFailure(type(error).__name__, str(error) or repr(error))
+            return record_loss(self._repo, quantum_id, failure)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._pool.close()
+        else:
+            self._pool.stop()
+        self._pool.join()
+
+
+def record_loss(repo: Repo, quantum_id: int, failure: QuantumFailure) -> QuantumOutcome:
+    """Write down in a dead worker's stead how its quantum ended, and say what the registry then holds."""
+    quantum = repo.butler.inputs(quantum_id).quantum
+    if quantum.state == "done":  # it died after publishing: nothing is lost
+        return QuantumOutcome(quantum_id, "done")
+    worker = quantum.worker or process_token()
+    if quantum.state == "leased" or repo.butler.lease([quantum_id], worker):
+        repo.butler.fail(quantum_id, worker, failure)
+        return QuantumOutcome(quantum_id, "failed", failure.kind, failure.message, failure.seconds or 0.0)
+    return QuantumOutcome(quantum_id, "left", failure.kind, failure.message)
+
+
+# ---------------------------------------------------------------------------------------------- inside the worker process
+
+_worker: dict[str, Any] = {}
+
+
+def _begin_worker(root: str, parent: int) -> None:
+    for name in _ONE_THREAD:
+        os.environ[name] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    _end_with(parent)
+    _worker["repo"] = open_repo(Path(root))
+
+
+def _run_in_worker(quantum_id: int) -> QuantumOutcome:
+    from flows.tasks import TASKS
+
+    repo: Repo = _worker["repo"]
+    return run_quantum(repo.butler, quantum_id, process_token(), TASKS, lease_s=repo.settings.lease_s)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when its supervisor is gone, so that nobody keeps working for a run that has died."""
+    import threading
+    import time
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="supervisor watch", daemon=True).start()
+
+
+def _last_words(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "its worker process vanished"
+    if exit_code < 0:
+        try:
+            name = signal.Signals(-exit_code).name
+        except ValueError:
+            name = "unknown"
+        hint = "; the kernel does this when memory runs out" if -exit_code == signal.SIGKILL else ""
+        return f"its worker process was killed by signal {-exit_code} ({name}){hint}"
+    return f"its worker process exited with status {exit_code}"

@@ -1,0 +1,243 @@
+"""What shall be done: quanta with their inputs and calibrations, found in one set-based resolution for all of them.
+
+A plan writes nothing; printing one is a dry run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.outcome import ALL_OK, NOTHING_SUCCEEDED, PARTIAL
+from flows.repo import Repo
+from isrflow.quantum.config import config_of, recipe_for
+from isrflow.quantum.correct import ISR, isr_spec
+from isrflow.quantum.types import CAMERA
+from registry.errors import UserError
+from registry.refs import DataId, DatasetRef, QuantumRow, QuantumSpec
+
+if TYPE_CHECKING:
+    from registry.butler import Resolution
+
+    from isrflow.steps.recipe_base import Recipe
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    """Quanta to be run into a collection, and those that cannot be."""
+
+    run: str
+    config: Mapping[str, Any]
+    """Recipe and settings, as the registry stores them."""
+    changes: Mapping[str, Any]
+    """Settings that differ from the recipe's defaults."""
+    specs: tuple[QuantumSpec, ...]
+    """Ready: all that is required was found."""
+    skipped: tuple[tuple[str, DataId, str], ...] = ()
+    """Task, data id and reason of those that lack something."""
+    missing: str = ""
+    """The report of what is missing, ready to print."""
+    warnings: tuple[str, ...] = ()
+    """Calibrations that change during an exposure, say."""
+    before: tuple[QuantumRow, ...] = ()
+    """Quanta that the run holds already."""
+    retry_failed: bool = True
+
+    @property
+    def n_quanta(self) -> int:
+        """Number of quanta, ready or not."""
+        return len(self.specs) + len(self.skipped)
+
+    @property
+    def n_skipped(self) -> int:
+        """Number of quanta that lack something."""
+        return len(self.skipped)
+
+    @property
+    def n_done_before(self) -> int:
+        """Number of ready quanta whose products exist, made of the very same inputs."""
+        return sum(1 for spec in self.specs if self._state(spec) == "done")
+
+    @property
+    def n_stale(self) -> int:
+        """Number of ready quanta whose products exist, but were made of other inputs or settings."""
+        return sum(1 for spec in self.specs if self._state(spec) == "stale")
+
+    @property
+    def n_ready(self) -> int:
+        """Number of quanta that would be run."""
+        return len(self.specs) - self.n_done_before - self.n_stale
+
+    def wanted(self) -> tuple[QuantumSpec, ...]:
+        """Return the ready quanta without those that failed before and shall not be tried again."""
+        if self.retry_failed:
+            return self.specs
+        return tuple(spec for spec in self.specs if self._state(spec) != "failed")
+
+    def keys(self) -> list[tuple[str, DataId]]:
+        """Return task and data id of every quantum, ready or not."""
+        return [(spec.task, spec.data_id) for spec in self.specs] + [item[:2] for item in self.skipped]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all could be run, 2 if some, 3 if none."""
+        if not self.skipped:
+            return ALL_OK
+        return PARTIAL if self.specs else NOTHING_SUCCEEDED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        quanta = [
+            {"task": spec.task, **spec.data_id.to_dict(), "state": self._state(spec), "calibs": _ids(spec)}
+            for spec in self.specs
+        ]
+        skipped = [{"task": task, **data_id.to_dict(), "reason": reason} for task, data_id, reason in self.skipped]
+        counts = ("n_quanta", "n_ready", "n_done_before", "n_stale", "n_skipped", "exit_code")
+        return {
+            "run": self.run,
+            "changes": dict(self.changes),
+            **{name: getattr(self, name) for name in counts},
+            "quanta": quanta,
+            "skipped": skipped,
+            "missing": self.missing,
+            "warnings": list(self.warnings),
+        }
+
+    def render(self) -> str:
+        """Return the plan as text: counts, exposures, settings, what is missing."""
+        words = [f"{self.n_ready} to run", f"{self.n_done_before} done before"]
+        words += [f"{self.n_stale} done with other inputs or settings"] if self.n_stale else []
+        words += [f"{self.n_skipped} skipped"] if self.skipped else []
+        lines = [f"{self.run}: {self.n_quanta} quanta: {', '.join(words)}"]
+        lines += [f"  {line}" for line in self._exposures()]
+        if self.changes:
+            lines += ["settings that differ from the recipe's defaults:"]
+            lines += [f"  {name} = {value}" for name, value in self.changes.items()]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        return "\n".join([*lines, self.missing] if self.missing else lines)
+
+    def _state(self, spec: QuantumSpec) -> str:
+        row = self._rows().get((spec.task, spec.data_id))
+        if row is None:
+            return "new"
+        return "stale" if row.state == "done" and row.content_key != spec.content_key else row.state
+
+    def _rows(self) -> dict[tuple[str, DataId], QuantumRow]:
+        return {(row.task, row.data_id): row for row in self.before}
+
+    def _exposures(self) -> list[str]:
+        ready: dict[int | None, list[int]] = defaultdict(list)
+        for spec in self.specs:
+            ready[spec.data_id.exposure].append(spec.data_id.detector or 0)
+        lacking = Counter(data_id.exposure for _, data_id, _ in self.skipped)
+        return [
+            f"exposure {exposure}: detectors {', '.join(map(str, sorted(ready[exposure]))) or 'none'}"
+            + (f"; {lacking[exposure]} skipped" if lacking[exposure] else "")
+            for exposure in sorted({*ready, *lacking}, key=lambda key: key or 0)
+        ]
+
+
+def plan_corrections(
+    repo: Repo, raws: Sequence[DatasetRef], run: str, settings: Mapping[str, Any] | None, *, retry_failed: bool = True
+) -> WorkPlan:
+    """Plan the correction of raws into a run.
+
+    Parameters
+    ----------
+    raws
+        The raw datasets, of any exposures and detectors.
+    run
+        Name of the collection of the products.
+    settings
+        Recipe settings laid over those of the instrument and the repository.
+    retry_failed
+        Whether quanta that failed before are tried again.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or impossible.
+    UnknownName
+        If the repository's settings name a collection that does not exist.
+    """
+    recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
+    config = config_of(recipe)
+    resolutions = _resolve(repo, raws, recipe)
+    specs, skipped = [], []
+    for raw in raws:
+        resolution = resolutions[raw.data_id]
+        if resolution.complete(raw.data_id):
+            specs.append(isr_spec(raw, resolution.matches[raw.data_id], config))
+        else:
+            skipped.append((ISR, raw.data_id, _reason(resolution, raw.data_id)))
+    distinct = list({id(item): item for item in resolutions.values()}.values())
+    warnings = {match.warning for spec in specs for _, match in spec.calibs if match.warning}
+    return WorkPlan(
+        run=run,
+        config=config,
+        changes=recipe.changes(),
+        specs=tuple(specs),
+        skipped=tuple(skipped),
+        missing="\n".join(item.report() for item in distinct if any(one.required for one in item.missing)),
+        warnings=tuple(sorted(warnings)),
+        before=tuple(quanta_of(repo, run)),
+        retry_failed=retry_failed,
+    )
+
+
+def find_raws(repo: Repo, where: str) -> list[DatasetRef]:
+    """Return the raws that a query selects.
+
+    Raises
+    ------
+    UserError
+        If it selects none; says what there is.
+    QuerySyntaxError
+        If the query cannot be read.
+    """
+    raws = repo.butler.datasets(where, type="raw")
+    if not raws:
+        raise UserError(f"no raw exposures with {where}", fix=_what_there_is(repo))
+    return raws
+
+
+def quanta_of(repo: Repo, run: str) -> list[QuantumRow]:
+    """Return the quanta of a run; none if there is no such run yet."""
+    return repo.butler.quanta(run) if repo.butler.collections(run) else []
+
+
+def _resolve(repo: Repo, raws: Sequence[DatasetRef], recipe: Recipe) -> dict[DataId, Resolution]:
+    """Resolve all raws, in one query for all detectors that need the same kinds of calibration."""
+    groups: dict[tuple[tuple[str, bool], ...], list[DataId]] = defaultdict(list)
+    needs_of = {
+        number: (CAMERA, True, recipe.needs(repo.camera.detector(number)))
+        for number in sorted({raw.data_id.detector for raw in raws if raw.data_id.detector is not None})
+    }
+    for raw in raws:
+        assert raw.data_id.detector is not None
+        camera, required, needs = needs_of[raw.data_id.detector]
+        groups[((camera, required), *sorted(needs.items()))].append(raw.data_id)
+    found: dict[DataId, Resolution] = {}
+    for needs_items, data_ids in groups.items():
+        resolution = repo.butler.resolve(data_ids, dict(needs_items), repo.settings.collections)
+        found |= dict.fromkeys(data_ids, resolution)
+    return found
+
+
+def _reason(resolution: Resolution, data_id: DataId) -> str:
+    missing = [item for item in resolution.missing if item.required and item.data_id == data_id]
+    return "missing " + ", ".join(f"{item.type} ({item.reason})" for item in missing)
+
+
+def _ids(spec: QuantumSpec) -> dict[str, str]:
+    return {role: str(match.ref.id) for role, match in spec.calibs}
+
+
+def _what_there_is(repo: Repo) -> str:
+    nights = sorted({record.day_obs for record in repo.butler.exposures()})
+    if not nights:
+        return "isrflow ingest FILES"
+    shown = ", ".join(map(str, nights[-5:]))
+    return f'isrflow query exposures "day_obs = {nights[-1]}" (nights with exposures: {shown})'

@@ -1,0 +1,155 @@
+"""Doing what was planned: clear up after crashes, record the plan, run what is not done, and ask the registry what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from flows.engine import EngineChoice
+from flows.execute import OnDone
+from flows.outcome import OnProgress, Progress, RunReport, Trouble
+from flows.plan import WorkPlan
+from flows.repo import Repo
+from isrflow.quantum.provenance import software
+from isrflow.quantum.quantum import QuantumOutcome
+from registry.owner import spoken
+from registry.refs import QuantumRow
+
+RunQuanta = Callable[[Sequence[QuantumRow], OnDone], None]
+"""Runs quanta and calls back with the outcome of each, in the calling thread: an executor, or an engine around one."""
+
+
+def correct(
+    repo: Repo,
+    run_quanta: RunQuanta,
+    engine: EngineChoice,
+    on_progress: OnProgress | None,
+    make_plan: Callable[[], WorkPlan],
+) -> RunReport:
+    """Clear up, plan, run and report: the body of every flow that corrects raws."""
+    started = time.perf_counter()
+    recovered = recover(repo)
+    plan = make_plan()
+    quanta = carry_out(repo, plan, run_quanta, on_progress)
+    return report_on(
+        quanta,
+        run=plan.run,
+        engine=engine,
+        started=started,
+        done_before=plan.n_done_before,
+        missing=plan.missing,
+        recovered=recovered,
+        places={"products": f"collection {plan.run} of {repo.root}"},
+        next_steps=_next_steps(plan.run, quanta),
+    )
+
+
+def recover(repo: Repo) -> str:
+    """Clear up what earlier crashes left, and return the explanation; empty if they left nothing."""
+    report = repo.butler.recover()
+    return report.render() if report.leftovers else ""
+
+
+def carry_out(
+    repo: Repo, plan: WorkPlan, run_quanta: RunQuanta, on_progress: OnProgress | None = None
+) -> list[QuantumRow]:
+    """Record a plan and run those of its quanta that are not done.
+
+    Returns
+    -------
+    list of QuantumRow
+        All quanta of the plan as the registry has them afterwards.
+
+    Raises
+    ------
+    ConflictError
+        If products in the run were made of other inputs or settings; nothing is recorded then.
+    """
+    repo.butler.register_collection(plan.run, "RUN")
+    rows = repo.butler.plan(plan.run, plan.wanted(), config=plan.config, software=software(), skipped=plan.skipped)
+    todo = [row for row in rows if row.state in {"planned", "leased"}]
+    finished = failed = 0
+
+    def on_done(outcome: QuantumOutcome) -> None:
+        nonlocal finished, failed
+        finished += 1
+        failed += outcome.state == "failed"
+        if on_progress is not None:
+            on_progress(Progress(finished, len(todo), failed, names[outcome.quantum_id]))
+
+    names = {row.id: describe(row) for row in todo}
+    if on_progress is not None:
+        on_progress(Progress(0, len(todo)))
+    if todo:
+        run_quanta(todo, on_done)
+    wanted = {key: index for index, key in enumerate(plan.keys())}
+    now = [row for row in repo.butler.quanta(plan.run) if (row.task, row.data_id) in wanted]
+    return sorted(now, key=lambda row: wanted[row.task, row.data_id])
+
+
+def report_on(
+    quanta: Sequence[QuantumRow],
+    *,
+    run: str,
+    engine: EngineChoice,
+    started: float,
+    done_before: int,
+    missing: str = "",
+    recovered: str = "",
+    places: Mapping[str, str] | None = None,
+    next_steps: Sequence[str] = (),
+) -> RunReport:
+    """Make the report of a run from the registry's own quanta.
+
+    Parameters
+    ----------
+    quanta
+        As the registry has them now.
+    started
+        `time.perf_counter` at the beginning.
+    done_before
+        How many were done when the run began.
+    """
+    failures = [_trouble(row) for row in quanta if row.state not in {"done", "skipped"}]
+    skipped = [_trouble(row) for row in quanta if row.state == "skipped"]
+    return RunReport(
+        run=run,
+        engine=engine.name,
+        engine_reason=engine.reason,
+        n_done=len(quanta) - len(failures) - len(skipped),
+        n_already_done=done_before,
+        n_failed=len(failures),
+        n_skipped=len(skipped),
+        failures=failures,
+        skipped=skipped,
+        missing=missing,
+        recovered=recovered,
+        seconds=time.perf_counter() - started,
+        places=dict(places or {}),
+        next_steps=tuple(next_steps),
+    )
+
+
+def describe(row: QuantumRow) -> str:
+    """Name a quantum in words."""
+    return f"{row.task} of {row.data_id}"
+
+
+def _next_steps(run: str, quanta: Sequence[QuantumRow]) -> list[str]:
+    steps = [f"isrflow report {run.removeprefix('night/')}"] if run.startswith("night/") else []
+    if any(row.state == "failed" for row in quanta):
+        steps.append(f"isrflow query quanta \"run = '{run}' and state = 'failed'\"")
+    if any(row.state == "done" for row in quanta):
+        steps.append(f"isrflow query datasets \"run = '{run}' and type = 'post_isr'\"")
+    return steps
+
+
+def _trouble(row: QuantumRow) -> Trouble:
+    if row.state == "skipped":
+        return Trouble(describe(row), "skipped", row.reason or "", row.short)
+    if row.state == "failed":
+        return Trouble(
+            describe(row), row.error_kind or "error", row.error_message or "", row.short, retriable=row.retriable
+        )
+    holder = f"{spoken(row.worker)} is still at it" if row.worker else "it was never started"
+    return Trouble(describe(row), "unfinished", holder, row.short)

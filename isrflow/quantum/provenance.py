@@ -1,0 +1,50 @@
+"""Where a product says what it was made of: the cards in its own header, and the key that decides whether it is up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from isrflow import __version__
+from registry.canonical import sha256_json
+from registry.refs import DatasetRef, Match, QuantumInputs, Software, dataset_uuid
+
+
+def content_key(
+    task: str, config: Mapping[str, Any], inputs: Iterable[tuple[str, DatasetRef]], calibs: Mapping[str, Match]
+) -> str:
+    """Return the hash of all that decides a quantum's result.
+
+    Task, code version, recipe and settings, and the science content of every input, the camera among them: two quanta
+    with one key give identical products, whatever their runs, ids and file names.
+    """
+    used = [(role, ref.content_sha256 or ref.sha256) for role, ref in inputs]
+    used += [(role, match.ref.content_sha256 or match.ref.sha256) for role, match in calibs.items()]
+    return sha256_json({"task": task, "version": __version__, "config": config, "inputs": sorted(used)})
+
+
+def software() -> Mapping[str, Any]:
+    """Return what results are computed with: the versions that can change a pixel."""
+    from importlib.metadata import version
+
+    packages = {name: version(name) for name in ("astropy", "numba", "numpy", "scipy")}
+    return Software({"isrflow": __version__, **packages}).to_dict()
+
+
+def provenance_cards(inputs: QuantumInputs, product: str) -> dict[str, str]:
+    """Return the header cards of a product: its own id, and those and the hashes of all that went into it."""
+    quantum = inputs.quantum
+    cards = {
+        "ISRFLOW DATASET": str(dataset_uuid(quantum.run, product, quantum.data_id)),
+        "ISRFLOW QUANTUM": str(quantum.uuid),
+        "ISRFLOW RUN": quantum.run,
+        "ISRFLOW TASK": quantum.task,
+        "ISRFLOW VERSION": __version__,
+        "ISRFLOW CONFIG": inputs.config_sha256,
+        "ISRFLOW CALIBSET": inputs.calib_set_sha256,
+    }
+    for role, ref in sorted({**inputs.data, **inputs.calibs}.items()):
+        word = role.upper().replace(":", " ")
+        cards[f"ISRFLOW {word} ID"] = str(ref.id)
+        cards[f"ISRFLOW {word} SHA256"] = ref.sha256 or ""
+    return cards

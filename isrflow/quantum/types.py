@@ -1,0 +1,35 @@
+"""Which datasets there are: the rows every repository is furnished with."""
+
+from __future__ import annotations
+
+from registry.refs import DatasetType
+
+RAW = "raw"
+CAMERA = "camera"
+PRODUCT = "post_isr"
+STATISTICS = "isr_statistics"
+BINNED = {8: "post_isr_bin8", 64: "post_isr_bin64"}
+"""Binning factor to dataset type."""
+OVERSCAN_THUMBNAIL = "oss_thumb"
+FLATTENED_THUMBNAIL = "flat_thumb"
+
+_PER_EXPOSURE = ("instrument", "exposure", "detector")
+
+
+def dataset_types() -> list[DatasetType]:
+    """Return all dataset types: raws, the camera, one for every kind of calibration, and the products."""
+    from isrflow.calibs.kinds import KINDS
+
+    return [
+        DatasetType(RAW, _PER_EXPOSURE, "raw"),
+        DatasetType(CAMERA, ("instrument",), "camera", is_calibration=True),
+        *(DatasetType(kind, _ordered(cls.dimensions), kind, is_calibration=True) for kind, cls in KINDS.items()),
+        *(DatasetType(name, _PER_EXPOSURE, "exposure") for name in (PRODUCT, *BINNED.values())),
+        DatasetType(OVERSCAN_THUMBNAIL, _PER_EXPOSURE, "thumbnail"),
+        DatasetType(FLATTENED_THUMBNAIL, _PER_EXPOSURE, "thumbnail"),
+        DatasetType(STATISTICS, _PER_EXPOSURE, "statistics"),
+    ]
+
+
+def _ordered(dimensions: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(("instrument", *dimensions)))  # a calibration never serves two instruments
