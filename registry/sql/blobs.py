@@ -1,0 +1,73 @@
+"""Content-addressed rows: configurations, software environments, sets of calibrations. Equal content is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select
+
+from registry.canonical import canonical_json, sha256_json, sha256_text
+from registry.refs import Match
+from registry.sql import tables as t
+from registry.sql.bulk import chunks, insert_rows
+from registry.sql.datasets import dataset_rows
+
+Calibs = Sequence[tuple[str, Match]]
+
+
+def blob_id(connection: Connection, table: Table, value: Mapping[str, Any]) -> int:
+    """Return the row of a `config_blob` or a `software_env`, adding it if it is new."""
+    canonical = canonical_json(value)
+    sha256 = sha256_text(canonical)
+    query = select(table.c.id).where(table.c.sha256 == sha256)
+    found = connection.execute(query).scalar()
+    if found is None:
+        connection.execute(insert(table).values(sha256=sha256, canonical=canonical))
+        found = connection.execute(query).scalar_one()
+    return int(found)
+
+
+def calib_set_sha256(calibs: Calibs) -> str:
+    """Return the address of a set of calibrations: what was used in which role, and why it was the one."""
+    return sha256_json(sorted([role, *_identity(match)] for role, match in calibs))
+
+
+def calib_set_ids(connection: Connection, sets: Iterable[Calibs]) -> dict[str, int]:
+    """Return the row of each set by its address, adding those that are new; a night needs about one set a detector."""
+    wanted = {calib_set_sha256(calibs): calibs for calibs in sets}
+    known = _known_sets(connection, wanted)
+    new = {sha256: calibs for sha256, calibs in wanted.items() if sha256 not in known}
+    insert_rows(connection, t.calib_set, [{"sha256": sha256} for sha256 in new])
+    ids = known | _known_sets(connection, new)
+    datasets = dataset_rows(connection, [match.ref.id for calibs in new.values() for _, match in calibs])
+    query = select(t.collection.c.name, t.collection.c.id)
+    homes = {row.name: row.id for row in connection.execute(query)}
+    members = [
+        {
+            "set_id": ids[sha256],
+            "role": role,
+            "dataset_id": datasets[match.ref.id],
+            "validity_id": match.validity_id,
+            "collection_id": homes[match.collection],
+            "warning": match.warning,
+        }
+        for sha256, calibs in new.items()
+        for role, match in calibs
+    ]
+    insert_rows(connection, t.calib_set_member, members)
+    return ids
+
+
+def _known_sets(connection: Connection, addresses: Iterable[str]) -> dict[str, int]:
+    """Return the rows of those sets that are stored."""
+    found: dict[str, int] = {}
+    for some in chunks(sorted(addresses)):
+        query = select(t.calib_set.c.sha256, t.calib_set.c.id).where(t.calib_set.c.sha256.in_(some))
+        found |= {row.sha256: row.id for row in connection.execute(query)}
+    return found
+
+
+def _identity(match: Match) -> list[object]:
+    """Return what distinguishes a match."""
+    return [match.ref.id.hex, match.validity_id, match.collection, match.warning]

@@ -1,0 +1,266 @@
+"""Quanta: the registry's own record of work. Planning it, and reading it back.
+
+States::
+
+    planned -> leased -> done
+                      -> failed    leased again if it may be retried; planned again by the next plan
+    planned <- leased              the lease expired or its process died, see `registry.sql.leases`
+    skipped -> planned             its calibrations were missing, and then were there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, select, update
+
+from registry.errors import UnknownName
+from registry.refs import DataId, QuantumRow, QuantumSpec, quantum_uuid
+from registry.sql import tables as t
+from registry.sql.blobs import blob_id, calib_set_ids, calib_set_sha256
+from registry.sql.bulk import chunks, insert_rows
+from registry.sql.collections import collection_id
+from registry.sql.datasets import dataset_rows
+from registry.sql.keys import Key, data_id_keys
+from registry.sql.quantum_conflicts import refuse_other_content
+
+Skipped = tuple[str, DataId, str]
+"""task, data id, reason"""
+
+
+def plan_quanta(
+    connection: Connection,
+    run: str,
+    specs: Sequence[QuantumSpec],
+    *,
+    config: Mapping[str, Any],
+    software: Mapping[str, Any],
+) -> list[QuantumRow]:
+    """Record work to do; planning the same again changes nothing but the chance it gives to what failed.
+
+    Parameters
+    ----------
+    connection
+        A write transaction.
+    run
+        The RUN collection that will own the results.
+    specs
+        The work; what was skipped before becomes real work.
+    config, software
+        What the results depend on besides their inputs; stored once, by content.
+
+    Returns
+    -------
+    list of QuantumRow
+        In the order of `specs`; those that are done are among them.
+
+    Raises
+    ------
+    ConflictError
+        If a quantum is there with another content key; all are listed, with what differs.
+    UnknownName
+        If the run, a data id or a dataset is not registered.
+    """
+    run_id = collection_id(connection, run, "RUN")
+    wanted = {quantum_uuid(run, spec.task, spec.data_id): spec for spec in specs}
+    there = _load(connection, wanted)
+    parts = {
+        "config_id": blob_id(connection, t.config_blob, config),
+        "software_id": blob_id(connection, t.software_env, software),
+    }
+    refuse_other_content(connection, {u: (there[u], wanted[u]) for u in there if there[u].state != "skipped"}, parts)
+    fresh = {u: spec for u, spec in wanted.items() if u not in there or there[u].state == "skipped"}
+    sets = calib_set_ids(connection, [spec.calibs for spec in fresh.values()])
+    keys = data_id_keys(connection, {spec.data_id for spec in fresh.values()})
+    rows = {
+        u: _values(u, run_id, spec.task, keys[spec.data_id])
+        | parts
+        | {"calib_set_id": sets[calib_set_sha256(spec.calibs)], "content_key": spec.content_key}
+        | {"state": "planned", "reason": None, "retriable": 1}
+        for u, spec in fresh.items()
+    }
+    insert_rows(connection, t.quantum, [values for u, values in rows.items() if u not in there])
+    _change(connection, [values | {"row": there[u].id} for u, values in rows.items() if u in there])
+    _replace_inputs(connection, fresh)
+    _plan_again(connection, [quantum.id for quantum in there.values() if quantum.state == "failed"])
+    return _in_order(connection, wanted)
+
+
+def skip_quanta(
+    connection: Connection,
+    run: str,
+    skipped: Sequence[Skipped],
+    *,
+    config: Mapping[str, Any],
+    software: Mapping[str, Any],
+) -> list[QuantumRow]:
+    """Record work that cannot be done, with the reason; what is done already, or being done, is left alone.
+
+    Raises
+    ------
+    UnknownName
+        If the run or a data id is not registered.
+    """
+    run_id = collection_id(connection, run, "RUN")
+    wanted = {quantum_uuid(run, task, data_id): (task, data_id, reason) for task, data_id, reason in skipped}
+    there = _load(connection, wanted)
+    parts = {
+        "config_id": blob_id(connection, t.config_blob, config),
+        "software_id": blob_id(connection, t.software_env, software),
+        "calib_set_id": next(iter(calib_set_ids(connection, [()]).values())),
+        "content_key": "",
+        "state": "skipped",
+        "retriable": 1,
+    }
+    keys = data_id_keys(connection, {data_id for _, data_id, _ in wanted.values()})
+    rows = {
+        u: _values(u, run_id, task, keys[data_id]) | parts | {"reason": reason}
+        for u, (task, data_id, reason) in wanted.items()
+    }
+    insert_rows(connection, t.quantum, [values for u, values in rows.items() if u not in there])
+    idle = {u: quantum.id for u, quantum in there.items() if quantum.state not in {"done", "leased"}}
+    _change(connection, [rows[u] | {"row": row} for u, row in idle.items()])
+    return _in_order(connection, wanted)
+
+
+def load_quanta(connection: Connection, *where: ColumnElement[bool]) -> list[QuantumRow]:
+    """Return the quanta that fulfil conditions on `quantum_select`, in the order in which they were planned."""
+    query = quantum_select().where(*where).order_by(t.quantum.c.id)
+    return [quantum_from_row(row) for row in connection.execute(query)]
+
+
+def quanta(
+    connection: Connection,
+    run: str | None = None,
+    *,
+    states: Sequence[str] | None = None,
+    day_obs: int | None = None,
+) -> list[QuantumRow]:
+    """Return the quanta of a run, in some states, of an observing day.
+
+    Raises
+    ------
+    UnknownName
+        If the run or a state does not exist.
+    """
+    where: list[ColumnElement[bool]] = []
+    if run is not None:
+        where.append(t.quantum.c.run_id == collection_id(connection, run, "RUN"))
+    for state in states or ():
+        if state not in t.QUANTUM_STATES:
+            raise UnknownName(kind="state of a quantum", name=state, known=t.QUANTUM_STATES)
+    if states is not None:
+        where.append(t.quantum.c.state.in_(states))
+    if day_obs is not None:
+        where.append(t.exposure.c.day_obs == day_obs)
+    return load_quanta(connection, *where)
+
+
+def quantum_select() -> Select[Any]:
+    """Return the query behind `quantum_from_row`; it joins run, data id and (outer) the latest attempt."""
+    q, a = t.quantum.c, t.quantum_attempt.c
+    latest = and_(a.quantum_id == q.id, a.number == q.attempt)
+    return (
+        select(
+            *(q.id, q.uuid, q.task, q.state, q.content_key, q.attempt, q.lease_until_ns, q.reason, q.retriable),
+            *(q.exposure_id, q.detector_id, q.filter_id),
+            q.worker.label("lessee"),
+            t.collection.c.name.label("run_name"),
+            t.instrument.c.name.label("instrument_name"),
+            t.exposure.c.number.label("exposure_number"),
+            t.detector.c.number.label("detector_number"),
+            t.physical_filter.c.name.label("filter_name"),
+            *(a.worker, a.error_kind, a.error_message, a.started_ns, a.ended_ns, a.seconds, a.cpu_s, a.peak_rss_bytes),
+        )
+        .join_from(t.quantum, t.collection, q.run_id == t.collection.c.id)
+        .join(t.instrument, q.instrument_id == t.instrument.c.id)
+        .join(t.exposure, q.exposure_id == t.exposure.c.id)
+        .join(t.detector, q.detector_id == t.detector.c.id)
+        .join(t.physical_filter, q.filter_id == t.physical_filter.c.id)
+        .outerjoin(t.quantum_attempt, latest)
+    )
+
+
+def quantum_from_row(row: Row[Any]) -> QuantumRow:
+    """Make the record from a row of `quantum_select`; the worker is the lessee, or else who made the latest attempt."""
+    return QuantumRow(
+        id=row.id,
+        uuid=row.uuid,
+        run=row.run_name,
+        task=row.task,
+        data_id=DataId(
+            row.instrument_name,
+            row.exposure_number if row.exposure_id else None,
+            row.detector_number if row.detector_id else None,
+            row.filter_name if row.filter_id else None,
+        ),
+        state=row.state,
+        content_key=row.content_key,
+        attempt=row.attempt,
+        worker=row.lessee or row.worker,
+        lease_until_ns=row.lease_until_ns,
+        reason=row.reason,
+        error_kind=row.error_kind,
+        error_message=row.error_message,
+        retriable=bool(row.retriable),
+        started_ns=row.started_ns,
+        ended_ns=row.ended_ns,
+        seconds=row.seconds,
+        cpu_s=row.cpu_s,
+        peak_rss_bytes=row.peak_rss_bytes,
+    )
+
+
+def _load(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, QuantumRow]:
+    """Return those of the quanta that exist."""
+    found = [row for some in chunks(sorted(uuids)) for row in load_quanta(connection, t.quantum.c.uuid.in_(some))]
+    return {row.uuid: row for row in found}
+
+
+def _in_order(connection: Connection, uuids: Iterable[UUID]) -> list[QuantumRow]:
+    """Return quanta in the order of their ids given."""
+    order = list(uuids)
+    found = _load(connection, order)
+    return [found[uuid] for uuid in order]
+
+
+def _values(uuid: UUID, run_id: int, task: str, key: Key) -> dict[str, Any]:
+    """Return the column values that make a quantum's identity."""
+    return {"uuid": uuid, "run_id": run_id, "task": task} | dict(zip(t.DATA_ID, key, strict=True))
+
+
+def _change(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rewrite quanta in place, each `row` with its other values; their attempts stay as they were."""
+    if rows:
+        names = [name for name in rows[0] if name != "row"]
+        values = {name: bindparam(f"new_{name}", type_=t.quantum.c[name].type) for name in names}
+        statement = update(t.quantum).where(t.quantum.c.id == bindparam("which")).values(values)
+        lines = [{"which": row["row"]} | {f"new_{name}": row[name] for name in names} for row in rows]
+        connection.execute(statement, lines)
+
+
+def _replace_inputs(connection: Connection, specs: Mapping[UUID, QuantumSpec]) -> None:
+    """Write what the quanta read, in place of anything written before."""
+    quanta_there = {u: row.id for u, row in _load(connection, specs).items()}
+    inputs = {uuid for spec in specs.values() for _, uuid in spec.inputs}
+    datasets = dataset_rows(connection, inputs)
+    unknown = sorted(str(uuid) for uuid in inputs - set(datasets))
+    if unknown:
+        raise UnknownName(f"inputs are not registered: {', '.join(unknown)}", kind="dataset", name=unknown[0])
+    for some in chunks(list(quanta_there.values())):
+        connection.execute(delete(t.quantum_input).where(t.quantum_input.c.quantum_id.in_(some)))
+    rows = [
+        {"quantum_id": quanta_there[u], "role": role, "dataset_id": datasets[uuid]}
+        for u, spec in specs.items()
+        for role, uuid in spec.inputs
+    ]
+    insert_rows(connection, t.quantum_input, rows)
+
+
+def _plan_again(connection: Connection, ids: Sequence[int]) -> None:
+    """Give failed quanta another chance."""
+    for some in chunks(ids):
+        where = t.quantum.c.id.in_(some)
+        connection.execute(update(t.quantum).where(where).values(state="planned", retriable=1))
