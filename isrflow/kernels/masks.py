@@ -36,6 +36,11 @@ def mask_nonpositive(variance: Image, mask: Mask, bits: int) -> None:
     _set_nonpositive(whole_rows(variance), whole_rows(mask), np.int32(bits), variance.shape[1])
 
 
+def count_masked(mask: Mask, bits: int) -> int:
+    """Count the pixels that have any of `bits`."""
+    return int(_count(whole_rows(mask), np.int32(bits), mask.shape[1]))
+
+
 def mask_edges(mask: Mask, width: int, bits: int) -> None:
     """Set `bits` within `width` pixels of the border; everywhere if the border meets itself."""
     if width <= 0:
@@ -88,3 +93,12 @@ def _set_nonpositive(variance: Image, mask: Mask, bits: np.int32, width: int) ->
     for y in range(variance.shape[0]):
         for x in range(width):
             mask[y, x] |= bits if variance[y, x] <= 0 else np.int32(0)
+
+
+@nb.njit(cache=True, nogil=True)
+def _count(mask: Mask, bits: np.int32, width: int) -> int:
+    count = 0
+    for y in range(mask.shape[0]):
+        for x in range(width):
+            count += (mask[y, x] & bits) != 0
+    return count

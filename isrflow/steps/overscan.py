@@ -1,0 +1,222 @@
+"""Subtract the level of the amplifier's electronics, as the overscan beside the picture shows it.
+
+The serial overscan gives one level a row, the parallel overscan, taken from what the serial correction leaves, one a
+column. Sensors read out along columns have their serial overscan above or below the picture; there rows and columns
+change places.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from isrflow.errors import ConfigError, GeometryError
+from isrflow.frame.box import Box
+from isrflow.frame.camera import Amplifier
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
+from isrflow.kernels.masks import grow_mask, mask_at_least
+from isrflow.kernels.overscan import OverscanFit, OverscanRules, correct_overscan
+from isrflow.kernels.overscan_fit import FitKind
+from isrflow.steps.byproducts import AmplifierOverscan, BadAmplifiers, OverscanFits
+from isrflow.steps.step import StepConfig, at_amplifier
+
+log = logging.getLogger(__name__)
+
+
+class OverscanConfig(StepConfig):
+    """How the overscan is modelled."""
+
+    fit_type: FitKind = "MEDIAN"
+    """MEAN, MEANCLIP, MEDIAN: one level for the amplifier. MEAN_PER_ROW, MEDIAN_PER_ROW: one a row. POLY, CHEB, LEG: a
+    polynomial along the rows. NATURAL_SPLINE, CUBIC_SPLINE, AKIMA_SPLINE: a spline through means of bins of rows."""
+    order: int = Field(default=1, ge=0)
+    """Degree of the polynomial, or number of bins of the spline (below 5 a spline is a constant)."""
+    clip_sigma: float = Field(default=3.0, gt=0)
+    """Pixels further from the rest than this many standard deviations are left out."""
+    mask_planes: tuple[str, ...] = ("BAD", "SAT")
+    """Pixels on these planes are left out. Statistics per row leave pixels out only if BAD is among them."""
+    as_integers: bool = True
+    """Truncate pixels to integers for the statistics per row."""
+    max_deviation_adu: float = Field(default=1000.0, gt=0)
+    """Pixels further than this from the overscan's median become BAD and are left out."""
+    two_sided_deviation: bool = True
+    """Whether pixels that far below the median are left out as well."""
+    parallel: bool = False
+    """Whether the parallel overscan is corrected as well."""
+    parallel_mask_threshold_adu: float = 100000.0
+    """Raw level at which pixels of the parallel overscan are masked as SAT, in all amplifiers alike."""
+    parallel_mask_grow_px: int = Field(default=7, ge=0)
+    """Growth of that mask."""
+    skip_leading_columns: int = Field(default=0, ge=0)
+    """Columns of the serial overscan next to the picture that are not fitted (they are corrected)."""
+    skip_trailing_columns: int = Field(default=0, ge=0)
+    """Columns of the serial overscan farthest from the picture that are not fitted."""
+    skip_leading_rows: int = Field(default=0, ge=0)
+    """Rows of the parallel overscan next to the picture that are not fitted."""
+    skip_trailing_rows: int = Field(default=0, ge=0)
+    """Rows of the parallel overscan farthest from the picture that are not fitted."""
+
+
+def subtract_overscan(
+    exposure: Exposure, config: OverscanConfig, *, bad_amplifiers: BadAmplifiers | None = None
+) -> OverscanFits:
+    """Subtract each amplifier's overscan level from its picture and from the overscan itself, in place.
+
+    Parameters
+    ----------
+    exposure
+        Raw mosaic, float32. Rejected overscan pixels become BAD; variance and the picture's mask are untouched.
+    config
+        The model.
+    bad_amplifiers
+        Amplifiers that are passed over.
+
+    Returns
+    -------
+    OverscanFits
+        The models and the statistics of what is left, also written to ``LSST ISR OVERSCAN ...`` cards.
+
+    Raises
+    ------
+    GeometryError
+        If the exposure has no detector or is trimmed already.
+    ConfigError
+        If skipping leaves nothing of an overscan.
+    """
+    if exposure.detector is None or exposure.is_trimmed:
+        state = "has no detector" if exposure.detector is None else "is trimmed already"
+        raise GeometryError(f"{exposure.label} {state}: its overscan is not known")
+    bad = bad_amplifiers.names if bad_amplifiers is not None else frozenset()
+    amplifiers = [amp for amp in exposure.detector.amplifiers if exposure.box.contains(amp.raw)]
+    if config.parallel:
+        mask_parallel_overscan(exposure, amplifiers, config)
+    fits: dict[str, AmplifierOverscan] = {}
+    for amp in amplifiers:
+        if amp.name in bad:
+            log.warning("%s: amplifier %s is bad; its overscan is left alone", exposure.label, amp.name)
+            continue
+        with at_amplifier(amp.name):
+            fit = subtract_overscan_amp(exposure, amp, config)
+        if fit is not None:
+            fits[amp.name] = fit
+    return OverscanFits(fits)
+
+
+def subtract_overscan_amp(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> AmplifierOverscan | None:
+    """Do `subtract_overscan` for one amplifier; None if it has no serial overscan."""
+    if amp.raw_serial_overscan.is_empty:
+        log.info("%s: amplifier %s has no serial overscan", exposure.label, amp.name)
+        return None
+    along_columns = _reads_along_columns(amp)
+    boxes = _serial_boxes(amp, config, along_columns=along_columns)
+    skips = config.skip_leading_columns, config.skip_trailing_columns
+    serial = _correct(exposure, amp, config, boxes, skips, along_columns=along_columns)
+    write_overscan_cards(exposure, amp, "SERIAL", serial)
+    if not config.parallel:
+        return AmplifierOverscan(serial)
+    boxes = amp.raw_data, amp.raw_parallel_overscan
+    skips = config.skip_leading_rows, config.skip_trailing_rows
+    parallel = _correct(exposure, amp, config, boxes, skips, along_columns=not along_columns)
+    write_overscan_cards(exposure, amp, "PARALLEL", parallel)
+    return AmplifierOverscan(serial, parallel)
+
+
+def mask_parallel_overscan(exposure: Exposure, amplifiers: Iterable[Amplifier], config: OverscanConfig) -> None:
+    """Mark bright pixels of the parallel overscans as SAT, in all amplifiers where one of them is bright.
+
+    A bleeding star in one amplifier disturbs the others in the same clock cycles. Amplifiers whose parallel overscans
+    differ in shape do not share their marks.
+    """
+    sat = mask_bits("SAT")
+    views = [exposure.amp(amp, "parallel_overscan") for amp in amplifiers]
+    shared: dict[tuple[int, ...], NDArray[np.int32]] = {}
+    for view in views:
+        image, mask, _ = view.planes()
+        mask_at_least(image, config.parallel_mask_threshold_adu, mask, sat)
+        grow_mask(mask, config.parallel_mask_grow_px, sat, sat)
+        shared[mask.shape] = shared.get(mask.shape, np.zeros_like(mask)) | (mask & sat)
+    for view in views:
+        _, mask, _ = view.planes()
+        mask |= shared[mask.shape]
+
+
+def write_overscan_cards(exposure: Exposure, amp: Amplifier, direction: str, fit: OverscanFit) -> None:
+    """Write the statistics of a model and of what it left to the header."""
+    start = "LSST ISR OVERSCAN"
+    exposure.header[f"{start} {direction} UNITS"] = exposure.unit
+    exposure.header |= {
+        f"{start} {direction} MEAN {amp.name}": fit.mean,
+        f"{start} {direction} MEDIAN {amp.name}": fit.median,
+        f"{start} {direction} STDEV {amp.name}": fit.sigma,
+        f"{start} RESIDUAL {direction} MEAN {amp.name}": fit.residual_mean,
+        f"{start} RESIDUAL {direction} MEDIAN {amp.name}": fit.residual_median,
+        f"{start} RESIDUAL {direction} STDEV {amp.name}": fit.residual_sigma,
+        "OVERSCAN": "Overscan corrected",
+    }
+
+
+def _correct(
+    exposure: Exposure,
+    amp: Amplifier,
+    config: OverscanConfig,
+    boxes: tuple[Box, Box],
+    skips: tuple[int, int],
+    *,
+    along_columns: bool,
+) -> OverscanFit:
+    """Fit and subtract one overscan of an amplifier; `boxes` are what is corrected and the overscan."""
+    picture, overscan = boxes
+    image = exposure.view(picture).planes()[0]
+    pixels, mask, _ = exposure.view(overscan).planes()
+    if along_columns:
+        image, pixels, mask = image.T, pixels.T, mask.T
+        leads = picture.y0 < overscan.y0
+    else:
+        leads = picture.x0 < overscan.x0
+    first, last = skips if leads else skips[::-1]
+    if first + last >= pixels.shape[1]:
+        raise ConfigError(f"overscan {overscan.section()}: skipping {first} + {last} lines leaves nothing to fit")
+    fit = correct_overscan(image, pixels, mask, _rules(exposure, amp, config), slice(first, pixels.shape[1] - last))
+    if fit.skipped:
+        log.warning("%s: amplifier %s: nothing was subtracted: %s", exposure.label, amp.name, fit.skipped)
+    return fit
+
+
+def _rules(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> OverscanRules:
+    """Turn the settings into those of the kernel, levels in the unit of the pixels."""
+    gain = 1.0
+    if exposure.unit == "electron":
+        gain = float(exposure.header.get(f"LSST ISR GAIN {amp.name}", amp.gain_electron_per_adu))
+    return OverscanRules(
+        kind=config.fit_type,
+        order=config.order,
+        n_sigma=config.clip_sigma,
+        as_integers=config.as_integers,
+        reject_bits=mask_bits(config.mask_planes),
+        bad_bit=mask_bits("BAD"),
+        max_deviation=config.max_deviation_adu * (gain if math.isfinite(gain) else 1.0),
+        two_sided=config.two_sided_deviation,
+    )
+
+
+def _reads_along_columns(amp: Amplifier) -> bool:
+    """Tell whether the serial overscan lies above or below the picture instead of beside it."""
+    return amp.raw_serial_overscan.y0 >= amp.raw_data.y1 or amp.raw_serial_overscan.y1 <= amp.raw_data.y0
+
+
+def _serial_boxes(amp: Amplifier, config: OverscanConfig, *, along_columns: bool) -> tuple[Box, Box]:
+    """Return what the serial overscan corrects, and itself; both reach over the parallel overscan if that is used."""
+    picture, overscan = amp.raw_data, amp.raw_serial_overscan
+    if not config.parallel:
+        return picture, overscan
+    picture = picture.union(amp.raw_parallel_overscan)
+    if along_columns:
+        y0 = picture.y1 if overscan.y0 >= amp.raw_data.y1 else overscan.y0
+        return picture, Box(picture.x0, y0, picture.width, overscan.height)
+    return picture, Box(overscan.x0, picture.y0, overscan.width, picture.height)

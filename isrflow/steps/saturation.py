@@ -1,0 +1,100 @@
+"""Mark saturated and suspect pixels of the raw mosaic, and give up amplifiers without a usable pixel."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from isrflow.calibs.defects import Defects
+from isrflow.errors import GeometryError
+from isrflow.frame.camera import Amplifier
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import add_mask_plane, mask_bits
+from isrflow.kernels.masks import mask_at_least
+from isrflow.steps.byproducts import BadAmplifiers
+from isrflow.steps.step import StepConfig, at_amplifier
+
+log = logging.getLogger(__name__)
+
+
+class SaturationConfig(StepConfig):
+    """Levels and planes."""
+
+    mask_saturated: bool = True
+    """Whether pixels at or above the saturation level are marked."""
+    plane: str = "SAT"
+    """Mask plane of saturated pixels."""
+    level_adu: float = math.nan
+    """Raw level of saturation in place of the amplifiers' own; NaN: theirs."""
+    mask_suspect: bool = False
+    """Whether pixels at or above the amplifiers' suspect level are marked."""
+    suspect_plane: str = "SUSPECT"
+    """Mask plane of suspect pixels."""
+
+
+def mask_saturation(exposure: Exposure, config: SaturationConfig, *, defects: Defects | None = None) -> BadAmplifiers:
+    """Mark saturated and suspect pixels in every raw segment, overscans included, in place.
+
+    Parameters
+    ----------
+    exposure
+        Raw mosaic, float32, in adu.
+    config
+        Levels; a NaN level marks nothing. A pixel is marked if its value is the level or more.
+    defects
+        An amplifier that lies in one of these boxes is bad: all of its segment becomes BAD.
+
+    Returns
+    -------
+    BadAmplifiers
+        Those lying in a defect, and those whose light-sensitive pixels are all saturated or suspect (these become BAD).
+
+    Raises
+    ------
+    GeometryError
+        If the exposure has no detector or is trimmed already.
+    """
+    if exposure.detector is None or exposure.is_trimmed:
+        state = "has no detector" if exposure.detector is None else "is trimmed already"
+        raise GeometryError(f"{exposure.label} {state}: the levels apply to raw segments")
+    bad: set[str] = set()
+    for amp in exposure.detector.amplifiers:
+        if exposure.box.contains(amp.raw):
+            with at_amplifier(amp.name):
+                if mask_saturation_amp(exposure, amp, config, defects):
+                    bad.add(amp.name)
+                    log.warning("%s: amplifier %s has no usable pixel", exposure.label, amp.name)
+    return BadAmplifiers(frozenset(bad))
+
+
+def mask_saturation_amp(
+    exposure: Exposure, amp: Amplifier, config: SaturationConfig, defects: Defects | None = None
+) -> bool:
+    """Do `mask_saturation` for one amplifier, and tell whether it is bad."""
+    if defects is not None and any(box.contains(amp.box) for box in defects.boxes):
+        mask = exposure.amp(amp, "raw").planes()[1]
+        mask |= mask_bits("BAD")
+        return True
+    marks = add_mask_plane(config.plane) | add_mask_plane(config.suspect_plane)
+    if config.mask_saturated:
+        mask_saturated_amp(exposure, amp, config)
+    if config.mask_suspect:
+        mask_suspect_amp(exposure, amp, config)
+    mask = exposure.amp(amp, "data").planes()[1]
+    if not ((mask & marks) != 0).all():
+        return False
+    mask |= mask_bits("BAD")
+    return True
+
+
+def mask_saturated_amp(exposure: Exposure, amp: Amplifier, config: SaturationConfig) -> None:
+    """Mark pixels of a raw segment at or above the saturation level of settings or amplifier."""
+    level = config.level_adu if math.isfinite(config.level_adu) else amp.saturation_adu
+    image, mask, _ = exposure.amp(amp, "raw").planes()
+    mask_at_least(image, level, mask, add_mask_plane(config.plane))
+
+
+def mask_suspect_amp(exposure: Exposure, amp: Amplifier, config: SaturationConfig) -> None:
+    """Mark pixels of a raw segment at or above the amplifier's suspect level."""
+    image, mask, _ = exposure.amp(amp, "raw").planes()
+    mask_at_least(image, amp.suspect_level_adu, mask, add_mask_plane(config.suspect_plane))

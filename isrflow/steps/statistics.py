@@ -1,0 +1,99 @@
+"""Measure the finished picture, amplifier by amplifier."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from isrflow.errors import GeometryError
+from isrflow.frame.camera import Amplifier
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import add_mask_plane, mask_bits
+from isrflow.kernels.masks import count_masked
+from isrflow.kernels.statistics import describe
+from isrflow.steps.step import ByProduct, StepConfig, at_amplifier
+
+THREADS = 2
+"""Amplifiers measured at a time; each is measured by one thread, so the numbers do not depend on it."""
+
+
+class StatisticsConfig(StepConfig):
+    """What is counted."""
+
+    saturated_plane: str = "SAT"
+    """Mask plane counted as saturated."""
+
+
+@dataclass(frozen=True, slots=True)
+class AmplifierStatistics:
+    """Numbers of one amplifier; values in the unit of the picture, pixels of all masks included."""
+
+    mean: float
+    median: float
+    stdev: float
+    """After clipping at 3 standard deviations, three times."""
+    n_saturated: int
+    n_bad: int
+    level: float
+    """The median less the median of the serial overscan as subtracted (adu); NaN if that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics(ByProduct):
+    """Statistics by amplifier name."""
+
+    amplifiers: Mapping[str, AmplifierStatistics]
+
+
+def measure_statistics(exposure: Exposure, config: StatisticsConfig) -> Statistics:
+    """Measure every amplifier of an assembled picture and note the numbers in the header.
+
+    Returns
+    -------
+    Statistics
+        Also written to ``LSST ISR FINAL ...``, ``LSST ISR MASK ...`` and ``LSST ISR LEVEL ...`` cards.
+
+    Raises
+    ------
+    GeometryError
+        If the exposure has no detector or is not assembled.
+    """
+    if exposure.detector is None or not exposure.is_trimmed:
+        state = "has no detector" if exposure.detector is None else "is not assembled"
+        raise GeometryError(f"{exposure.label} {state}: statistics are those of the amplifiers of a finished picture")
+    amplifiers = exposure.detector.amplifiers
+    with ThreadPoolExecutor(THREADS) as pool:
+        measured = list(pool.map(lambda amp: measure_amp(exposure, amp, config), amplifiers))
+    found = {amp.name: numbers for amp, numbers in zip(amplifiers, measured, strict=True)}
+    for name, numbers in found.items():
+        exposure.header |= _cards(name, numbers)
+    return Statistics(found)
+
+
+def measure_amp(exposure: Exposure, amp: Amplifier, config: StatisticsConfig) -> AmplifierStatistics:
+    """Do `measure_statistics` for one amplifier, without the header."""
+    with at_amplifier(amp.name):
+        image, mask, _ = exposure.amp(amp).planes()
+        numbers = describe(image)
+        overscan = exposure.header.get(f"LSST ISR OVERSCAN SERIAL MEDIAN {amp.name}", math.nan)
+        return AmplifierStatistics(
+            mean=numbers.mean,
+            median=numbers.median,
+            stdev=numbers.clipped.stdev,
+            n_saturated=count_masked(mask, add_mask_plane(config.saturated_plane)),
+            n_bad=count_masked(mask, mask_bits("BAD")),
+            level=numbers.median - overscan,
+        )
+
+
+def _cards(name: str, numbers: AmplifierStatistics) -> dict[str, float | int]:
+    return {
+        f"LSST ISR MASK SAT {name}": numbers.n_saturated,
+        f"LSST ISR MASK BAD {name}": numbers.n_bad,
+        f"LSST ISR FINAL MEAN {name}": numbers.mean,
+        f"LSST ISR FINAL MEDIAN {name}": numbers.median,
+        f"LSST ISR FINAL STDEV {name}": numbers.stdev,
+        f"LSST ISR LEVEL {name}": numbers.level,
+    }

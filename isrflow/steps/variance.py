@@ -1,0 +1,66 @@
+"""Give every pixel the variance of photons and read noise."""
+
+from __future__ import annotations
+
+from isrflow.errors import GeometryError
+from isrflow.frame.box import Box
+from isrflow.frame.camera import Amplifier
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import add_mask_plane
+from isrflow.kernels.arithmetic import build_photon_variance
+from isrflow.kernels.masks import mask_nonpositive
+from isrflow.steps.byproducts import EffectivePtc
+from isrflow.steps.step import StepConfig, at_amplifier
+
+
+class VarianceConfig(StepConfig):
+    """What is done beside the formula."""
+
+    mask_nonpositive: bool = True
+    """Whether pixels whose variance is zero or negative are marked."""
+    plane: str = "BAD"
+    """Mask plane of those pixels."""
+
+
+def build_variance(exposure: Exposure, config: VarianceConfig, *, effective_ptc: EffectivePtc | None = None) -> None:
+    """Set the variance plane from image, gain and read noise, in place; what it held is discarded.
+
+    Parameters
+    ----------
+    exposure
+        float32, bias subtracted, not yet flat-fielded. In adu ``V = I / gain + (read noise / gain)**2``; in electrons
+        the same with gain 1. Not clipped at zero.
+    config
+        Whether pixels without positive variance are marked.
+    effective_ptc
+        Gains and read noises; by default those of the amplifiers.
+
+    Raises
+    ------
+    GeometryError
+        If the exposure has no detector.
+    """
+    if exposure.detector is None:
+        raise GeometryError(f"{exposure.label} has no detector, so gain and read noise are not known")
+    for amp in exposure.detector.amplifiers:
+        if exposure.box.contains(_region(exposure, amp)):
+            with at_amplifier(amp.name):
+                build_variance_amp(exposure, amp, effective_ptc)
+    if config.mask_nonpositive:
+        _, mask, variance = exposure.planes()
+        mask_nonpositive(variance, mask, add_mask_plane(config.plane))
+
+
+def build_variance_amp(exposure: Exposure, amp: Amplifier, effective_ptc: EffectivePtc | None = None) -> None:
+    """Do `build_variance` for one amplifier: its place in a trimmed image, its whole segment in a raw one."""
+    gain, noise = amp.gain_electron_per_adu, amp.read_noise_electron
+    if effective_ptc is not None:
+        gain, noise = effective_ptc.gain_electron_per_adu[amp.name], effective_ptc.noise_electron[amp.name]
+    image, _, variance = exposure.view(_region(exposure, amp)).planes()
+    in_adu = exposure.unit == "adu"
+    build_photon_variance(image, variance, gain=gain if in_adu else 1.0, read_noise_electron=noise)
+
+
+def _region(exposure: Exposure, amp: Amplifier) -> Box:
+    """Return the pixels of an amplifier that get a variance."""
+    return exposure.amp_box(amp, "data" if exposure.is_trimmed else "raw")
