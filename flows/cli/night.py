@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,14 +19,22 @@ from flows.cli.options import (
     recipe_layer,
 )
 
+if TYPE_CHECKING:
+    from flows.repo import Repo
+    from flows.settings import EngineName
+
 app = typer.Typer()
 
-Engine = Literal["auto", "prefect", "direct"]
-
 EngineOption = Annotated[
-    Engine,
-    typer.Option("--engine", help="auto: Prefect if a server is configured or `isrflow up` runs one, else direct."),
+    Literal["auto", "prefect", "direct"] | None,
+    typer.Option(
+        "--engine",
+        help="auto: Prefect if a server is configured or `isrflow up` runs one, else direct. As the repository's "
+        "settings say, if not given.",
+        show_default=False,
+    ),
 ]
+RetryOption = Annotated[bool, typer.Option("--retry/--no-retry", help="Whether what failed before is tried again.")]
 
 
 @app.command(
@@ -37,13 +45,11 @@ def night(
     *,
     day: Annotated[str, typer.Argument(metavar="YYYYMMDD|last", help="The observing day.")],
     where: Annotated[str, typer.Option(help="Only exposures that match, such as \"physical_filter = 'r'\".")] = "",
-    run: Annotated[
-        str | None, typer.Option(help="The collection for the products; night/YYYYMMDD if not given.")
-    ] = None,
     settings: SetOption = None,
     config: ConfigOption = None,
     without: WithoutOption = "",
-    engine: EngineOption = "auto",
+    engine: EngineOption = None,
+    retry: RetryOption = True,
     workers: WorkersOption = None,
     dry_run: DryRunOption = False,
     repo: RepoOption = None,
@@ -58,19 +64,29 @@ def night(
     layer = recipe_layer(settings, config, without)
     with open_repo(repo) as opened:
         if dry_run:
-            plan = plan_night(opened, day, where=where, run=run, settings=layer)
+            plan = plan_night(opened, day, where=where, settings=layer, retry_failed=retry)
             emit(plan.to_dict(), as_json=as_json, text=lambda: say(plan.render()))
             return plan.exit_code
+        tell_engine(opened, engine)
         with progress_bar(f"night {day}", quiet=as_json) as advance:
             report = run_night(
                 opened,
                 day,
                 where=where,
-                run=run,
                 settings=layer,
                 engine=engine,
                 workers=workers,
+                retry_failed=retry,
                 on_progress=advance,
             )
     emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
     return report.exit_code
+
+
+def tell_engine(repo: Repo, wanted: EngineName | None) -> None:
+    """Say in one line who will run the quanta, and why."""
+    from flows.engine import choose_engine
+    from flows.present.output import remark
+
+    choice = choose_engine(wanted or repo.settings.engine, repo.root)
+    remark(f"engine {choice.name}: {choice.reason}")

@@ -52,10 +52,11 @@ def up(repo: RepoOption = None, as_json: JsonOption = False) -> int:
     """Start a local Prefect server for this repository; `night` and `reprocess` then use it."""
     from flows.present.output import emit, say
     from flows.repo import find_repo
-    from flows.server import start_server
+    from flows.server import up as start
 
-    server = start_server(find_repo(repo))
-    emit(server, as_json=as_json, text=lambda: say(f"Prefect server at {server.url}; stop it with: isrflow down"))
+    server = start(find_repo(repo))
+    state = "was running already at" if server.already_running else "runs at"
+    emit(server, as_json=as_json, text=lambda: say(f"Prefect server {state} {server.url}; stop it with: isrflow down"))
     return 0
 
 
@@ -64,9 +65,9 @@ def down(repo: RepoOption = None, as_json: JsonOption = False) -> int:
     """Stop the Prefect server that `up` started."""
     from flows.present.output import emit, say
     from flows.repo import find_repo
-    from flows.server import stop_server
+    from flows.server import down as stop
 
-    stopped = stop_server(find_repo(repo))
+    stopped = stop(find_repo(repo))
     emit({"stopped": stopped}, as_json=as_json, text=lambda: say("stopped" if stopped else "no server was running"))
     return 0
 

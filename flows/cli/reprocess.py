@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.night import EngineOption
+from flows.cli.night import EngineOption, tell_engine
 from flows.cli.options import (
     PANEL_NIGHT,
     ConfigOption,
@@ -37,7 +37,7 @@ def reprocess(
     settings: SetOption = None,
     config: ConfigOption = None,
     without: WithoutOption = "",
-    engine: EngineOption = "auto",
+    engine: EngineOption = None,
     workers: WorkersOption = None,
     dry_run: DryRunOption = False,
     repo: RepoOption = None,
@@ -55,6 +55,7 @@ def reprocess(
             plan = plan_reprocess(opened, where, out, settings=layer)
             emit(plan.to_dict(), as_json=as_json, text=lambda: say(plan.render()))
             return plan.exit_code
+        tell_engine(opened, engine)
         with progress_bar(out, quiet=as_json) as advance:
             report = run_reprocess(
                 opened, where, out, settings=layer, engine=engine, workers=workers, on_progress=advance

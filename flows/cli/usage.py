@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from typing import Any
 
 from flows.cli.options import first_example
-from flows.present.failures import ALL_OK, USER_ERROR, Failure
+from flows.present.failures import USER_ERROR, Failure
+
+_NOT_ONE_OF = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>.*)")
 
 
 def describe_usage(error: Exception) -> Failure | None:
@@ -15,19 +19,24 @@ def describe_usage(error: Exception) -> Failure | None:
     if not isinstance(error, TyperException):
         return None
     context = getattr(error, "ctx", None)
+    message = _message(error)
     if context is None:
-        return Failure("UsageError", error.format_message(), None, USER_ERROR)
+        return Failure("UsageError", message, None, USER_ERROR)
+    return Failure("UsageError", f"{context.command_path}: {message}", _next(message, context), USER_ERROR)
+
+
+def _message(error: Any) -> str:
     near = getattr(error, "possibilities", None)
-    message = error.message if near is not None else error.format_message()
-    message = message.rstrip(".") + (f"; did you mean {' or '.join(near)}?" if near else "")
-    example = first_example(context.command.epilog) or f"{context.command_path} --help"
-    return Failure("UsageError", f"{context.command_path}: {message}", _next(message, context, example), USER_ERROR)
+    text = (error.message if near is not None else error.format_message()).rstrip(".").replace("Value error, ", "")
+    choice = _NOT_ONE_OF.search(text)
+    if choice:
+        near = get_close_matches(choice["given"], re.findall(r"'([^']*)'", choice["choices"]), n=1)
+    return text + (f"; did you mean {' or '.join(near)}?" if near else "")
 
 
-def _next(message: str, context: Any, example: str) -> str:
+def _next(message: str, context: Any) -> str:
     known = getattr(context.command, "commands", {})
     meant = [name for name in known if f"mean '{name}'" in message]
-    return f"{context.command_path} {meant[0]} --help" if meant else example
-
-
-__all__ = ["ALL_OK", "describe_usage"]
+    if meant:
+        return f"{context.command_path} {meant[0]} --help"
+    return first_example(context.command.epilog) or f"{context.command_path} --help"
