@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from astropy.io import fits
 
+from isrflow.calibs.compare import differences
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
 
@@ -29,15 +30,19 @@ class CalibInfo:
     physical_filter: str | None = None
     creation_date: str = ""
     """ISO date and time of making, as the file states it."""
-    identity: str = ""
+    identity: str = field(default="", compare=False)
     """Registry id or content hash, when known; goes into product headers."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Other cards of the file, as read."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Calibration(ABC):
-    """Base of all calibration types; instances are never changed by the steps that use them."""
+    """Base of all calibration types; instances are never changed by the steps that use them.
+
+    Two calibrations are equal if they are of the same type and hold the same values exactly, NaN being equal to NaN;
+    the registry's identity is not part of the value.
+    """
 
     info: CalibInfo = field(default_factory=CalibInfo)
 
@@ -45,6 +50,11 @@ class Calibration(ABC):
     """Name of the type: step keyword, dataset type and file label."""
     dimensions: ClassVar[tuple[str, ...]]
     """What it is looked up by."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and not differences(self, other)
+
+    __hash__ = None  # type: ignore[assignment] # arrays have no hash
 
     @abstractmethod
     def check(self) -> None:

@@ -1,0 +1,130 @@
+"""Defects: the bad pixels of a detector, as boxes in trimmed coordinates.
+
+Applied by setting BAD over each box. Looked up by instrument and detector. Boxes are kept as given; `normalised` paints
+them and cuts the painting into disjoint boxes, bottom-up and left to right, so that overlaps are counted once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from isrflow.calibs.boxes import boxes_of_mask, boxes_of_regions
+from isrflow.calibs.identity import info_of
+from isrflow.calibs.tabular import TableCalibration, column_error
+from isrflow.errors import CalibrationError, CalibrationFileError
+from isrflow.frame.box import Box
+from isrflow.frame.camera import Detector
+
+_COLUMNS = ("x0", "y0", "width", "height")
+_REGION_COLUMNS = frozenset({"X", "Y", "R", "SHAPE"})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Defects(TableCalibration):
+    """Boxes of bad pixels."""
+
+    boxes: tuple[Box, ...] = ()
+    """In trimmed detector coordinates (px), in the order of the file; they may overlap."""
+
+    kind: ClassVar[str] = "defects"
+    dimensions: ClassVar[tuple[str, ...]] = ("instrument", "detector")
+    obs_type: ClassVar[str] = "defects"
+    schema: ClassVar[str] = ""
+    version: ClassVar[float] = 2.0
+    reference_class: ClassVar[str] = "lsst.ip.isr.defects.Defects"
+    reference_obs_types: ClassVar[frozenset[str]] = frozenset({"defects", "manual_defects"})
+
+    @classmethod
+    def from_mask(cls, mask: NDArray[np.bool_], **fields: Any) -> Self:
+        """Cut the set pixels of a (ny, nx) mask, whose first pixel is (0, 0), into boxes."""
+        return cls(boxes=boxes_of_mask(mask), **fields)
+
+    def normalised(self) -> Self:
+        """Return the same pixels as disjoint boxes in the reference's order."""
+        return type(self)(info=self.info, boxes=normalise(self.boxes))
+
+    def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Return a new (ny, nx) mask of the bad pixels; what lies outside is cut off."""
+        mask = np.zeros(shape, np.bool_)
+        for box in self.boxes:
+            mask[box.intersect(Box.of_shape(shape)).slices()] = True
+        return mask
+
+    def check(self) -> None:
+        """Raise `CalibrationError` if a box is empty."""
+        empty = [f"box {i} at ({box.x0}, {box.y0})" for i, box in enumerate(self.boxes) if box.is_empty]
+        if empty:
+            raise CalibrationError(f"{self.label}: empty boxes: {', '.join(empty)}")
+
+    def to_tables(self) -> list[Table]:
+        """Return one table of boxes."""
+        return [Table({name: self._column(name) for name in _COLUMNS}, meta=self.metadata())]
+
+    @classmethod
+    def from_tables(cls, tables: list[Table]) -> Self:
+        """Make defects of a table of boxes or of FITS regions (one-based centres); raises `CalibrationFileError`."""
+        table = tables[0]
+        info = cls.info_from(table.meta)
+        if table.colnames and set(table.colnames) >= _REGION_COLUMNS:
+            return cls(info=info, boxes=boxes_of_regions(table))
+        missing = [name for name in _COLUMNS if name not in table.colnames]
+        if missing:
+            raise CalibrationFileError(
+                f"defects are a table of boxes (x0, y0, width, height) or of regions (X, Y, R, SHAPE): "
+                f"{column_error(missing, table)}"
+            )
+        return cls(info=info, boxes=_boxes(*(np.asarray(table[name]) for name in _COLUMNS)))
+
+    def to_tree(self) -> dict[str, Any]:
+        """Return the boxes as four lists, beside the metadata."""
+        return {"metadata": self.metadata()} | {name: self._column(name).tolist() for name in _COLUMNS}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """Make defects of four lists; raises `CalibrationFileError`."""
+        missing = [name for name in _COLUMNS if name not in tree]
+        lengths = {name: len(tree[name]) for name in _COLUMNS if name in tree}
+        if missing or len(set(lengths.values())) > 1:
+            raise CalibrationFileError(f"defects need lists of equal length: missing {missing}, lengths {lengths}")
+        return cls(info=cls.info_from(tree), boxes=_boxes(*(tree[name] for name in _COLUMNS)))
+
+    @classmethod
+    def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
+        """Make ten hot pixels and one bad column."""
+        width, height = detector.box.width, detector.box.height
+        points = {
+            (int(x), int(y)) for x, y in zip(rng.integers(0, width, 10), rng.integers(0, height, 10), strict=True)
+        }
+        boxes = [Box(x, y, 1, 1) for x, y in sorted(points)]
+        return cls(info=info_of(detector), boxes=normalise([*boxes, Box(width // 3, 0, 1, height // 2)]))
+
+    def _column(self, name: str) -> NDArray[np.int64]:
+        return np.array([getattr(box, name) for box in self.boxes], np.int64)
+
+
+def normalise(boxes: Iterable[Box]) -> tuple[Box, ...]:
+    """Return the pixels covered by boxes as disjoint boxes, cut bottom-up and left to right."""
+    filled = [box for box in boxes if not box.is_empty]
+    if not filled:
+        return ()
+    frame = filled[0]
+    for box in filled:
+        frame = frame.union(box)
+    mask = np.zeros(frame.shape, np.bool_)
+    for box in filled:
+        mask[box.slices((frame.x0, frame.y0))] = True
+    return tuple(box.shifted(frame.x0, frame.y0) for box in boxes_of_mask(mask))
+
+
+def _boxes(x0: Iterable[Any], y0: Iterable[Any], width: Iterable[Any], height: Iterable[Any]) -> tuple[Box, ...]:
+    rows = list(zip(x0, y0, width, height, strict=True))
+    negative = [f"row {i}: {int(w)} x {int(h)}" for i, (_, _, w, h) in enumerate(rows) if w < 0 or h < 0]
+    if negative:
+        raise CalibrationFileError(f"defects of negative size: {'; '.join(negative)}")
+    return tuple(Box(int(a), int(b), int(c), int(d)) for a, b, c, d in rows)

@@ -1,0 +1,17 @@
+"""The table of calibration types: one row opens the door for a new one."""
+
+from __future__ import annotations
+
+from isrflow.calibs.base import Calibration
+from isrflow.calibs.bias import Bias
+from isrflow.calibs.crosstalk import Crosstalk
+from isrflow.calibs.dark import Dark
+from isrflow.calibs.defects import Defects
+from isrflow.calibs.flat import Flat
+from isrflow.calibs.linearizer import Linearizer
+from isrflow.calibs.ptc import PhotonTransferCurve
+
+KINDS: dict[str, type[Calibration]] = {
+    calibration.kind: calibration
+    for calibration in (Bias, Dark, Flat, Defects, PhotonTransferCurve, Linearizer, Crosstalk)
+}

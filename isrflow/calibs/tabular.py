@@ -1,0 +1,149 @@
+"""What table-like calibrations share: metadata in the reference's vocabulary, and FITS, ECSV and YAML forms.
+
+A type says how it becomes tables (FITS, ECSV) and a tree (YAML); its own form on disk is the FITS one.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+from isrflow.calibs.base import CalibInfo, Calibration
+from isrflow.calibs.identity import identity_cards, info_from_cards
+from isrflow.errors import CalibrationFileError
+from isrflow.frame.cards import parse_header
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableCalibration(Calibration):
+    """A calibration held in one or two tables."""
+
+    obs_type: ClassVar[str]
+    schema: ClassVar[str]
+    version: ClassVar[float]
+    reference_class: ClassVar[str]
+    """CALIBCLS by which the reference's reader finds its class."""
+    reference_obs_types: ClassVar[frozenset[str]]
+    """OBSTYPE values accepted on reading."""
+    own_cards: ClassVar[frozenset[str]] = frozenset()
+    """Metadata that state fields of this type."""
+
+    @property
+    def label(self) -> str:
+        """Name the calibration for messages."""
+        return f"{self.kind} of detector {self.info.detector_name or self.info.detector_id or '?'}"
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what a file of this calibration says about it besides the tables."""
+        return {
+            "OBSTYPE": self.obs_type,
+            f"{self.obs_type}_SCHEMA": self.schema,
+            f"{self.obs_type}_VERSION": self.version,
+            "CALIBCLS": self.reference_class,
+            **identity_cards(self.info),
+            **self.info.metadata,
+            **self._own_metadata(),
+        }
+
+    def _own_metadata(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def info_from(cls, source: Mapping[str, Any]) -> CalibInfo:
+        """Return the identity stated by table metadata or by a tree with ``metadata``.
+
+        Raises
+        ------
+        CalibrationFileError
+            If OBSTYPE says this is another type of calibration, or the identity contradicts itself.
+        """
+        cards = dict(source)
+        if isinstance(cards.get("metadata"), Mapping):
+            nested = cards.pop("metadata")
+            cards = {key: cards[key] for key in ("detectorName", "detectorSerial", "detectorId") if key in cards}
+            cards |= nested
+        stated = cards.get("OBSTYPE")
+        if stated and str(stated) not in cls.reference_obs_types:
+            raise CalibrationFileError(f"OBSTYPE says this is {stated!r}, not {cls.obs_type!r}")
+        info, rest = info_from_cards(cards)
+        own = {"OBSTYPE", "CALIBCLS", "HISTORY", "COMMENT", "DATE", *cls.own_cards}
+        own |= {f"{name}_{what}" for name in cls.reference_obs_types for what in ("SCHEMA", "VERSION")}
+        kept = {key: value for key, value in rest.items() if key not in own and value not in (None, "")}
+        return replace(info, metadata=kept)
+
+    @abstractmethod
+    def to_tables(self) -> list[Table]:
+        """Return the calibration as tables, the first with the metadata."""
+
+    @classmethod
+    @abstractmethod
+    def from_tables(cls, tables: list[Table]) -> Self:
+        """Make the calibration of tables; raises `CalibrationFileError` naming column and amplifier."""
+
+    @abstractmethod
+    def to_tree(self) -> dict[str, Any]:
+        """Return the calibration as plain lists and mappings, as YAML files hold it."""
+
+    @classmethod
+    @abstractmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """Make the calibration of a tree; raises `CalibrationFileError` naming the key."""
+
+    def to_hdus(self) -> fits.HDUList:
+        """Return an empty primary HDU and one table HDU per table."""
+        hdus = [fits.PrimaryHDU()]
+        for table in self.to_tables():
+            bare = table.copy(copy_data=False)
+            bare.meta = {}
+            hdu = fits.table_to_hdu(bare)
+            for key, value in table.meta.items():
+                _set_card(hdu.header, key, value)
+            hdus.append(hdu)
+        return fits.HDUList(hdus)
+
+    @classmethod
+    def from_hdus(cls, hdus: fits.HDUList) -> Self:
+        """Make the calibration of the table HDUs; raises `CalibrationFileError`."""
+        tables = []
+        for hdu in hdus[1:]:
+            if not isinstance(hdu, fits.BinTableHDU):
+                break
+            tables.append(_table_of(hdu))
+        if not tables:
+            raise CalibrationFileError(f"not {cls.kind}: HDU 1 is not a table")
+        return cls.from_tables(tables)
+
+
+def column_error(missing: Sequence[str], table: Table) -> str:
+    """Say which columns are missing from a table that has others."""
+    return f"missing {', '.join(missing)}; the table has {', '.join(table.colnames) or 'no columns'}"
+
+
+def _set_card(header: fits.Header, key: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, (list, tuple)):
+        value = str(list(value))
+    if isinstance(value, float) and not np.isfinite(value):
+        value = str(value)
+    header[key if len(key) <= 8 else f"HIERARCH {key}"] = value
+
+
+def _table_of(hdu: fits.BinTableHDU) -> Table:
+    columns = {}
+    for name in hdu.columns.names:
+        data = np.asarray(hdu.data[name])
+        if data.dtype.kind in "iufc":
+            data = data.astype(data.dtype.newbyteorder("="))
+        elif data.dtype.kind == "S":
+            data = np.char.decode(data, "ascii")
+        if len(data) != hdu.header["NAXIS2"]:
+            data = data.reshape(hdu.header["NAXIS2"], 0)  # astropy returns no rows for a column of empty vectors
+        columns[name] = data
+    return Table(columns, meta=parse_header(hdu.header), copy=False)
