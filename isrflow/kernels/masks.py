@@ -24,11 +24,13 @@ def mask_at_least(image: Image, level: float, mask: Mask, bits: int) -> None:
     _set_at_least(whole_rows(image), level, whole_rows(mask), np.int32(bits), image.shape[1])
 
 
-def mask_nonfinite(image: Image, variance: Image, mask: Mask, bits: int) -> int:
-    """Set `bits` where image or variance is not finite, and return the number of such pixels."""
-    return int(
-        _set_nonfinite(whole_rows(image), whole_rows(variance), whole_rows(mask), np.int32(bits), image.shape[1])
-    )
+def mask_nonfinite(image: Image, variance: Image, mask: Mask, bits: int, *, except_bits: int = 0) -> int:
+    """Set `bits` where image or variance is not finite, and return the number of such pixels.
+
+    Pixels with any of `except_bits` are passed over.
+    """
+    values = np.array([bits, except_bits], np.int32)
+    return int(_set_nonfinite(whole_rows(image), whole_rows(variance), whole_rows(mask), values, image.shape[1]))
 
 
 def mask_nonpositive(variance: Image, mask: Mask, bits: int) -> None:
@@ -77,12 +79,14 @@ def _set_at_least(image: Image, level: float, mask: Mask, bits: np.int32, width:
 
 
 @nb.njit(cache=True, nogil=True)
-def _set_nonfinite(image: Image, variance: Image, mask: Mask, bits: np.int32, width: int) -> int:
+def _set_nonfinite(image: Image, variance: Image, mask: Mask, values: Mask, width: int) -> int:
     count = 0
+    bits, except_bits = values
     for y in range(image.shape[0]):
         for x in range(width):
             # x - x is NaN for infinities and NaN alike, and vectorises
             differs = (image[y, x] - image[y, x] != 0) | (variance[y, x] - variance[y, x] != 0)
+            differs &= (mask[y, x] & except_bits) == 0
             mask[y, x] |= bits if differs else np.int32(0)
             count += differs
     return count

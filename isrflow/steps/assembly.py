@@ -53,12 +53,13 @@ def assemble(exposure: Exposure, config: AssemblyConfig) -> None:
 def assemble_amplifiers(
     amplifiers: Mapping[str, Exposure], config: AssemblyConfig, *, detector: Detector | None = None
 ) -> Exposure:
-    """Assemble separate exposures of the amplifiers, each in coordinates of the raw mosaic.
+    """Assemble separate exposures of the amplifiers.
 
     Parameters
     ----------
     amplifiers
-        Amplifier name to exposure; header and circumstances are those of the first.
+        Amplifier name to exposure, in coordinates of the raw mosaic or just the amplifier's whole segment; header and
+        circumstances are those of the first.
     config
         As for `assemble`.
     detector
@@ -81,8 +82,16 @@ def assemble_amplifiers(
     if missing:
         raise GeometryError(f"detector {detector.name}: there are no exposures of amplifiers {', '.join(missing)}")
     whole = replace(first, header=dict(first.header), history=list(first.history), detector=detector)
-    _assemble(amplifiers, whole, detector, config)
+    sources = {amp.name: _in_mosaic(amplifiers[amp.name], amp) for amp in detector.amplifiers}
+    _assemble(sources, whole, detector, config)
     return whole
+
+
+def _in_mosaic(exposure: Exposure, amp: Amplifier) -> Exposure:
+    """Give a bare segment its place in the raw mosaic."""
+    if exposure.image.shape == amp.raw.shape and not exposure.box.contains(amp.raw):
+        return replace(exposure, xy0=(amp.raw.x0, amp.raw.y0))
+    return exposure
 
 
 def _assemble(sources: Mapping[str, Exposure], target: Exposure, detector: Detector, config: AssemblyConfig) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import math
 
+import numpy as np
+
 from isrflow.calibs.defects import Defects
 from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
+from isrflow.kernels.footprints import grow
 from isrflow.kernels.masks import mask_at_least
+from isrflow.kernels.rows import interpolate_rows
+from isrflow.kernels.statistics import clip
 from isrflow.steps.byproducts import BadAmplifiers
 from isrflow.steps.step import StepConfig, at_amplifier
 
@@ -98,3 +103,34 @@ def mask_suspect_amp(exposure: Exposure, amp: Amplifier, config: SaturationConfi
     """Mark pixels of a raw segment at or above the amplifier's suspect level."""
     image, mask, _ = exposure.amp(amp, "raw").planes()
     mask_at_least(image, amp.suspect_level_adu, mask, add_mask_plane(config.suspect_plane))
+
+
+def correct_saturation(
+    exposure: Exposure, level_adu: float, *, grow_px: int = 0, interpolate: bool = True, plane: str = "SAT"
+) -> None:
+    """Mark pixels at or above a level and replace them by what their rows suggest, in place.
+
+    For pictures that do not go through a recipe. Nothing here looks at amplifiers.
+
+    Parameters
+    ----------
+    exposure
+        float32, with mask and variance.
+    level_adu
+        The level, in the unit of the picture.
+    grow_px
+        How far the marked regions are grown (diamond).
+    interpolate
+        Whether image and variance of the marked pixels are replaced; they become INTRP as well.
+    plane
+        Mask plane that is set.
+    """
+    image, mask, variance = exposure.planes()
+    with np.errstate(invalid="ignore"):
+        marked = grow(image >= level_adu, grow_px)
+    fallback = clip(image).mean if interpolate else math.nan
+    mask[marked] |= add_mask_plane(plane)
+    if interpolate:
+        scratch = marked.astype(np.int32)
+        interpolate_rows(image, variance, scratch, bits=1, interpolated_bit=mask_bits("INTRP"), fallback=fallback)
+        mask |= scratch & mask_bits("INTRP")

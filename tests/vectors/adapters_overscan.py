@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.vectors.geometry import exposure
-from tests.vectors.harness import Outputs, Vector, Where, covers
 
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier
@@ -18,6 +16,8 @@ from isrflow.kernels.masks import grow_mask, mask_at_least
 from isrflow.kernels.overscan import CONSTANTS, OverscanFit, OverscanRules, correct_overscan
 from isrflow.kernels.overscan_fit import line_means, line_medians
 from isrflow.steps.overscan import OverscanConfig, mask_parallel_overscan, subtract_overscan_amp
+from tests.vectors.geometry import exposure
+from tests.vectors.harness import Outputs, Vector, Where, covers
 
 SQUARE = "A square parallel overscan"
 NONFINITE = "Overscan pixels that are not finite"

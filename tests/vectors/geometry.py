@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tests.vectors.harness import Vector, number_or_none
 
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
+from tests.vectors.harness import Vector, number_or_none
 
 
 def box(numbers: list[int]) -> Box:
@@ -40,9 +40,19 @@ def amplifier(amp: dict[str, Any], **more: Any) -> Amplifier:
     )
 
 
+def in_one_mosaic(amp: dict[str, Any]) -> dict[str, Any]:
+    """The amplifier with its raw boxes moved by its offset: segments that lie on each other become a mosaic."""
+    dx, dy = amp["rawXYOffset"]
+    moved = {key: [v[0] + dx, v[1] + dy, *v[2:]] for key, v in amp.items() if key.startswith("raw") and "BBox" in key}
+    return {**amp, **moved, "rawXYOffset": [0, 0]}
+
+
 def detector(params: dict[str, Any], **more: Any) -> Detector:
     geometry = params["geometry"]
-    amplifiers = tuple(amplifier(amp) for amp in geometry["amps"])
+    described = geometry["amps"]
+    if len({tuple(amp["rawBBox"][:2]) for amp in described}) < len(described):
+        described = [in_one_mosaic(amp) for amp in described]
+    amplifiers = tuple(amplifier(amp) for amp in described)
     whole = box(geometry["detectorBBox"])
     if whole.is_empty:
         whole = amplifiers[0].box

@@ -1,0 +1,136 @@
+"""Thresholds, growth, footprints, edges, non-finite pixels, saturation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isrflow.calibs.defects import Defects
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
+from isrflow.kernels import masks
+from isrflow.kernels.footprints import boxes, grow, label
+from isrflow.steps.edges import EdgesConfig, mask_edges
+from isrflow.steps.nonfinite import NonfiniteConfig, mask_nonfinite
+from isrflow.steps.saturation import (
+    SaturationConfig,
+    correct_saturation,
+    mask_saturated_amp,
+    mask_saturation,
+    mask_suspect_amp,
+)
+from isrflow.steps.trails import TrailsConfig, widen_saturation_trails
+from tests.vectors.geometry import box, exposure, planes
+from tests.vectors.harness import Outputs, Vector, covers
+
+
+@covers("isrFunctions.makeThresholdMask(*")
+def threshold_mask(vector: Vector) -> Outputs:
+    params, picture = vector.params, exposure(vector, in_detector=False)
+    above = grow(picture.image >= params["threshold"], params["growFootprints"])
+    picture.mask[above] |= vector.bits(params["maskName"])
+    return Outputs(scalars={"defectBoxes": boxes(above)}, **planes(picture, vector))
+
+
+@covers("isrFunctions.saturationCorrection(*")
+def saturation_correction(vector: Vector) -> Outputs:
+    params, picture = vector.params, exposure(vector, in_detector=False)
+    correct_saturation(
+        picture, params["saturation"], grow_px=params["growFootprints"], interpolate=params["interpolate"]
+    )
+    return Outputs(**planes(picture, vector))
+
+
+@covers("IsrTask.saturationDetection(exposure, amp) for every amp*")
+def saturation_detection(vector: Vector) -> Outputs:
+    picture = exposure(vector)
+    for amp in picture.detector.amplifiers:
+        mask_saturated_amp(picture, amp, SaturationConfig())
+    return Outputs(**planes(picture, vector))
+
+
+@covers("IsrTask.suspectDetection(exposure, amp) for every amp*")
+def suspect_detection(vector: Vector) -> Outputs:
+    picture = exposure(vector)
+    for amp in picture.detector.amplifiers:
+        mask_suspect_amp(picture, amp, SaturationConfig())
+    return Outputs(**planes(picture, vector))
+
+
+@covers("IsrTask.maskAmplifier(exposure, amp, defects) for every amp")
+def bad_amplifiers(vector: Vector) -> Outputs:
+    params, picture = vector.params, exposure(vector)
+    config = SaturationConfig(mask_saturated=params["doSaturation"], mask_suspect=params["doSuspect"])
+    defects = Defects(boxes=tuple(box(numbers) for numbers in params["defects"]))
+    bad = mask_saturation(picture, config, defects=defects)
+    names = {amp.name: amp.name in bad.names for amp in picture.detector.amplifiers}
+    return Outputs(scalars={"badAmp": names}, **planes(picture, vector))
+
+
+@covers("isrFunctions.growMasks(*")
+def grown_masks(vector: Vector) -> Outputs:
+    params, mask = vector.params, vector.array("in_mask")
+    masks.grow_mask(mask, params["radius"], vector.bits(params["maskNameList"]), vector.bits(params["maskValue"]))
+    return Outputs(out_mask=mask)
+
+
+@covers("isrFunctions.widenSaturationTrails(mask)")
+def widened_trails(vector: Vector) -> Outputs:
+    picture = exposure(vector, in_detector=False)
+    widen_saturation_trails(picture, TrailsConfig())
+    return Outputs(out_mask=picture.mask)
+
+
+@covers("IsrTask.maskEdges(*")
+def edges(vector: Vector) -> Outputs:
+    params, picture = vector.params, exposure(vector, in_detector=vector.params["level"] == "AMP")
+    mask_edges(picture, EdgesConfig(width_px=params["numEdgePixels"], level=params["level"], plane="EDGE"))
+    return Outputs(out_mask=picture.mask)
+
+
+@covers("IsrTask.maskNan", "IsrTask.maskNan(exposure)", "IsrTaskLSST.maskNan")
+def nonfinite_pixels(vector: Vector) -> Outputs:
+    picture = exposure(vector, in_detector=False)
+    before = picture.mask.copy()
+    found = mask_nonfinite(picture, NonfiniteConfig())
+    scalars = {
+        "count": None,  # the method returns nothing; the number goes to the task's metadata
+        "nChanged": int(np.count_nonzero(before != picture.mask)),
+        "task_metadata": {"NUMNANS": found.count} if vector.function.startswith("IsrTask.") else None,
+    }
+    return Outputs(scalars=scalars, **planes(picture, vector))
+
+
+@covers("maskNans_allowSAT")
+def nonfinite_pixels_except_saturated(vector: Vector) -> Outputs:
+    picture = exposure(vector, in_detector=False)
+    before = picture.mask.copy()
+    image, mask, variance = picture.planes()
+    count = masks.mask_nonfinite(image, variance, mask, mask_bits("UNMASKEDNAN"), except_bits=mask_bits("SAT"))
+    scalars = {"returned": count, "nChanged": int(np.count_nonzero(before != mask)), "task_metadata": None}
+    return Outputs(scalars=scalars, **planes(picture, vector))
+
+
+@covers("afw.detection.FootprintSet(mask, Threshold(SAT, BITMASK)); Defects.fromFootprintList")
+def footprints(vector: Vector) -> Outputs:
+    marked = (vector.array("in_mask") & mask_bits("SAT")) != 0
+    labels, n = label(marked)
+    pixels = [np.nonzero(labels == number) for number in range(1, n + 1)]
+    scalars = {
+        "nFootprints": n,
+        "bboxes": [[x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1] for y, x in pixels],
+        "areas": [y.size for y, _ in pixels],
+        "centroids": [[x.mean(), y.mean()] for y, x in pixels],
+        "defectBoxes": boxes(marked),
+    }
+    return Outputs(scalars=scalars, double=True)
+
+
+@covers("Defects.fromMask(maskedImage, 'BAD')")
+def boxes_of_a_mask(vector: Vector) -> Outputs:
+    defects = Defects.from_mask((vector.array("in_mask") & mask_bits("BAD")) != 0)
+    return Outputs(scalars={"boxes": [[each.x0, each.y0, each.width, each.height] for each in defects.boxes]})
+
+
+def amp_exposure(image: np.ndarray) -> Exposure:
+    """A bare segment as an exposure whose other planes are zero."""
+    return Exposure(image=image, mask=np.zeros(image.shape, np.int32), variance=np.zeros(image.shape, np.float32))
