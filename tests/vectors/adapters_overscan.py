@@ -67,14 +67,26 @@ class Region:
     def is_square(self) -> bool:
         return self.columns and self.overscan.width == self.overscan.height and self.fit_type not in CONSTANTS
 
-    def nonfinite_matters(self, image: np.ndarray, mask: np.ndarray) -> tuple[bool, bool]:
-        """Whether pixels that are not finite change the model, and the mask."""
+    def nonfinite_matters(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Lines whose model is changed by pixels that are not finite, and whether the mask is."""
         pixels, free = self.lines(image), (self.lines(mask) & self.reject_bits) == 0
-        if np.isfinite(pixels[free]).all():
-            return False, False
-        finite = pixels[free & np.isfinite(pixels)]
+        strange = free & ~np.isfinite(pixels)
+        nothing, everything = np.zeros(len(pixels), bool), np.ones(len(pixels), bool)
+        if not strange.any():
+            return nothing, False
+        finite = pixels[free & ~strange]
         outliers = bool(finite.size) and bool(np.any(np.abs(finite - np.median(finite)) > self.max_deviation))
-        return self.fit_type not in CONSTANTS or outliers or self.smoothing, outliers or self.smoothing
+        if outliers or self.smoothing:
+            return everything, True
+        if self.fit_type in CONSTANTS:
+            return nothing, False
+        if not self.fit_type.endswith("_PER_ROW"):
+            return everything, False
+        # Each line stands alone, but for the noisy ones, whose noise is limited by that of the others.
+        some = np.isfinite(pixels).any(axis=1)
+        width = np.full(len(pixels), np.inf)
+        width[some] = np.ptp(np.nanpercentile(np.where(np.isfinite(pixels), pixels, np.nan)[some], (25, 75), axis=1), 0)
+        return strange.any(axis=1) | (width > 2.0 * np.median(width[some])), False
 
     def filling_matters(self, image: np.ndarray, mask: np.ndarray) -> bool:
         """Whether an empty line is filled from lines of which some are empty themselves."""
@@ -98,11 +110,14 @@ class Differences:
         self.image, self.mask, self.shape = image, mask, shape
         self.found: dict[str, str | Where] = {}
         self.model_heading = ""
+        self.lines = np.zeros(0, bool)
 
     def before(self, region: Region, exposure: Exposure) -> None:
         """Look at the inputs of one overscan's correction, just before it."""
-        model, mask = region.nonfinite_matters(exposure.image, exposure.mask)
-        if model:
+        self.lines, mask = region.nonfinite_matters(exposure.image, exposure.mask)
+        if self.model_heading:  # an earlier model differs, so what this one is fitted to does
+            self.lines = np.ones_like(self.lines)
+        if self.lines.any():
             self.model_heading = NONFINITE
         if mask:
             self.found[self.mask] = NONFINITE
@@ -111,16 +126,23 @@ class Differences:
         """Look at the rejection's result, just after it."""
         if region.filling_matters(exposure.image, exposure.mask):
             self.model_heading = self.model_heading or EMPTY
+            self.lines = np.ones_like(self.lines)
         if region.is_square():
-            self._leave_out(region.overscan, SQUARE)
-        if self.model_heading:
-            self._leave_out(region.overscan, self.model_heading)
-            self._leave_out(region.picture, self.model_heading)
+            self._leave_out(region.overscan, slice(None), SQUARE)
+        if self.lines.any():
+            lines = (slice(None), self.lines) if region.columns else self.lines
+            self._leave_out(region.overscan, lines, self.model_heading)
+            self._leave_out(region.picture, lines, self.model_heading)
 
-    def _leave_out(self, box: Box, heading: str) -> None:
+    def spread(self, region: Region, box: Box) -> Where:
+        """Say where a model spread over a box differs."""
+        pixels = np.broadcast_to(self.lines if region.columns else self.lines[:, np.newaxis], box.shape)
+        return Where(self.model_heading, pixels)
+
+    def _leave_out(self, box: Box, lines: Any, heading: str) -> None:
         before = self.found.get(self.image)
         pixels = before.pixels.copy() if isinstance(before, Where) else np.zeros(self.shape, bool)
-        pixels[box.slices()] = True
+        pixels[box.slices()][lines] = True
         self.found[self.image] = Where(heading, pixels)
 
 
@@ -175,10 +197,7 @@ def classic_overscan(vector: Vector) -> Outputs:
     scalars: dict[str, Any] = fit_scalars(fits, vector.scalars.get("result", vector.scalars))
     differs = {**differences.found, **_scalar_differences(differences, regions, "result." if nested else "", fits)}
     arrays = _fit_arrays(fits, regions)
-    if differences.model_heading:
-        differs |= dict.fromkeys(arrays, differences.model_heading)
-    elif regions[-1].is_square() and len(regions) == 1:
-        differs["out_overscanFit"] = SQUARE
+    differs |= _fit_differences(differences, regions, arrays)
     return Outputs(
         scalars={"result": scalars, "metadata": cards} if nested else scalars,
         differs=differs,
@@ -261,6 +280,19 @@ def _fit_arrays(fits: list[OverscanFit], regions: list[Region]) -> dict[str, Any
     return arrays
 
 
+def _fit_differences(differences: Differences, regions: list[Region], arrays: dict[str, Any]) -> dict[str, str | Where]:
+    """Say where the models of `_fit_arrays` differ on purpose."""
+    found: dict[str, str | Where] = {}
+    if differences.model_heading:
+        found |= {name: differences.model_heading for name in arrays if "Fit" in name}
+        if len(regions) == 1 and not differences.lines.all():
+            found["out_imageFit"] = differences.spread(regions[0], regions[0].picture)
+            found["out_overscanFit"] = differences.spread(regions[0], regions[0].overscan)
+    elif regions[0].is_square():
+        found["out_overscanFit"] = SQUARE
+    return found
+
+
 def _cards(text: str) -> dict[str, Any]:
     """Read 'LSST ISR UNITS=electron, LSST ISR GAIN A=1.5'."""
     pairs = [part.split("=") for part in text.split(", ") if "=" in part]
@@ -303,11 +335,7 @@ def newer_overscan(vector: Vector) -> Outputs:
     differences.after(region, picture)
     arrays |= _fit_arrays([fit], [region])
     differs = {**differences.found, **_scalar_differences(differences, [region], "", [fit])}
-    if differences.model_heading:
-        differs |= dict.fromkeys(arrays, differences.model_heading)
-        differs.pop("out_mask_after_maskParallelOverscanAmp", None)
-    elif region.is_square():
-        differs["out_overscanFit"] = SQUARE
+    differs |= _fit_differences(differences, [region], arrays)
     bad_lines = "overscanBadRowsOrColumns"
     arrays |= dict.fromkeys(("out_overscanBadRowsOrColumns", "out_badRowsOrColumns"), fit.bad_lines)
     scalars = fit_scalars([fit], vector.scalars)

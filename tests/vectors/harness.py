@@ -239,30 +239,44 @@ def _compare_raising(vector: Vector, adapter: Adapter, raised: str) -> Compariso
 
 def compare(vector: Vector, outputs: Outputs) -> Comparison:
     """Compare outputs with those of the reference."""
-    result = Comparison(left_out={name: str(why) for name, why in outputs.differs.items()})
     expected = {name: array for name, array in vector.arrays.items() if name.startswith("out_")}
     inputs = [array for name, array in vector.arrays.items() if not name.startswith("out_")]
     largest = max([_largest(array) for array in [*inputs, *expected.values()]] + [outputs.largest])
     tolerance = ULPS * float(np.spacing(np.float64(largest) if outputs.double else np.float32(largest)))
-    for name, array in expected.items():
-        left_out = outputs.differs.get(name)
-        if isinstance(left_out, str):
-            continue
-        if name not in outputs.arrays:
-            result.failures.append(f"{name}: not returned by the adapter")
-            continue
-        ours, theirs = np.asarray(outputs.arrays[name]), vector.in_our_bits(name, array)
-        if left_out is not None:
-            ours = np.where(left_out.pixels, theirs, ours)
-        reason = difference(ours, theirs, tolerance)
-        if reason:
-            result.failures.append(f"{name}: {reason}")
+    found = {name: _compare_array(vector, outputs, name, tolerance) for name in expected}
     wanted = {key: value for key, value in vector.scalars.items() if key != "outcome"}
     outcome = vector.scalars.get("outcome")
     if isinstance(outcome, dict) and outcome.get("returned") is not None:
         wanted["returned"] = outcome["returned"]
-    result.failures += _compare_scalars(wanted, outputs.scalars, tolerance, outputs.differs)
+    found |= compare_scalars(wanted, outputs.scalars, tolerance)
+    return _sort_out(found, outputs.differs)
+
+
+def _sort_out(found: Mapping[str, str], differs: Mapping[str, str | Where]) -> Comparison:
+    """Tell failures from differences on purpose; the latter only count where there is one."""
+    result = Comparison()
+    for name, reason in found.items():
+        heading = next((differs[key] for key in (name, name.partition("[")[0]) if key in differs), None)
+        if not reason:
+            continue
+        if heading is None:
+            result.failures.append(f"{name}: {reason}")
+        else:
+            result.left_out[name] = str(heading)
     return result
+
+
+def _compare_array(vector: Vector, outputs: Outputs, name: str, tolerance: float) -> str:
+    """Say how an array differs; pixels left out on purpose count only if nothing else differs."""
+    if name not in outputs.arrays:
+        return "not returned by the adapter"
+    ours, theirs = np.asarray(outputs.arrays[name]), vector.in_our_bits(name, vector.arrays[name])
+    left_out = outputs.differs.get(name)
+    if isinstance(left_out, Where) and ours.shape == theirs.shape:
+        elsewhere = difference(np.where(left_out.pixels, theirs, ours), theirs, tolerance)
+        if elsewhere:
+            raise AssertionError(f"{name}: outside the pixels of {left_out.heading!r}: {elsewhere}")
+    return difference(ours, theirs, tolerance)
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> str:
@@ -281,30 +295,26 @@ def difference(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> str:
     )
 
 
-def _compare_scalars(
-    wanted: Any, ours: Any, tolerance: float, differs: Mapping[str, Any], where: str = ""
-) -> list[str]:
-    if where in differs:
-        return []
+def compare_scalars(wanted: Any, ours: Any, tolerance: float, where: str = "") -> dict[str, str]:
+    """Compare nested scalars; the path of each that is wanted, and how it differs."""
     if isinstance(wanted, dict):
-        failures = []
+        found: dict[str, str] = {}
         for key, value in wanted.items():
             path = f"{where}.{key}" if where else str(key)
-            if path in differs:
-                continue
-            if not isinstance(ours, Mapping) or key not in ours:
-                failures.append(f"{path}: not returned by the adapter (expected {str(value)[:80]})")
+            if isinstance(ours, Mapping) and key in ours:
+                found |= compare_scalars(value, ours[key], tolerance, path)
             else:
-                failures += _compare_scalars(value, ours[key], tolerance, differs, path)
-        return failures
+                found[path] = f"not returned by the adapter (expected {str(value)[:80]})"
+        return found
     if isinstance(wanted, list):
         ours = list(ours) if isinstance(ours, (list, tuple, np.ndarray)) else ours
         if not isinstance(ours, list) or len(ours) != len(wanted):
-            return [f"{where}: {str(ours)[:120]}, expected {str(wanted)[:120]}"]
-        pairs = enumerate(zip(wanted, ours, strict=True))
-        return [text for i, (a, b) in pairs for text in _compare_scalars(a, b, tolerance, differs, f"{where}[{i}]")]
-    same = _same_scalar(wanted, ours, tolerance)
-    return [] if same else [f"{where}: {ours!r}, expected {wanted!r}"]
+            return {where: f"{str(ours)[:120]}, expected {str(wanted)[:120]}"}
+        found = {}
+        for i, (a, b) in enumerate(zip(wanted, ours, strict=True)):
+            found |= compare_scalars(a, b, tolerance, f"{where}[{i}]")
+        return found
+    return {where: "" if _same_scalar(wanted, ours, tolerance) else f"{ours!r}, expected {wanted!r}"}
 
 
 def _same_scalar(wanted: Any, ours: Any, tolerance: float) -> bool:
