@@ -1,0 +1,34 @@
+"""Mark the known bad pixels."""
+
+from __future__ import annotations
+
+from isrflow.calibs.defects import Defects
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import add_mask_plane
+from isrflow.steps.step import StepConfig
+
+
+class DefectsConfig(StepConfig):
+    """How defects are marked."""
+
+    plane: str = "BAD"
+    """Mask plane that is set."""
+
+
+def mask_defects(exposure: Exposure, config: DefectsConfig, *, defects: Defects) -> None:
+    """Mark the pixels of all defect boxes, in place; what sticks out of the image is ignored.
+
+    Parameters
+    ----------
+    exposure
+        Trimmed: defects speak trimmed coordinates.
+    config
+        Which mask plane.
+    defects
+        Boxes of bad pixels; they may overlap.
+    """
+    _, mask, _ = exposure.planes()
+    bits = add_mask_plane(config.plane)
+    for box in defects.boxes:
+        mask[box.intersect(exposure.box).slices(exposure.xy0)] |= bits
+    exposure.header["LSST ISR DEFECTS APPLIED"] = True

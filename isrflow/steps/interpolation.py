@@ -1,0 +1,42 @@
+"""Replace bad pixels by what their neighbours in the row suggest."""
+
+from __future__ import annotations
+
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
+from isrflow.kernels.masks import grow_mask
+from isrflow.kernels.rows import interpolate_rows
+from isrflow.kernels.statistics import clip
+from isrflow.steps.step import StepConfig
+
+
+class InterpolationConfig(StepConfig):
+    """Which pixels are replaced."""
+
+    planes: tuple[str, ...] = ("SAT", "BAD", "UNMASKEDNAN")
+    """Mask planes whose pixels are replaced."""
+    grow_saturated_px: int = 1
+    """How far saturated regions are grown first (diamond); the grown pixels become saturated."""
+    saturated_plane: str = "SAT"
+    """The plane that is grown, if it is one of `planes`."""
+
+
+def interpolate_masked(exposure: Exposure, config: InterpolationConfig) -> None:
+    """Replace masked pixels by a weighted mean of good neighbours in their row, in place, and mark them INTRP.
+
+    Image and variance are replaced alike; the mask keeps the bits that said why. Far from good pixels, at the ends of
+    long runs at an edge, both become the clipped mean of the whole image.
+
+    Raises
+    ------
+    MaskPlaneError
+        If a plane does not exist.
+    """
+    bits = mask_bits(config.planes)
+    image, mask, variance = exposure.planes()
+    if config.grow_saturated_px > 0 and config.saturated_plane in config.planes:
+        saturated = mask_bits(config.saturated_plane)
+        grow_mask(mask, config.grow_saturated_px, saturated, saturated)
+    # The reference takes bad pixels into this mean as well; clipping deals with most of them.
+    fallback = clip(image).mean
+    interpolate_rows(image, variance, mask, bits=bits, interpolated_bit=mask_bits("INTRP"), fallback=fallback)

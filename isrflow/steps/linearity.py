@@ -1,0 +1,176 @@
+"""Make the response proportional to light."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isrflow.calibs.linearizer import LINEARITY_TYPES, Linearizer
+from isrflow.errors import CalibrationError, CalibrationMismatch
+from isrflow.frame.box import Box
+from isrflow.frame.camera import Detector
+from isrflow.frame.exposure import Exposure
+from isrflow.kernels.linearity import (
+    correct_by_table,
+    correct_double_spline,
+    correct_polynomial,
+    correct_spline,
+    correct_squared,
+)
+from isrflow.steps.step import ByProduct, StepConfig, at_amplifier
+
+log = logging.getLogger(__name__)
+
+
+class LinearityConfig(StepConfig):
+    """Settings of the correction: it is all in the linearizer."""
+
+    def demands(self, detector: Detector | None) -> frozenset[str]:
+        """Demand a linearizer for detectors whose first amplifier is described as not linear."""
+        described = detector is not None and _type(detector.amplifiers[0].linearity_type) != "None"
+        return frozenset({"linearizer"} if described else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Linearized(ByProduct):
+    """What was corrected."""
+
+    n_amplifiers: int = 0
+    n_corrected: int = 0
+    """Amplifiers with a correction that could be applied."""
+    n_outside_table: int = 0
+    """Pixels beyond the ends of lookup tables."""
+
+
+def linearize(
+    exposure: Exposure,
+    config: LinearityConfig,  # noqa: ARG001
+    *,
+    linearizer: Linearizer | None = None,
+    gains: Mapping[str, float] | None = None,
+) -> Linearized:
+    """Correct each amplifier's non-linearity, in place on the image alone; without a linearizer nothing is done.
+
+    Parameters
+    ----------
+    exposure
+        float32, overscan and bias subtracted: trimmed, or a raw mosaic whose whole segments are corrected. Without a
+        detector the linearizer's own boxes say where its amplifiers are.
+    config
+        Unused.
+    linearizer
+        Type and coefficients by amplifier.
+    gains
+        Amplifier name to electron/adu, for an image in electrons and splines in adu. A NaN leaves its amplifier alone.
+
+    Returns
+    -------
+    Linearized
+        Counts of amplifiers and pixels.
+
+    Raises
+    ------
+    CalibrationMismatch
+        If amplifiers differ from the detector's; or types or coefficients do, unless the linearizer overrides them.
+    CalibrationError
+        If a type is not known or a table has no such row.
+    """
+    if linearizer is None:
+        return Linearized()
+    _refuse_other_detector(exposure, linearizer)
+    amplifiers = n_corrected = n_outside = 0
+    for name, box, kind, coefficients in _plan(exposure, linearizer):
+        amplifiers += 1
+        scale = gains[name] if gains is not None and linearizer.units == "adu" else 1.0
+        if math.isnan(scale):
+            log.warning("%s: gain of amplifier %s is NaN, it stays as it is", exposure.label, name)
+            continue
+        with at_amplifier(name):
+            image = exposure.view(box).image
+            if kind == "LookupTable":
+                outside = correct_by_table(image, _table_row(linearizer, coefficients), coefficients[1])
+                n_outside += outside
+                corrected = outside < image.size
+            else:
+                corrected = _correct(image, kind, coefficients, scale)
+        if not corrected:
+            log.warning("%s: amplifier %s was not linearized (%s)", exposure.label, name, kind)
+        n_corrected += corrected
+    exposure.header["LSST ISR LINEARIZER APPLIED"] = True
+    return Linearized(amplifiers, n_corrected, n_outside)
+
+
+def _correct(image: NDArray[np.float32], kind: str, c: NDArray[np.float64], scale: float) -> bool:
+    match kind:
+        case "None" | "Proportional":
+            return True
+        case "Squared":
+            return correct_squared(image, c[0])
+        case "Polynomial":
+            return correct_polynomial(image, c)
+        case "Spline":
+            return correct_spline(image, c[: c.size // 2], c[c.size // 2 :], scale=scale)
+        case "DoubleSpline":
+            return correct_double_spline(image, c, scale=scale)
+    raise CalibrationError(f"linearity type {kind!r} is not known (known: {', '.join(LINEARITY_TYPES)})")
+
+
+def _table_row(linearizer: Linearizer, coefficients: NDArray[np.float64]) -> NDArray[np.float32]:
+    row = int(coefficients[0])
+    n_rows = 0 if linearizer.table is None else len(linearizer.table)
+    if linearizer.table is None or not 0 <= row < n_rows:
+        raise CalibrationError(f"{linearizer.label} has no table row {row} (it has {n_rows})")
+    values: NDArray[np.float32] = linearizer.table[row]
+    return values
+
+
+def _plan(exposure: Exposure, linearizer: Linearizer) -> Iterator[tuple[str, Box, str, NDArray[np.float64]]]:
+    """Yield each amplifier's name, pixels, type and coefficients."""
+    if exposure.detector is None:
+        for name in linearizer.amp_names:
+            kind = _type(linearizer.linearity_type[name])
+            yield name, linearizer.boxes[name], kind, linearizer.coefficients[name]
+        return
+    for amp in exposure.detector.amplifiers:
+        box = exposure.amp_box(amp, "data" if exposure.is_trimmed else "raw")
+        if linearizer.has_linearity:
+            kind, coefficients = linearizer.linearity_type[amp.name], linearizer.coefficients[amp.name]
+        else:
+            kind, coefficients = amp.linearity_type, np.array(amp.linearity_coefficients, np.float64)
+        yield amp.name, box, _type(kind), coefficients
+
+
+def _type(name: str) -> str:
+    """Return a type as we spell it: camera files of the reference write capitals."""
+    return next((known for known in LINEARITY_TYPES if known.casefold() == name.strip().casefold()), name)
+
+
+def _refuse_other_detector(exposure: Exposure, linearizer: Linearizer) -> None:
+    if exposure.detector is None or not linearizer.has_linearity:
+        return
+    amplifiers: dict[str, Any] = {amp.name: amp for amp in exposure.detector.amplifiers}
+    if set(amplifiers) != set(linearizer.amp_names):
+        raise CalibrationMismatch(
+            f"{linearizer.label} is for amplifiers {', '.join(linearizer.amp_names)}, "
+            f"{exposure.label} has {', '.join(amplifiers)}"
+        )
+    other = [name for name, amp in amplifiers.items() if _differs(amp, linearizer)]
+    if not other:
+        return
+    message = f"{linearizer.label} differs from the camera description at amplifiers {', '.join(other)}"
+    if not linearizer.override:
+        raise CalibrationMismatch(message, fix="correct the camera description, or let the linearizer override it")
+    log.info(message)
+
+
+def _differs(amp: Any, linearizer: Linearizer) -> bool:
+    described = np.array(amp.linearity_coefficients, np.float64)
+    return _type(amp.linearity_type) != _type(linearizer.linearity_type[amp.name]) or not np.array_equal(
+        described, linearizer.coefficients[amp.name], equal_nan=True
+    )

@@ -1,0 +1,128 @@
+"""Bias, dark, flat, gains, binned copies, thumbnails and stacks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isrflow.calibs.bias import Bias
+from isrflow.calibs.dark import Dark
+from isrflow.calibs.flat import Flat
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
+from isrflow.frame.matching import match_size
+from isrflow.frame.obs import Observation
+from isrflow.kernels.arithmetic import divide_by, divide_scaled, multiply_by
+from isrflow.kernels.combine import StackControl, combine_stack
+from isrflow.steps.bias import BiasConfig, subtract_bias
+from isrflow.steps.binned import bin_exposure
+from isrflow.steps.dark import DarkConfig, subtract_dark
+from isrflow.steps.flat import FlatConfig, divide_by_flat
+from isrflow.steps.gains import multiply_amplifiers
+from isrflow.steps.thumbnail import ThumbnailConfig, draw_thumbnail
+from tests.vectors.geometry import exposure, planes
+from tests.vectors.harness import Outputs, Vector, covers
+
+
+def _raw_and_calib(vector: Vector, **obs):
+    raw = exposure(vector, in_detector=False, prefix="in_raw_", obs=Observation(**obs))
+    return raw, exposure(vector, in_detector=False, prefix="in_calib_")
+
+
+@covers("isrFunctions.biasCorrection(*")
+def bias(vector: Vector) -> Outputs:
+    raw, calib = _raw_and_calib(vector)
+    subtract_bias(raw, BiasConfig(trim_to_fit=vector.params["trimToFit"]), bias=Bias(exposure=calib))
+    return Outputs(**planes(raw, vector))
+
+
+@covers("isrFunctions.darkCorrection(*")
+def dark(vector: Vector) -> Outputs:
+    params = vector.params
+    raw, calib = _raw_and_calib(vector, dark_time_s=params["expScale"])
+    calib.obs = Observation(dark_time_s=params["darkScale"])
+    config = DarkConfig(trim_to_fit=params["trimToFit"])
+    subtract_dark(raw, config, dark=Dark(exposure=calib), invert=params["invert"])
+    return Outputs(**planes(raw, vector))
+
+
+@covers("isrFunctions.flatCorrection(*")
+def flat(vector: Vector) -> Outputs:
+    params = vector.params
+    raw, calib = _raw_and_calib(vector)
+    config = FlatConfig(scaling=params["scalingType"], user_scale=params["userScale"], trim_to_fit=params["trimToFit"])
+    divide_by_flat(raw, config, flat=Flat(exposure=calib), invert=params["invert"])
+    return Outputs(**planes(raw, vector))
+
+
+@covers("isrFunctions.illuminationCorrection(*")
+def illumination(vector: Vector) -> Outputs:
+    params = vector.params
+    raw, calib = _raw_and_calib(vector)
+    part = match_size(raw, calib, "illumination correction", trim_to_fit=params["trimToFit"])
+    divide_scaled(part.planes(), calib.planes(), 1.0 / params["illumScale"])
+    return Outputs(**planes(raw, vector))
+
+
+@covers("isrFunctions.trimToMatchCalibBBox(raw, calib)")
+def trimmed_to_match(vector: Vector) -> Outputs:
+    raw = exposure(vector, in_detector=False)
+    width, height = vector.params["calib"]
+    calib = Exposure(np.zeros((height, width), np.float32))
+    part = match_size(raw, calib, "calibration", trim_to_fit=True)
+    box = part.box
+    return Outputs(scalars={"bbox": [box.x0, box.y0, box.width, box.height]}, **planes(part, vector))
+
+
+@covers("isrFunctions.applyGains(*")
+def gains(vector: Vector) -> Outputs:
+    picture = exposure(vector)
+    multiply_amplifiers(picture, vector.params["ptcGains"], normalize=vector.params["normalizeGains"])
+    return Outputs(**planes(picture, vector))
+
+
+@covers("with isrFunctions.gainContext(*")
+def gain_context(vector: Vector) -> Outputs:
+    picture = exposure(vector)
+    there, back = (divide_by, multiply_by) if vector.params["invert"] else (multiply_by, divide_by)
+    parts = [(picture.amp(amp).image, amp.gain_electron_per_adu) for amp in picture.detector.amplifiers]
+    for image, gain in parts:
+        there(image, None, gain)
+    inside = picture.image.copy()
+    for image, gain in parts:
+        back(image, None, gain)
+    return Outputs(out_inside=inside, out_after=picture.image)
+
+
+@covers("binImageData(exposure, binFactor)")
+def binned(vector: Vector) -> Outputs:
+    picture = exposure(vector, in_detector=False)
+    return Outputs(**planes(bin_exposure(picture, vector.params["binFactor"]), vector))
+
+
+@covers("isrQa.makeThumbnail(exposure, isrQaConfig)")
+def thumbnail(vector: Vector) -> Outputs:
+    params = vector.params
+    config = ThumbnailConfig(
+        binning=params["thumbnailBinning"],
+        low_sigma=params["thumbnailStdev"],
+        span=params["thumbnailRange"],
+        softening=params["thumbnailQ"],
+        saturated_border_px=params["thumbnailSatBorder"],
+    )
+    return Outputs(out_rgb=draw_thumbnail(exposure(vector, in_detector=False), config))
+
+
+@covers("lsst.afw.math.statisticsStack(list of MaskedImageF)")
+def stack(vector: Vector) -> Outputs:
+    params = vector.params
+    control = StackControl(
+        params["statistic"],
+        n_sigma=params["numSigmaClip"],
+        n_iterations=params["numIter"],
+        exclude_bits=vector.bits(params["andMask"]),
+        empty_bits=mask_bits("NO_DATA"),
+        error_from_variance=params["calcErrorFromInputVariance"],
+    )
+    inputs = tuple(vector.array(f"in_{name}") for name in ("image", "mask", "variance"))
+    image, mask, variance = combine_stack(inputs, control, weights=params["weights"])
+    return Outputs(out_image=image, out_mask=mask, out_variance=variance)

@@ -1,0 +1,117 @@
+"""Linearity and crosstalk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isrflow.calibs.crosstalk import Crosstalk
+from isrflow.calibs.linearizer import Linearizer
+from isrflow.frame.exposure import Exposure
+from isrflow.kernels.linearity import correct_by_table
+from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
+from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
+from isrflow.steps.linearity import LinearityConfig, linearize
+from tests.vectors.geometry import exposure, planes
+from tests.vectors.harness import Outputs, Vector, covers, number_or_none
+
+
+@covers("Linearizer.applyLinearity(image, detector, gains) type=*")
+def linearized(vector: Vector) -> Outputs:
+    params, picture = vector.params, exposure(vector)
+    coefficients = {name: [number_or_none(c) for c in values] for name, values in params["coeffs"].items()}
+    linearizer = Linearizer(
+        linearity_type=dict.fromkeys(coefficients, params["linearityType"]),
+        coefficients=coefficients,
+        table=next((vector.array(name) for name in vector.arrays if "table" in name.lower()), None),
+        units=params["linearityUnits"],
+    )
+    found = linearize(picture, LinearityConfig(), linearizer=linearizer, gains=params["gains"])
+    counts = {
+        "numAmps": found.n_amplifiers,
+        "numLinearized": found.n_corrected,
+        "numOutOfRange": found.n_outside_table,
+    }
+    return Outputs(scalars=counts, **planes(picture, vector))
+
+
+@covers("lsst.ip.isr.applyLookupTable(ImageF, table, indOffset)")
+def looked_up(vector: Vector) -> Outputs:
+    image = vector.array("in_image")
+    outside = correct_by_table(image, vector.array("in_table"), vector.params["indOffset"])
+    return Outputs(scalars={"numOutOfRange": outside}, out_image=image)
+
+
+def _config(params: dict[str, Any]) -> CrosstalkConfig:
+    given = params.get("config") if isinstance(params.get("config"), dict) else {}
+    given = {**given, **params.get("kwargs", {})}
+    return CrosstalkConfig(
+        background=given.get("crosstalkBackgroundMethod", "None"),
+        quadratic=given.get("doQuadraticCrosstalkCorrection", False),
+        min_pixel_to_mask=given.get("minPixelToMask", 45000.0),
+        mask_subtrahend=given.get("doSubtrahendMasking", False),
+        ignore_variance=given.get("ignoreVariance", False),
+        full_amplifier=params.get("fullAmplifier", False),
+        plane=given.get("crosstalkMaskPlane", "CROSSTALK"),
+    )
+
+
+def _crosstalk(vector: Vector, coefficients: np.ndarray, **more: Any) -> Crosstalk:
+    squares = vector.array("in_coeffsSqr") if "in_coeffsSqr" in vector.arrays else None
+    return Crosstalk(coefficients=coefficients, quadratic_coefficients=squares, **more)
+
+
+@covers("CrosstalkTask.run(exposure, crosstalk=calib, fullAmplifier)")
+def crosstalk(vector: Vector) -> Outputs:
+    picture = exposure(vector)
+    subtract_crosstalk(picture, _config(vector.params), crosstalk=_crosstalk(vector, vector.array("in_coeffs")))
+    return Outputs(**planes(picture, vector))
+
+
+@covers("CrosstalkCalib.subtractCrosstalk(exposure, crosstalkCoeffs=coeffs, ...)")
+def crosstalk_of_some(vector: Vector) -> Outputs:
+    picture, given = exposure(vector), vector.params["kwargs"]
+    calib = _crosstalk(vector, vector.array("in_coeffs"), valid=given.get("crosstalkCoeffsValid"))
+    bad = BadAmplifiers(frozenset(name for name, is_bad in given.get("badAmpDict", {}).items() if is_bad))
+    subtract_crosstalk(picture, _config(vector.params), crosstalk=calib, bad_amplifiers=bad)
+    return Outputs(**planes(picture, vector))
+
+
+@covers("CrosstalkCalib.subtractCrosstalk(exposure, sourceExposure=other)")
+def crosstalk_of_another(vector: Vector) -> Outputs:
+    picture, other = exposure(vector), exposure(vector, prefix="in_source_")
+    matrix = vector.array("in_coeffs")
+    calib = _crosstalk(vector, np.zeros_like(matrix), inter_chip={"other": matrix})
+    subtract_crosstalk(picture, _config(vector.params), crosstalk=calib, sources={"other": other})
+    return Outputs(**planes(picture, vector))
+
+
+@covers("CrosstalkTask.run with unit conversion by gains")
+def crosstalk_in_other_units(vector: Vector) -> Outputs:
+    params = vector.params
+    picture = exposure(vector, unit=params["exposureUnits"])
+    calib = _crosstalk(vector, vector.array("in_coeffs"), units=params["calibUnits"])
+    ptc = EffectivePtc(params["gains"], {}, {}) if params.get("gains") else None
+    subtract_crosstalk(picture, _config(params), crosstalk=calib, effective_ptc=ptc)
+    return Outputs(**planes(picture, vector))
+
+
+@covers("CrosstalkTask(config).run(exposure, crosstalk, crosstalkSources)")
+def crosstalk_between_detectors(vector: Vector) -> Outputs:
+    params, picture = vector.params, exposure(vector)
+    matrices = {name: vector.array(f"in_interChip_{name}") for name in params["interChip_order"]}
+    calib = _crosstalk(vector, vector.array("in_coeffs"), inter_chip=matrices, units=params["crosstalkRatiosUnits"])
+    sources = {name: _source(vector, name) for name in matrices if f"in_source_{name}_image" in vector.arrays}
+    wanted = params["sources"] or []
+    if "BAD" in wanted:  # the vectors' name for a source of another size
+        small = Exposure(np.zeros((4, 4), np.float32), np.zeros((4, 4), np.int32), np.zeros((4, 4), np.float32))
+        sources = dict.fromkeys(matrices, small)
+    sources = {name: source for name, source in sources.items() if name in wanted or "BAD" in wanted}
+    subtract_crosstalk(picture, _config(params), crosstalk=calib, sources=sources)
+    log = {"log": "Wording of messages"}
+    return Outputs(scalars={"returned": None}, differs=log, **planes(picture, vector))
+
+
+def _source(vector: Vector, name: str) -> Exposure:
+    return exposure(vector, prefix=f"in_source_{name}_")
