@@ -97,9 +97,6 @@ class Crosstalk(TableCalibration):
         problems = []
         if self.coefficients.shape != (n, n):
             problems.append(f"coefficients have shape {self.coefficients.shape}, not (n, n)")
-        else:
-            diagonal = np.diagonal(self.coefficients)
-            problems += [f"amplifier {i} couples to itself ({diagonal[i]:.3g})" for i in np.flatnonzero(diagonal)]
         problems += [
             f"{name} has shape {getattr(self, name).shape}, coefficients {(n, n)}"
             for name, *_ in _MATRICES[1:]
@@ -129,7 +126,10 @@ class Crosstalk(TableCalibration):
 
     def _own_metadata(self) -> dict[str, Any]:
         n = self.n_amplifiers
+        info = self.info
         return {
+            "DETECTOR_NAME": info.detector_name or None,
+            "DETECTOR_SERIAL": info.detector_serial or None,
             "HAS_CROSSTALK": self.has_crosstalk,
             "NAMP": n,
             "CROSSTALK_SHAPE": [n, n],
@@ -167,7 +167,7 @@ class Crosstalk(TableCalibration):
             "metadata": self.metadata(),
             "hasCrosstalk": self.has_crosstalk,
             "nAmp": self.n_amplifiers,
-            "crosstalkShape": [self.n_amplifiers, self.n_amplifiers],
+            "crosstalkShape": (self.n_amplifiers, self.n_amplifiers),
             "crosstalkRatiosUnits": self.units,
             **{key: getattr(self, name).ravel().tolist() for name, _, key, _ in _MATRICES},
             "fitGains": self.fit_gains.tolist(),

@@ -95,6 +95,15 @@ class Defects(TableCalibration):
         return cls(info=cls.info_from(tree), boxes=_boxes(*(tree[name] for name in _COLUMNS)))
 
     @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Make defects of lines of four whole numbers x0 y0 width height; raises `CalibrationFileError`."""
+        lines = [line.partition("#")[0].split() for line in text.splitlines()]
+        wrong = [f"line {i}: {' '.join(words)!r}" for i, words in enumerate(lines, 1) if words and not _is_box(words)]
+        if wrong:
+            raise CalibrationFileError(f"defects as text are lines of x0 y0 width height; {'; '.join(wrong[:5])}")
+        return cls(boxes=tuple(Box(*(int(word) for word in words)) for words in lines if words))
+
+    @classmethod
     def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
         """Make ten hot pixels and one bad column."""
         width, height = detector.box.width, detector.box.height
@@ -128,3 +137,7 @@ def _boxes(x0: Iterable[Any], y0: Iterable[Any], width: Iterable[Any], height: I
     if negative:
         raise CalibrationFileError(f"defects of negative size: {'; '.join(negative)}")
     return tuple(Box(int(a), int(b), int(c), int(d)) for a, b, c, d in rows)
+
+
+def _is_box(words: list[str]) -> bool:
+    return len(words) == len(_COLUMNS) and all(word.lstrip("+-").isdigit() for word in words)

@@ -229,8 +229,7 @@ class Linearizer(TableCalibration):
     def _tree_of(self, name: str) -> dict[str, Any]:
         tree = {column.key: plain(getattr(self, column.field)[name]) for column in LINEARIZER_COLUMNS}
         if name in self.boxes:
-            box = self.boxes[name]
-            tree["linearityBBox"] = [box.x0, box.y0, box.width, box.height]
+            tree["linearityBBox"] = self.boxes[name]
         return tree
 
     @classmethod

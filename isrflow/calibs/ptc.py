@@ -224,7 +224,7 @@ class PhotonTransferCurve(TableCalibration):
         for name in self.amp_names:
             if name in self.bad_amplifiers:
                 continue
-            if not self.gain[name] > 0:
+            if self.gain[name] <= 0 or np.isinf(self.gain[name]):  # NaN: not known
                 problems.append(f"gain of amplifier {name} is {self.gain[name]} electron/adu")
             if self.noise[name] < 0:
                 problems.append(f"noise of amplifier {name} is {self.noise[name]} electron")

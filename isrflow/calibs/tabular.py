@@ -126,13 +126,11 @@ def column_error(missing: Sequence[str], table: Table) -> str:
 
 
 def _set_card(header: fits.Header, key: str, value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, (list, tuple)):
-        value = str(list(value))
-    if isinstance(value, float) and not np.isfinite(value):
-        value = str(value)
-    header[key if len(key) <= 8 else f"HIERARCH {key}"] = value
+    name = key if len(key) <= 8 and " " not in key else f"HIERARCH {key}"
+    for item in value if isinstance(value, (list, tuple)) else [value]:  # several values are several cards
+        if item is not None:
+            plain = item if not isinstance(item, float) or np.isfinite(item) else str(item).upper()
+            header.append((name, plain), end=True)
 
 
 def _table_of(hdu: fits.BinTableHDU) -> Table:
