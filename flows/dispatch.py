@@ -9,6 +9,7 @@ from flows.engine import EngineChoice, choose_engine
 from flows.execute import OnDone, open_executor
 from flows.outcome import OnProgress, RunReport
 from flows.repo import Repo
+from flows.server import prepare_client
 from flows.settings import EngineName, worker_count
 from flows.work import RunQuanta
 from registry.refs import QuantumRow
@@ -21,7 +22,9 @@ class Core(Protocol):
 
     def __call__(
         self, repo: Repo, run_quanta: RunQuanta, engine: EngineChoice, on_progress: OnProgress | None, **order: Any
-    ) -> RunReport: ...
+    ) -> RunReport:
+        """Clear up, plan, run and report."""
+        ...
 
 
 def dispatch(
@@ -52,9 +55,10 @@ def dispatch(
     choice = choose_engine(engine or repo.settings.engine, repo.root)
     n_workers = worker_count(repo.settings, workers)
     if choice.name == "prefect":
+        prepare_client()
         from flows.engine_prefect import run_flow
 
-        return run_flow(core.__name__, repo, order, choice, n_workers, on_progress)
+        return run_flow(core.__name__, repo, order, choice=choice, workers=n_workers, on_progress=on_progress)
     with open_executor(repo, n_workers) as executor:
 
         def run_quanta(quanta: Sequence[QuantumRow], on_done: OnDone) -> None:

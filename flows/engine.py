@@ -19,6 +19,8 @@ class EngineChoice:
     reason: str
     """One line, for people."""
     api_url: str = ""
+    is_own_server: bool = False
+    """Whether `isrflow up` started it."""
 
 
 DIRECT = EngineChoice("direct", "asked for")
@@ -47,7 +49,7 @@ def choose_engine(wanted: EngineName, root: Path) -> EngineChoice:
         return EngineChoice("prefect", f"PREFECT_API_URL is {configured}", configured)
     mine = server.running(root)
     if mine is not None:
-        return EngineChoice("prefect", f"`isrflow up` started a server at {mine.url}", mine.api_url)
+        return EngineChoice("prefect", f"`isrflow up` started a server at {mine.url}", mine.api_url, is_own_server=True)
     if wanted == "prefect":
         raise server.ServerError(
             "engine prefect was asked for, but no server is configured and none was started here",

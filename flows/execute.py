@@ -119,9 +119,9 @@ class LocalExecutor:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is None:
-            self._pool.close()
+            self._pool.close()  # type: ignore[no-untyped-call]
         else:
-            self._pool.stop()
+            self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
 
@@ -137,7 +137,7 @@ def record_loss(repo: Repo, quantum_id: int, failure: QuantumFailure) -> Quantum
     return QuantumOutcome(quantum_id, "left", failure.kind, failure.message)
 
 
-# ---------------------------------------------------------------------------------------------- inside the worker process
+# ---------------------------------------------------------------------------------------- inside the worker process
 
 _worker: dict[str, Any] = {}
 

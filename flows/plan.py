@@ -19,9 +19,8 @@ from registry.errors import UserError
 from registry.refs import DataId, DatasetRef, QuantumRow, QuantumSpec
 
 if TYPE_CHECKING:
-    from registry.butler import Resolution
-
     from isrflow.steps.recipe_base import Recipe
+    from registry.resolution import Resolution
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,6 @@ class WorkPlan:
     def n_ready(self) -> int:
         """Number of quanta that would be run."""
         return len(self.specs) - self.n_done_before - self.n_stale
-
-    def wanted(self) -> tuple[QuantumSpec, ...]:
-        """Return the ready quanta without those that failed before and shall not be tried again."""
-        if self.retry_failed:
-            return self.specs
-        return tuple(spec for spec in self.specs if self._state(spec) != "failed")
 
     def keys(self) -> list[tuple[str, DataId]]:
         """Return task and data id of every quantum, ready or not."""
@@ -165,23 +158,18 @@ def plan_corrections(
     recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
     config = config_of(recipe)
     resolutions = _resolve(repo, raws, recipe)
-    specs, skipped = [], []
-    for raw in raws:
-        resolution = resolutions[raw.data_id]
-        if resolution.complete(raw.data_id):
-            specs.append(isr_spec(raw, resolution.matches[raw.data_id], config))
-        else:
-            skipped.append((ISR, raw.data_id, _reason(resolution, raw.data_id)))
-    distinct = list({id(item): item for item in resolutions.values()}.values())
-    warnings = {match.warning for spec in specs for _, match in spec.calibs if match.warning}
+    matches = {data_id: found for resolution in resolutions for data_id, found in resolution.matches.items()}
+    lacking = _lacking(resolutions)
+    ready = [raw for raw in raws if raw.data_id not in lacking]
+    specs = tuple(isr_spec(raw, matches[raw.data_id], config) for raw in ready)
     return WorkPlan(
         run=run,
         config=config,
         changes=recipe.changes(),
-        specs=tuple(specs),
-        skipped=tuple(skipped),
-        missing="\n".join(item.report() for item in distinct if any(one.required for one in item.missing)),
-        warnings=tuple(sorted(warnings)),
+        specs=specs,
+        skipped=tuple((ISR, raw.data_id, lacking[raw.data_id]) for raw in raws if raw.data_id in lacking),
+        missing="\n".join(filter(None, (resolution.report() for resolution in resolutions))),
+        warnings=tuple(sorted({match.warning for spec in specs for _, match in spec.calibs if match.warning})),
         before=tuple(quanta_of(repo, run)),
         retry_failed=retry_failed,
     )
@@ -208,27 +196,27 @@ def quanta_of(repo: Repo, run: str) -> list[QuantumRow]:
     return repo.butler.quanta(run) if repo.butler.collections(run) else []
 
 
-def _resolve(repo: Repo, raws: Sequence[DatasetRef], recipe: Recipe) -> dict[DataId, Resolution]:
+def _resolve(repo: Repo, raws: Sequence[DatasetRef], recipe: Recipe) -> list[Resolution]:
     """Resolve all raws, in one query for all detectors that need the same kinds of calibration."""
     groups: dict[tuple[tuple[str, bool], ...], list[DataId]] = defaultdict(list)
-    needs_of = {
-        number: (CAMERA, True, recipe.needs(repo.camera.detector(number)))
-        for number in sorted({raw.data_id.detector for raw in raws if raw.data_id.detector is not None})
-    }
+    needs: dict[int, tuple[tuple[str, bool], ...]] = {}
     for raw in raws:
-        assert raw.data_id.detector is not None
-        camera, required, needs = needs_of[raw.data_id.detector]
-        groups[((camera, required), *sorted(needs.items()))].append(raw.data_id)
-    found: dict[DataId, Resolution] = {}
-    for needs_items, data_ids in groups.items():
-        resolution = repo.butler.resolve(data_ids, dict(needs_items), repo.settings.collections)
-        found |= dict.fromkeys(data_ids, resolution)
-    return found
+        number = raw.data_id.detector
+        assert number is not None
+        if number not in needs:
+            needs[number] = ((CAMERA, True), *sorted(recipe.needs(repo.camera.detector(number)).items()))
+        groups[needs[number]].append(raw.data_id)
+    return [repo.butler.resolve(data_ids, dict(types), repo.settings.collections) for types, data_ids in groups.items()]
 
 
-def _reason(resolution: Resolution, data_id: DataId) -> str:
-    missing = [item for item in resolution.missing if item.required and item.data_id == data_id]
-    return "missing " + ", ".join(f"{item.type} ({item.reason})" for item in missing)
+def _lacking(resolutions: Sequence[Resolution]) -> dict[DataId, str]:
+    """Return what each data id lacks, of what is required, in one line."""
+    found: dict[DataId, list[str]] = defaultdict(list)
+    for resolution in resolutions:
+        for item in resolution.missing:
+            if item.required:
+                found[item.data_id].append(f"no {item.type}: {item.detail}")
+    return {data_id: "; ".join(reasons) for data_id, reasons in found.items()}
 
 
 def _ids(spec: QuantumSpec) -> dict[str, str]:

@@ -63,25 +63,23 @@ class Repo:
 
 
 def find_repo(option: str | Path | None = None) -> Path:
-    """Return the repository that is meant: `option`, else ISRFLOW_REPO, else the current directory.
+    """Return the repository that is meant: `option`, else ISRFLOW_REPO, else the current directory or one above it.
 
     Raises
     ------
     UnavailableError
         If there is no repository; names `isrflow init`.
     """
-    if option is not None:
-        root, said = Path(option), "--repo"
-    elif os.environ.get("ISRFLOW_REPO"):
-        root, said = Path(os.environ["ISRFLOW_REPO"]), "ISRFLOW_REPO"
-    else:
-        root, said = Path.cwd(), "the current directory; --repo and ISRFLOW_REPO are not set"
-    if not (root / DATABASE_FILE).is_file():
-        raise UnavailableError(
-            f"{root} is not a repository ({said})",
-            fix=f"isrflow init {root} --instrument NAME, or name another with --repo DIR",
-        )
-    return root.resolve()
+    named = option or os.environ.get("ISRFLOW_REPO")
+    here = Path(named or Path.cwd()).resolve()
+    for root in (here,) if named else (here, *here.parents):
+        if (root / DATABASE_FILE).is_file():
+            return root
+    said = "--repo" if option else "ISRFLOW_REPO" if named else "the current directory and those above it"
+    raise UnavailableError(
+        f"{here} is not a repository ({said})",
+        fix=f"isrflow init {here} --instrument NAME, or name another with --repo DIR",
+    )
 
 
 def create_repo(root: Path, instrument: str | Path, *, url: str | None = None, actor: str | None = None) -> Repo:

@@ -136,10 +136,10 @@ def is_healthy(api_url: str, timeout_s: float = 5.0) -> bool:
         return False
 
 
-def client_environment(root: Path, api_url: str) -> dict[str, str]:
-    """Return the variables a flow needs before Prefect is imported; what the user has set wins, but for the address."""
-    wanted = {"PREFECT_HOME": str(root / HOME / "client"), **CLIENT_SETTINGS}
-    return {**{name: os.environ.get(name, value) for name, value in wanted.items()}, "PREFECT_API_URL": api_url}
+def prepare_client() -> None:
+    """Set how Prefect behaves as a client, before it is imported; what the user has set stays."""
+    for name, value in CLIENT_SETTINGS.items():
+        os.environ.setdefault(name, value)
 
 
 def _start(home: Path, port: int) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Doing what was planned: clear up after crashes, record the plan, run what is not done, and ask the registry what came of it."""
+"""Doing what was planned: clear up after crashes, record, run what is not done, ask the registry what came of it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,14 @@ def carry_out(
         If products in the run were made of other inputs or settings; nothing is recorded then.
     """
     repo.butler.register_collection(plan.run, "RUN")
-    rows = repo.butler.plan(plan.run, plan.wanted(), config=plan.config, software=software(), skipped=plan.skipped)
+    rows = repo.butler.plan(
+        plan.run,
+        plan.specs,
+        config=plan.config,
+        software=software(),
+        skipped=plan.skipped,
+        retry_failed=plan.retry_failed,
+    )
     todo = [row for row in rows if row.state in {"planned", "leased"}]
     finished = failed = 0
 
@@ -82,9 +89,9 @@ def carry_out(
         on_progress(Progress(0, len(todo)))
     if todo:
         run_quanta(todo, on_done)
-    wanted = {key: index for index, key in enumerate(plan.keys())}
-    now = [row for row in repo.butler.quanta(plan.run) if (row.task, row.data_id) in wanted]
-    return sorted(now, key=lambda row: wanted[row.task, row.data_id])
+    order = {row.id: index for index, row in enumerate(rows)}
+    now = [row for row in repo.butler.quanta(plan.run) if row.id in order]
+    return sorted(now, key=lambda row: order[row.id])
 
 
 def report_on(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from isrflow.quantum.config import config_of, recipe_from
+from isrflow.quantum.config import recipe_from
 from isrflow.quantum.context import QuantumContext
 from isrflow.quantum.products import products_of
 from isrflow.quantum.provenance import content_key, provenance_cards
 from isrflow.quantum.quantum import Task
 from isrflow.quantum.types import BINNED, FLATTENED_THUMBNAIL, OVERSCAN_THUMBNAIL, PRODUCT, RAW, STATISTICS
-from isrflow.steps.recipe_base import Recipe
 from registry.refs import DatasetRef, Match, QuantumSpec
 
 ISR = "isr"
@@ -21,11 +20,6 @@ def isr_spec(raw: DatasetRef, calibs: Mapping[str, Match], config: Mapping[str, 
     """Return the quantum that corrects one raw with the calibrations resolved for it."""
     key = content_key(ISR, config, [(RAW, raw)], calibs)
     return QuantumSpec(ISR, raw.data_id, ((RAW, raw.id),), tuple(sorted(calibs.items())), key)
-
-
-def isr_config(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe as isr quanta store it."""
-    return config_of(recipe)
 
 
 def correct(context: QuantumContext) -> None:
@@ -43,4 +37,4 @@ def correct(context: QuantumContext) -> None:
         context.put(product, value)
 
 
-TASK = Task(correct, (PRODUCT, STATISTICS, *BINNED.values(), OVERSCAN_THUMBNAIL, FLATTENED_THUMBNAIL))
+TASK = Task(correct, (PRODUCT, STATISTICS, *BINNED, OVERSCAN_THUMBNAIL, FLATTENED_THUMBNAIL))

@@ -10,28 +10,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from isrflow.errors import NotAnExposureError
 from isrflow.frame.camera import Camera, camera_from_yaml, camera_to_yaml
 
-
-class Formatter(Protocol):
-    """What the registry asks of a format."""
-
-    extension: str
-
-    def write(self, value: Any, path: Path) -> str:
-        """Write a value to a new file and return the hash of its content."""
-        ...
-
-    def read(self, path: Path) -> Any:
-        """Return the value in a file."""
-        ...
-
-    def content_sha256(self, path: Path) -> str:
-        """Return the hash of what a file says, however it says it."""
-        ...
+if TYPE_CHECKING:
+    from registry.butler import Formatter
 
 
 def formatters_for(camera: Callable[[], Camera]) -> Mapping[str, Formatter]:
@@ -47,7 +32,7 @@ def formatters_for(camera: Callable[[], Camera]) -> Mapping[str, Formatter]:
     )
 
 
-class _Formatters(Mapping[str, Formatter]):
+class _Formatters(Mapping[str, "Formatter"]):
     """The fixed formats, and one for every row of the table of calibration kinds."""
 
     def __init__(self, fixed: Mapping[str, Formatter]) -> None:
@@ -72,7 +57,7 @@ class _Formatters(Mapping[str, Formatter]):
         return sum(1 for _ in self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RawFormatter:
     """Raw frames as the camera wrote them; they are only ever read."""
 
@@ -96,7 +81,7 @@ class RawFormatter:
         return content_sha256(path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CameraFormatter:
     """Descriptions of a camera, as YAML."""
 
@@ -116,7 +101,7 @@ class CameraFormatter:
         return camera_digest(self.read(path))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExposureFormatter:
     """Corrected exposures, as FITS with image, mask and variance."""
 
@@ -141,7 +126,7 @@ class ExposureFormatter:
         return content_sha256(path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CalibrationFormatter:
     """One kind of calibration, as FITS."""
 
@@ -152,8 +137,7 @@ class CalibrationFormatter:
         """Write the calibration and return the hash of its content."""
         from isrflow.calibs.files import write_calibration
 
-        write_calibration(value, path)
-        return self.content_sha256(path)
+        return write_calibration(value, path)
 
     def read(self, path: Path) -> Any:
         """Return the calibration."""
@@ -168,7 +152,7 @@ class CalibrationFormatter:
         return content_sha256(path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JsonFormatter:
     """Numbers about an exposure, as JSON with sorted keys."""
 
@@ -189,21 +173,21 @@ class JsonFormatter:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ThumbnailFormatter:
-    """Small grey pictures, as PNG."""
+    """Small pictures, as PNG."""
 
     extension: str = ".png"
 
     def write(self, value: Any, path: Path) -> str:
-        """Write a (ny, nx) uint8 picture and return the hash of its pixels."""
+        """Write a (ny, nx, 3) uint8 picture and return the hash of its pixels."""
         from isrflow.quantum.png import write_png
 
         write_png(value, path)
         return self.content_sha256(path)
 
     def read(self, path: Path) -> Any:
-        """Return the picture as a (ny, nx) uint8 array."""
+        """Return the picture as a (ny, nx, 3) uint8 array."""
         from isrflow.quantum.png import read_png
 
         return read_png(path)

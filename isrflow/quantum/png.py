@@ -1,4 +1,4 @@
-"""Grey pictures of eight bits as PNG: just enough of the format for thumbnails, without another dependency."""
+"""Pictures of three times eight bits as PNG: just enough of the format for thumbnails, without another dependency."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from isrflow.errors import IsrflowError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY_8_BITS = bytes((8, 0, 0, 0, 0))
+_RGB_8_BITS = bytes((8, 2, 0, 0, 0))
 
 
 def write_png(pixels: NDArray[np.uint8], path: Path) -> None:
-    """Write a (ny, nx) picture; astronomers' first row is at the bottom."""
-    height, width = pixels.shape
-    rows = np.zeros((height, width + 1), np.uint8)  # every row begins with its filter: none
-    rows[:, 1:] = pixels[::-1]
-    header = struct.pack(">II", width, height) + _GREY_8_BITS
+    """Write a (ny, nx, 3) picture; the first row is the lowest."""
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 3 * width + 1), np.uint8)  # every row begins with its filter: none
+    rows[:, 1:] = pixels[::-1].reshape(height, -1)
+    header = struct.pack(">II", width, height) + _RGB_8_BITS
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b""))
     path.write_bytes(_SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks))
 
@@ -42,11 +42,11 @@ def read_png(path: Path) -> NDArray[np.uint8]:
             break
         parts[kind] = parts.get(kind, b"") + data
         place += 12 + length
-    if b"IEND" not in parts or parts[b"IHDR"][8:] != _GREY_8_BITS:
+    if b"IEND" not in parts or parts[b"IHDR"][8:] != _RGB_8_BITS:
         raise IsrflowError(f"{path} is not a whole thumbnail")
     width, height = struct.unpack(">II", parts[b"IHDR"][:8])
-    rows = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, width + 1)
-    return rows[::-1, 1:].copy()
+    rows = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, 3 * width + 1)
+    return rows[::-1, 1:].reshape(height, width, 3).copy()
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Where a product says what it was made of: the cards in its own header, and the key that decides whether it is up to date."""
+"""Where a product says what it was made of: cards in its header, and the key that tells whether it is up to date."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _context(butler: Butler, quantum_id: int, tasks: Mapping[str, Task]) -> Quan
 
 @contextmanager
 def _signs_of_life(butler: Butler, quantum_id: int, worker: str, lease_s: float) -> Iterator[None]:
-    """Renew the lease from a second thread; compiled kernels release the interpreter, so a long step does not stop it."""
+    """Renew the lease from a second thread; kernels release the interpreter, so a long step does not stop it."""
     over = threading.Event()
 
     def renew() -> None:

@@ -8,8 +8,8 @@ RAW = "raw"
 CAMERA = "camera"
 PRODUCT = "post_isr"
 STATISTICS = "isr_statistics"
-BINNED = {8: "post_isr_bin8", 64: "post_isr_bin64"}
-"""Binning factor to dataset type."""
+BINNED = ("post_isr_bin8", "post_isr_bin64")
+"""The two copies of lower resolution, by the reference's names, whatever the factors."""
 OVERSCAN_THUMBNAIL = "oss_thumb"
 FLATTENED_THUMBNAIL = "flat_thumb"
 
@@ -24,7 +24,7 @@ def dataset_types() -> list[DatasetType]:
         DatasetType(RAW, _PER_EXPOSURE, "raw"),
         DatasetType(CAMERA, ("instrument",), "camera", is_calibration=True),
         *(DatasetType(kind, _ordered(cls.dimensions), kind, is_calibration=True) for kind, cls in KINDS.items()),
-        *(DatasetType(name, _PER_EXPOSURE, "exposure") for name in (PRODUCT, *BINNED.values())),
+        *(DatasetType(name, _PER_EXPOSURE, "exposure") for name in (PRODUCT, *BINNED)),
         DatasetType(OVERSCAN_THUMBNAIL, _PER_EXPOSURE, "thumbnail"),
         DatasetType(FLATTENED_THUMBNAIL, _PER_EXPOSURE, "thumbnail"),
         DatasetType(STATISTICS, _PER_EXPOSURE, "statistics"),
