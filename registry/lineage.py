@@ -10,10 +10,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, select, union_all
 
-from registry.refs import DatasetRef
+from registry.errors import MissingDataset
+from registry.refs import DatasetRef, QuantumInputs
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
 from registry.sql.datasets import dataset_rows, refs_by_row
+from registry.sql.quantum_inputs import quantum_inputs
+from registry.sql.validity_rows import ValidityRow, validity_by_id
+from registry.times import format_time
 
 Direction = Literal["up", "down"]
 
@@ -43,18 +47,7 @@ class Lineage:
         return {
             "root": str(self.root),
             "direction": self.direction,
-            "nodes": [
-                {
-                    "id": str(ref.id),
-                    "type": ref.type,
-                    "run": ref.run,
-                    "data_id": ref.data_id.to_dict(),
-                    "sha256": ref.sha256,
-                    "content_sha256": ref.content_sha256,
-                    "status": ref.status,
-                }
-                for ref in self.nodes.values()
-            ],
+            "nodes": [_plain(ref) for ref in self.nodes.values()],
             "edges": [
                 {
                     "source": str(edge.source),
@@ -119,6 +112,79 @@ def lineage(connection: Connection, ref: DatasetRef, direction: Direction) -> Li
         Edge(refs[link.source_id].id, refs[link.product_id].id, link.role, link.task, link.quantum) for link in links
     ]
     return Lineage(refs[root].id, direction, {one.id: one for one in refs.values()}, edges)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceRecord:
+    """How a dataset was made: the quantum with all that went into it, and why each calibration was the one to use."""
+
+    ref: DatasetRef
+    role: str
+    inputs: QuantumInputs
+    validity: Mapping[str, ValidityRow]
+    """By role, as it stands now; a calibration from a RUN or TAGGED collection has none."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        quantum = self.inputs.quantum
+        return {
+            "dataset": _plain(self.ref),
+            "role": self.role,
+            "quantum": {
+                "id": str(quantum.uuid),
+                "task": quantum.task,
+                "attempt": quantum.attempt,
+                "worker": quantum.worker,
+                "content_key": quantum.content_key,
+                "started": None if quantum.started_ns is None else format_time(quantum.started_ns),
+                "ended": None if quantum.ended_ns is None else format_time(quantum.ended_ns),
+                "seconds": quantum.seconds,
+            },
+            "config": dict(self.inputs.config),
+            "config_sha256": self.inputs.config_sha256,
+            "software": dict(self.inputs.software),
+            "software_sha256": self.inputs.software_sha256,
+            "data": {role: _plain(ref) for role, ref in self.inputs.data.items()},
+            "calibs": {
+                role: _plain(match.ref)
+                | {"collection": match.collection, "warning": match.warning}
+                | {"validity": str(self.validity[role].span) if role in self.validity else None}
+                | {"certified": str(self.validity[role].certified) if role in self.validity else None}
+                for role, match in self.inputs.matches.items()
+            },
+            "calib_set_sha256": self.inputs.calib_set_sha256,
+        }
+
+
+def provenance(connection: Connection, ref: DatasetRef) -> ProvenanceRecord:
+    """Return how a dataset was made.
+
+    Raises
+    ------
+    MissingDataset
+        If it was made by no quantum (raws, and what was put in by hand).
+    """
+    o = t.quantum_output.c
+    query = select(o.quantum_id, o.role).join_from(t.quantum_output, t.dataset, t.dataset.c.id == o.dataset_id)
+    made = connection.execute(query.where(t.dataset.c.uuid == ref.id)).first()
+    if made is None:
+        raise MissingDataset(f"{ref} was made by no quantum of this registry", id=ref.id, path=ref.path)
+    inputs = quantum_inputs(connection, made.quantum_id)
+    ids = {role: match.validity_id for role, match in inputs.matches.items() if match.validity_id is not None}
+    rows = validity_by_id(connection, sorted(set(ids.values())))
+    return ProvenanceRecord(ref, made.role, inputs, {role: rows[number] for role, number in ids.items()})
+
+
+def _plain(ref: DatasetRef) -> dict[str, Any]:
+    return {
+        "id": str(ref.id),
+        "type": ref.type,
+        "run": ref.run,
+        "data_id": ref.data_id.to_dict(),
+        "sha256": ref.sha256,
+        "content_sha256": ref.content_sha256,
+        "status": ref.status,
+    }
 
 
 def _links(connection: Connection, rows: Sequence[int], direction: Direction) -> Iterable[Any]:

@@ -25,15 +25,20 @@ from registry.canonical import canonical_json
 from registry.datastore.base import Datastore, temporary_name
 from registry.datastore.paths import dataset_path
 from registry.errors import ConflictError, RegistryError, TransferError, UserError
-from registry.owner import is_dead, process_token, spoken
+from registry.owner import process_token, spoken
 from registry.refs import DataId, DatasetRef, DatasetType, dataset_uuid
 from registry.repository import Repository
-from registry.sql import journal, quanta
+from registry.sql import journal, leases
+from registry.sql import tables as t
 from registry.sql.dataset_types import type_row
 from registry.sql.datasets import dataset_rows, insert_datasets, refs_by_uuid
 from registry.sql.exposures import exposures_by_number
 from registry.sql.journal import Entry, Sealed
+from registry.sql.quanta import load_quanta
 from registry.times import SECOND_NS, now_ns
+
+_OWN_COLUMNS = ("seconds", "cpu_s", "peak_rss_bytes")
+"""Metrics of an attempt that have a column; any others are kept as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +137,7 @@ def claim(repository: Repository, outputs: Sequence[Output], work: Work | None =
         If a living process is writing one of them, or the quantum is leased by somebody else.
     """
     with repository.writing() as connection:
-        if work is not None:
-            quanta.require_lease(connection, work.quantum_id, work.worker)
+        _refuse_unleased(connection, work)
         known = refs_by_uuid(connection, [output.ref.id for output in outputs])
         _refuse_purged(known.values())
         insert_datasets(connection, [output.ref for output in outputs if output.ref.id not in known])
@@ -201,7 +205,9 @@ def settle(repository: Repository, entries: Sequence[Entry], work: Work | None =
     with repository.writing(durable=True) as connection:
         journal.publish_entries(connection, entries)
         if work is not None:
-            quanta.finish(connection, work.quantum_id, work.worker, work.metrics)
+            own = {name: work.metrics[name] for name in _OWN_COLUMNS if name in work.metrics}
+            rest = {name: value for name, value in work.metrics.items() if name not in own}
+            leases.finish(connection, work.quantum_id, work.worker, metrics=rest or None, **own)
 
 
 def discard(repository: Repository, entries: Sequence[Entry]) -> None:
@@ -240,12 +246,6 @@ def finished_work(entry: Entry, worker: str) -> Work | None:
     return Work(entry.quantum_id, worker, json.loads(entry.payload or "{}"))
 
 
-def is_abandoned(entry: Entry) -> bool:
-    """Say whether nobody is at work on an entry: its owner is dead, or this very process, or out of time."""
-    mine = entry.owner == process_token()
-    return mine or is_dead(entry.owner) or entry.lease_until_ns < now_ns()
-
-
 def _stage(store: Datastore, entry: Entry, output: Output) -> Sealed:
     content: list[str] = []
     try:
@@ -275,6 +275,17 @@ def _free_name(store: Datastore, entry: Entry) -> None:
         store.quarantine(entry.final_path)
 
 
+def _refuse_unleased(connection: Any, work: Work | None) -> None:
+    """Refuse work that somebody else has by now, before anything is written for it."""
+    if work is None:
+        return
+    (row,) = load_quanta(connection, t.quantum.c.id == work.quantum_id)
+    if row.state != "leased" or row.worker != work.worker:
+        now = f"leased by {spoken(row.worker or '')}" if row.state == "leased" else row.state
+        message = f"quantum {row.short} ({row.task} {row.data_id}) is not leased by {spoken(work.worker)}: it is {now}"
+        raise ConflictError(message, conflicts=[row], fix="nothing is lost: run the same command again")
+
+
 def _refuse_purged(refs: Iterable[DatasetRef]) -> None:
     gone = [ref for ref in refs if ref.status in {"DELETING", "PURGED"}]
     if gone:
@@ -283,7 +294,8 @@ def _refuse_purged(refs: Iterable[DatasetRef]) -> None:
 
 
 def _refuse_busy(entries: Iterable[Entry]) -> None:
-    busy = [entry for entry in entries if not is_abandoned(entry)]
+    # What this very process left, it could not tidy up when it failed; now it tries again.
+    busy = [e for e in entries if e.owner != process_token() and not e.is_abandoned]
     if busy:
         lines = "\n".join(f"  {entry.type} {entry.uuid.hex[:8]} by {spoken(entry.owner)}" for entry in busy)
         raise ConflictError(

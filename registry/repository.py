@@ -61,6 +61,10 @@ class Repository:
             raise UserError(f"the repository {self.root} was opened for reading only")
         return write(self.engine, durable=durable)
 
+    def changing(self, *, dry_run: bool) -> AbstractContextManager[Connection]:
+        """Open a durable write transaction, or a read one for a dry run."""
+        return self.reading() if dry_run else self.writing(durable=True)
+
     def formatter(self, name: str) -> Formatter:
         """Return a format by name; `UnknownName` if this program was not given it."""
         try:

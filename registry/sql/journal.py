@@ -14,8 +14,10 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, upd
 
 from registry.datastore.base import Fingerprint
 from registry.errors import ConflictError
+from registry.owner import is_dead
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
+from registry.times import now_ns
 
 LEASE_S = 600
 """How long a claim holds against processes that cannot tell whether its owner is alive."""
@@ -48,6 +50,11 @@ class Entry:
     def fingerprint(self) -> Fingerprint | None:
         """What the file must be, once that is known."""
         return None if self.size is None or self.sha256 is None else Fingerprint(self.size, self.sha256)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether its owner is dead, or has not finished in time (which is all that is known of other machines)."""
+        return is_dead(self.owner) or self.lease_until_ns < now_ns()
 
 
 @dataclass(frozen=True, slots=True)
