@@ -1,0 +1,70 @@
+"""The table of contents of instrument signature removal.
+
+Field order is order of work; it is that of the reference's code, in which defects and non-finite pixels are marked
+before dark and flat. A function may stand under several names where cameras differ in the place of a correction; all but one
+are switched off. There is no key to reorder: an instrument's YAML and the user switch rows and change their settings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from isrflow.steps.assembly import AssemblyConfig, assemble
+from isrflow.steps.bad_regions import BadRegionsConfig, fill_bad_regions
+from isrflow.steps.bias import BiasConfig, subtract_bias
+from isrflow.steps.binned import BinnedConfig, make_binned
+from isrflow.steps.convert import ConvertConfig, convert_to_float
+from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
+from isrflow.steps.dark import DarkConfig, subtract_dark
+from isrflow.steps.defects import DefectsConfig, mask_defects
+from isrflow.steps.edges import EdgesConfig, mask_edges
+from isrflow.steps.effective_ptc import EffectivePtcConfig, find_effective_ptc
+from isrflow.steps.flat import FlatConfig, divide_by_flat
+from isrflow.steps.gains import GainsConfig, apply_gains
+from isrflow.steps.header import HeaderConfig, begin_record
+from isrflow.steps.interpolation import InterpolationConfig, interpolate_masked
+from isrflow.steps.linearity import LinearityConfig, linearize
+from isrflow.steps.nonfinite import NonfiniteConfig, mask_nonfinite
+from isrflow.steps.overscan import OverscanConfig, subtract_overscan
+from isrflow.steps.recipe_base import Recipe
+from isrflow.steps.saturation import SaturationConfig, mask_saturation
+from isrflow.steps.statistics import StatisticsConfig, measure_statistics
+from isrflow.steps.step import Step
+from isrflow.steps.thumbnail import ThumbnailConfig, make_flattened_thumbnail, make_overscan_thumbnail
+from isrflow.steps.trails import TrailsConfig, widen_saturation_trails
+from isrflow.steps.variance import VarianceConfig, build_variance
+
+
+class IsrConfig(Recipe):
+    """Instrument signature removal, in the order in which it is done (classic order, in adu)."""
+
+    # On the raw mosaic
+    header: Annotated[HeaderConfig, Step(begin_record)] = HeaderConfig()
+    convert: Annotated[ConvertConfig, Step(convert_to_float)] = ConvertConfig()
+    bias_raw: Annotated[BiasConfig, Step(subtract_bias)] = BiasConfig(enabled=False)
+    saturation: Annotated[SaturationConfig, Step(mask_saturation)] = SaturationConfig()
+    overscan: Annotated[OverscanConfig, Step(subtract_overscan)] = OverscanConfig()
+    effective_ptc: Annotated[EffectivePtcConfig, Step(find_effective_ptc)] = EffectivePtcConfig()
+    crosstalk_raw: Annotated[CrosstalkConfig, Step(subtract_crosstalk)] = CrosstalkConfig(enabled=False)
+
+    # On the assembled detector
+    assembly: Annotated[AssemblyConfig, Step(assemble)] = AssemblyConfig()
+    thumbnail_overscan: Annotated[ThumbnailConfig, Step(make_overscan_thumbnail)] = ThumbnailConfig(enabled=False)
+    bias: Annotated[BiasConfig, Step(subtract_bias)] = BiasConfig()
+    variance: Annotated[VarianceConfig, Step(build_variance)] = VarianceConfig()
+    linearity: Annotated[LinearityConfig, Step(linearize)] = LinearityConfig()
+    crosstalk: Annotated[CrosstalkConfig, Step(subtract_crosstalk)] = CrosstalkConfig(enabled=False)
+    defects: Annotated[DefectsConfig, Step(mask_defects)] = DefectsConfig()
+    edges: Annotated[EdgesConfig, Step(mask_edges)] = EdgesConfig(enabled=False)
+    nonfinite: Annotated[NonfiniteConfig, Step(mask_nonfinite)] = NonfiniteConfig()
+    trails: Annotated[TrailsConfig, Step(widen_saturation_trails)] = TrailsConfig()
+    dark: Annotated[DarkConfig, Step(subtract_dark)] = DarkConfig()
+    flat: Annotated[FlatConfig, Step(divide_by_flat)] = FlatConfig()
+    gains: Annotated[GainsConfig, Step(apply_gains)] = GainsConfig(enabled=False)
+    thumbnail_flattened: Annotated[ThumbnailConfig, Step(make_flattened_thumbnail)] = ThumbnailConfig(enabled=False)
+
+    # Repair and measure
+    bad_regions: Annotated[BadRegionsConfig, Step(fill_bad_regions)] = BadRegionsConfig()
+    interpolation: Annotated[InterpolationConfig, Step(interpolate_masked)] = InterpolationConfig()
+    statistics: Annotated[StatisticsConfig, Step(measure_statistics)] = StatisticsConfig()
+    binned: Annotated[BinnedConfig, Step(make_binned)] = BinnedConfig(enabled=False)

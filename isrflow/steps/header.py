@@ -1,0 +1,18 @@
+"""Open the record of what has been done to an exposure."""
+
+from __future__ import annotations
+
+from isrflow.frame.exposure import Exposure
+from isrflow.steps.step import StepConfig
+
+CORRECTIONS = ("CROSSTALK", "LINEARIZER", "CTI", "BIAS", "DARK", "BF", "FLAT", "DEFECTS")
+
+
+class HeaderConfig(StepConfig):
+    """Settings of the record: there are none."""
+
+
+def begin_record(exposure: Exposure, config: HeaderConfig) -> None:  # noqa: ARG001
+    """Note the unit in the header, and that nothing is corrected yet; later steps change what they correct."""
+    exposure.header["LSST ISR UNITS"] = exposure.unit
+    exposure.header |= {f"LSST ISR {correction} APPLIED": False for correction in CORRECTIONS}
