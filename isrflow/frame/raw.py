@@ -35,6 +35,11 @@ _STRUCTURE = re.compile(
     r"|COMMENT|HISTORY|CONTINUE|END|"
 )
 
+_OF_AMPLIFIER = frozenset(
+    ("DATASEC", "BIASSEC", "TRIMSEC", "CCDSEC", "DETSEC", "AMPSEC", "AMPNAME", "AMPID", "GAIN", "RDNOISE", "SATURATE")
+)
+"""Cards that say something about one HDU alone, even where all HDUs say the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class RawSummary:
@@ -191,7 +196,8 @@ def _merged_header(hdus: Sequence[HduBytes], images: Sequence[HduBytes], path: P
     headers = [_cards(hdu, path) for hdu in images if hdu.index > 0]
     merged = _cards(hdus[0], path)
     for key, value in (headers[0] if headers else {}).items():
-        if all(other.get(key) == value for other in headers[1:]):
+        of_amplifier = len(headers) > 1 and key in _OF_AMPLIFIER
+        if not of_amplifier and all(other.get(key) == value for other in headers[1:]):
             merged.setdefault(key, value)
     return merged
 
