@@ -190,7 +190,7 @@ def classic_overscan(vector: Vector) -> Outputs:
     amp, config = picture.detector.amplifiers[0], classic_config(settings)
     prefix = "out_exposure_" if "out_exposure_image" in vector.arrays else "out_"
     gain = float(cards.get(f"LSST ISR GAIN {amp.name}", 1.0)) if picture.unit == "electron" else 1.0
-    regions = _classic_regions(amp, config, gain)
+    regions = classic_regions(amp, config, gain)
     differences = Differences(f"{prefix}image", f"{prefix}mask", picture.image.shape)
     fits = _run_classic(picture, amp, config, regions, differences)
     nested = "result" in vector.scalars
@@ -220,7 +220,7 @@ def _run_classic(
     return [result.serial, result.parallel]
 
 
-def _classic_regions(amp: Amplifier, config: OverscanConfig, gain: float) -> list[Region]:
+def classic_regions(amp: Amplifier, config: OverscanConfig, gain: float) -> list[Region]:
     data, serial, parallel = amp.raw_data, amp.raw_serial_overscan, amp.raw_parallel_overscan
     turned = serial.y0 >= data.y1 or serial.y1 <= data.y0
     common = {

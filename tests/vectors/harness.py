@@ -138,6 +138,7 @@ class Adapter:
 
     patterns: tuple[str, ...]
     when: When
+    arrays_when: Callable[[frozenset[str]], bool]
     run: Callable[[Vector], Outputs]
 
     def fits(self, vector: Vector) -> bool:
@@ -145,17 +146,21 @@ class Adapter:
             vector.function.startswith(pattern[:-1]) if pattern.endswith("*") else vector.function == pattern
             for pattern in self.patterns
         )
-        return named and self.when(vector.params)
+        return named and self.when(vector.params) and self.arrays_when(frozenset(vector.entry["arrays"]))
 
 
 _adapters: list[Adapter] = []
 
 
-def covers(*patterns: str, when: When = lambda params: True) -> Callable[[Callable[[Vector], Outputs]], Any]:
-    """Register an adapter for the reference functions of these names."""
+def covers(
+    *patterns: str,
+    when: When = lambda params: True,
+    arrays_when: Callable[[frozenset[str]], bool] = lambda names: True,
+) -> Callable[[Callable[[Vector], Outputs]], Any]:
+    """Register an adapter for the reference functions of these names, explicit parameters and array names."""
 
     def register(run: Callable[[Vector], Outputs]) -> Callable[[Vector], Outputs]:
-        _adapters.append(Adapter(patterns, when, run))
+        _adapters.append(Adapter(patterns, when, arrays_when, run))
         return run
 
     return register

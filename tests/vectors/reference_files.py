@@ -1,0 +1,153 @@
+"""What the reference says a file of its own holds, in our words; and the bare contents of files, to compare forms."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+from isrflow.calibs.linearizer import LINEARIZER_COLUMNS
+from isrflow.calibs.ptc import PTC_COLUMNS
+from isrflow.calibs.yaml_forms import load_yaml
+
+ROOT = Path(os.environ.get("ISRFLOW_LSST_FILES", Path(__file__).parents[2].parent / "shared" / "lsst-files"))
+KIND_OF = {
+    "lsst.ip.isr.crosstalk.CrosstalkCalib": "crosstalk",
+    "lsst.ip.isr.defects.Defects": "defects",
+    "lsst.ip.isr.linearize.Linearizer": "linearizer",
+    "lsst.ip.isr.ptcDataset.PhotonTransferCurveDataset": "ptc",
+    "lsst.afw.image.ExposureF": "exposure",
+    "lsst.afw.image.MaskedImageF": "exposure",
+}
+_COMMON = {"_detectorId": "info.detector_id"}
+_TEXTS = {"_detectorName": "info.detector_name", "_detectorSerial": "info.detector_serial"}
+_TEXTS |= {"_instrument": "info.instrument", "_filter": "info.physical_filter"}
+_FIELDS = {
+    "crosstalk": {
+        "coeffs": "coefficients",
+        "coeffErr": "errors",
+        "coeffNum": "counts",
+        "coeffValid": "valid",
+        "coeffsSqr": "quadratic_coefficients",
+        "coeffErrSqr": "quadratic_errors",
+        "ampGainRatios": "gain_ratios",
+        "fitGains": "fit_gains",
+        "interChip": "inter_chip",
+        "crosstalkRatiosUnits": "units",
+        "hasCrosstalk": "has_crosstalk",
+        "nAmp": "n_amplifiers",
+    },
+    "defects": {"_defects": "boxes"},
+    "linearizer": {column.key: column.field for column in LINEARIZER_COLUMNS}
+    | {
+        "ampNames": "amp_names",
+        "linearityBBox": "boxes",
+        "tableData": "table",
+        "linearityUnits": "units",
+        "hasLinearity": "has_linearity",
+        "override": "override",
+        "absoluteReferenceAmplifier": "absolute_reference_amplifier",
+    },
+    "ptc": {column.key: column.field for column in PTC_COLUMNS}
+    | {
+        "ampNames": "amp_names",
+        "badAmps": "bad_amplifiers",
+        "ptcFitType": "fit_type",
+        "covMatrixSide": "covariance_side",
+        "covMatrixSideFullCovFit": "fitted_covariance_side",
+        "auxValues": "aux_values",
+    },
+}
+
+
+def expectations() -> dict[str, dict[str, Any]]:
+    """Return file name to what the reference says about it."""
+    if not ROOT.is_dir():
+        return {}
+    paths = [path for path in sorted(ROOT.glob("*.json")) if path.name != "README.json"]
+    return {path.name.removesuffix(".json"): json.loads(path.read_text()) for path in paths}
+
+
+def expected_fields(kind: str, stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return our field to the value a reader must recover: what the object held that was written."""
+    values = stated["attributes_in_memory"]
+    known = _FIELDS[kind] | _COMMON
+    fields = {known[name]: decode(value) for name, value in values.items() if name in known}
+    return fields | {_TEXTS[name]: value or "" for name, value in values.items() if name in _TEXTS}
+
+
+def field_of(calibration: Any, dotted: str) -> Any:
+    """Return a field as plain values that compare with `expected_fields`."""
+    value = calibration
+    for part in dotted.split("."):
+        value = getattr(value, part)
+    if dotted in _TEXTS.values():
+        return value or ""
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "x0"):
+        return [value.x0, value.y0, value.width, value.height]
+    return value
+
+
+def decode(value: Any) -> Any:
+    """Return a value of the JSON files as arrays and floats."""
+    if isinstance(value, dict):
+        if {"dtype", "shape", "data"} <= set(value):
+            dtype = value["dtype"].replace(">", "").replace("<U", "U")
+            data = [float(item) if isinstance(item, str) and "U" not in dtype else item for item in value["data"]]
+            array = np.array(data, dtype or None).reshape(value["shape"])
+            return array if array.shape else array.item()
+        if "bbox" in value and "order" in value:
+            return value["bbox"]
+        return {key: decode(item) for key, item in value.items()}
+    if value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    if isinstance(value, list):
+        items = [decode(item) for item in value]
+        numeric = bool(items) and isinstance(items[0], list) and all(isinstance(x, int) for x in items[0])
+        return np.array(items) if numeric and len(items[0]) == 2 else items
+    return value
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """Return the columns of a table file or the keys of a YAML file, and its metadata, however it is laid out."""
+    if path.suffix == ".yaml":
+        return _without_empty(load_yaml(path.read_text()))
+    if path.suffix == ".ecsv":
+        table = Table.read(path, format="ascii.ecsv")
+        columns = {name: np.asarray(table[name]) for name in table.colnames}
+        return {**columns, "metadata": _without_empty(dict(table.meta))}
+    found: dict[str, Any] = {}
+    with fits.open(path) as hdus:
+        for hdu in hdus[1:]:
+            found |= {name: np.array(hdu.data[name]) for name in hdu.columns.names}
+            found |= {f"TFORM {name}": form for name, form in zip(hdu.columns.names, hdu.columns.formats, strict=True)}
+        header = hdus[1].header
+        found["metadata"] = _without_empty({key: header[key] for key in header if not _is_layout(key)})
+    return found
+
+
+def _is_layout(key: str) -> bool:
+    structural = ("XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "TFIELDS", "TTYPE", "TFORM", "TDIM", "TNULL")
+    return key.startswith((*structural, "CHECKSUM", "DATASUM", "EXTNAME"))
+
+
+def _without_empty(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_empty(value) if isinstance(value, Mapping) else value
+        for key, value in tree.items()
+        if not (value is None or value == "" or isinstance(value, fits.card.Undefined))
+    }
