@@ -134,3 +134,9 @@ def boxes_of_a_mask(vector: Vector) -> Outputs:
 def amp_exposure(image: np.ndarray) -> Exposure:
     """A bare segment as an exposure whose other planes are zero."""
     return Exposure(image=image, mask=np.zeros(image.shape, np.int32), variance=np.zeros(image.shape, np.float32))
+
+
+@covers("isrFunctions.countMaskedPixels(maskedIm, maskPlane)")
+def counts(vector: Vector) -> Outputs:
+    mask = vector.array("in_mask")
+    return Outputs(scalars={name: masks.count_masked(mask, vector.bits(name)) for name in vector.planes})
