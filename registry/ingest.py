@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from registry.datastore.base import Fingerprint, file_fingerprint
 from registry.errors import ConflictError, RegistryError, TransferError, UserError
-from registry.publish import Output, new_ref, publish_outputs
+from registry.publish import Output, forget_abandoned, new_ref, publish_outputs
 from registry.refs import DataId, DatasetRef
 from registry.repository import Repository
 from registry.sql.dataset_types import type_row
@@ -175,7 +175,7 @@ def _refuse_other_content(candidates: Sequence[_Candidate], known: Mapping[Any, 
 
 
 def _store(repository: Repository, candidates: Sequence[_Candidate], transfer: Transfer) -> list[DatasetRef]:
-    outputs = [Output(c.ref, c.extension, _Fill(c, transfer)) for c in candidates]
+    outputs = [Output(c.ref, c.extension, _Fill(c, transfer), c.file) for c in candidates]
     return publish_outputs(repository, outputs) if outputs else []
 
 
@@ -192,14 +192,13 @@ class _Fill:
             os.link(source, path)
         else:
             shutil.copyfile(source, path)
-        if path.stat().st_size != self.candidate.file.size:
-            raise TransferError(f"{source} changed while it was being ingested; nothing was stored", path=source)
         return str(self.candidate.ref.content_sha256)
 
 
 def _store_in_place(repository: Repository, candidates: Sequence[_Candidate]) -> list[DatasetRef]:
     """Record files where they are; there is nothing to move, so one transaction does it."""
     refs = [replace(c.ref, status="LIVE", path=str(c.path), size=c.file.size, sha256=c.file.sha256) for c in candidates]
+    forget_abandoned(repository, [ref.id for ref in refs])
     with repository.writing(durable=True) as connection:
         insert_datasets(connection, refs)
     return refs

@@ -20,9 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from registry.canonical import canonical_json
-from registry.datastore.base import Datastore, temporary_name
+from registry.datastore.base import Datastore, Fingerprint, temporary_name
 from registry.datastore.paths import dataset_path
 from registry.errors import ConflictError, RegistryError, TransferError, UserError
 from registry.owner import process_token, spoken
@@ -48,6 +49,8 @@ class Output:
     ref: DatasetRef
     extension: str
     write: Callable[[Path], str]
+    expected: Fingerprint | None = None
+    """What the file must be, if that is known before it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,15 @@ def discard(repository: Repository, entries: Sequence[Entry]) -> None:
         repository.store.delete(path)
 
 
+def forget_abandoned(repository: Repository, ids: Sequence[UUID]) -> None:
+    """Clear away what dead processes left of these datasets; `ConflictError` if a living one is writing them."""
+    with repository.reading() as connection:
+        left = journal.entries(connection, list(dataset_rows(connection, ids).values()))
+    _refuse_busy(left)
+    if left:
+        discard(repository, left)
+
+
 def is_at(store: Datastore, path: str, entry: Entry) -> bool:
     """Say whether the file of a sealed entry is at a path, byte for byte."""
     expected = entry.fingerprint
@@ -255,6 +267,9 @@ def _stage(store: Datastore, entry: Entry, output: Output) -> Sealed:
             raise
         message = f"{output.ref} could not be written: {problem}"
         raise TransferError(message, path=entry.final_path, fix="free or mend the disk, then run again") from problem
+    if output.expected not in {None, file}:
+        store.delete(entry.tmp_path)
+        raise TransferError(f"{output.ref}: the file changed while it was being stored; nothing was stored")
     return Sealed(file, content[0])
 
 
