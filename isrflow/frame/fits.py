@@ -126,7 +126,7 @@ def read_exposure(path: str | Path, *, camera: Camera | None = None, verify: boo
     if verify:
         read_hdus(path)
     try:
-        with fits.open(path, memmap=True) as hdus:
+        with fits.open(path, memmap=False) as hdus:
             exposure = exposure_from_hdus(hdus)
     except OSError as error:
         raise RawFileError(f"{path} cannot be read as FITS: {error}") from error

@@ -11,12 +11,12 @@ import numpy as np
 
 from isrflow.frame.obs import Observation
 
-# (card, field of Observation); where two cards hold one field, both are written and the first present is read
+# (card, field of Observation); where two cards hold one field, both are written and the first present is read. The
+# reference's EXPID counts exposures of single detectors, so it is neither read nor written here.
 _FIELDS = (
     ("INSTRUMENT", "instrument"),
     ("INSTRUME", "instrument"),
     ("IDNUM", "exposure_id"),
-    ("EXPID", "exposure_id"),
     ("OBSID", "obs_id"),
     ("DAYOBS", "day_obs"),
     ("SEQNUM", "seq_num"),

@@ -149,5 +149,5 @@ def _without_empty(tree: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _without_empty(value) if isinstance(value, Mapping) else value
         for key, value in tree.items()
-        if not (value is None or value == "" or isinstance(value, fits.card.Undefined))
+        if not (value is None or isinstance(value, fits.card.Undefined) or (isinstance(value, str) and not value))
     }
