@@ -64,7 +64,7 @@ def repo_status(repo: Repo) -> RepoStatus:
         if day is not None:
             quanta.setdefault(day, Counter())[row.state] += 1
     nights = [NightStatus(day, exposures[day], quanta.get(day, Counter())) for day in sorted(exposures)]
-    certified = [row for row in repo.butler.validity(CALIBS) if row.ref.type != "camera"]
+    certified = [row for row in repo.butler.validity(CALIBS) if row.type != "camera"]
     running = server.running(repo.root)
     return RepoStatus(
         repo=repo.root,

@@ -54,13 +54,13 @@ TABLE = [
     room(
         "isrflow.quantum",
         f"{VALUES} isrflow.steps isrflow.recipe isrflow.run isrflow.__version__ {REGISTRY_WORDS} registry.butler",
-        "numpy astropy PIL",
+        "numpy astropy",
     ),
     room("isrflow.task", f"{VALUES} isrflow.steps isrflow.recipe isrflow.run isrflow.quantum", "numpy"),
     room(
         "flows",
         "isrflow registry migrations",
-        "numpy scipy astropy pydantic yaml typer rich jinja2 matplotlib pebble starlette dask",
+        "numpy scipy astropy pydantic yaml typer rich jinja2 matplotlib PIL pebble starlette dask",
     ),
     room("migrations", "registry.sql registry.errors", "alembic sqlalchemy"),
     room("registry", "", ""),  # the face: lazy
@@ -70,7 +70,7 @@ TABLE = [
 REGISTRY_FLOORS = (
     ("canonical", "owner", "errors"),
     ("timespan", "times", "dimensions"),
-    ("refs",),
+    ("refs", "resolution"),
     ("sql", "datastore"),
     ("migrate", "repository"),
     ("query", "resolve", "explain", "lineage", "publish", "recover", "ingest", "audit"),
@@ -78,7 +78,9 @@ REGISTRY_FLOORS = (
     ("export",),
 )
 REGISTRY_THEIRS = frozenset({"sqlalchemy", "astropy", "lark", "fsspec", "pydantic", "alembic", "pandas", "s3fs"})
-SQLALCHEMY = tuple(f"registry.{name}" for name in ("sql", "migrate", "query", "resolve", "explain", "lineage"))
+SQLALCHEMY = tuple(
+    f"registry.{name}" for name in ("sql", "migrate", "repository", "query", "resolve", "explain", "lineage")
+)
 ONLY_IN = {
     "numba": ("isrflow.kernels",),
     "sqlalchemy": (*SQLALCHEMY, "migrations"),

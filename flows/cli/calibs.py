@@ -18,7 +18,7 @@ from flows.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from registry.butler import CertifyDiff
+    from registry.sql.calibrations import CertifyDiff
 
 Mode = Literal["strict", "idempotent", "replace", "fill-gaps"]
 
@@ -26,9 +26,8 @@ app = typer.Typer(help="Calibrations: make, bring in, certify, list.")
 
 CollectionOption = Annotated[str, typer.Option("--collection", help="The collection of certified calibrations.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")]
-BeginOption = Annotated[
-    str | None, typer.Option("--begin", metavar="T", help="From when, UTC: 2026-03-01, 20260301 or 2026-03-01T18:00.")
-]
+BEGIN = typer.Option("--begin", metavar="T", help="From when, UTC; eight digits mean the start of that observing day.")
+BeginOption = Annotated[str | None, BEGIN]
 EndOption = Annotated[
     str | None, typer.Option("--end", metavar="T", help="Until when (excluded); for ever if not given.")
 ]
@@ -92,20 +91,14 @@ def import_(
     as_json: JsonOption = False,
 ) -> int:
     """Bring in calibrations made elsewhere; certify them afterwards."""
-    from flows.calibrate import import_calib
-    from flows.present.output import emit, print_table, say
+    from flows.imports import import_calib
+    from flows.present.output import emit, say
     from flows.repo import open_repo
 
     with open_repo(repo) as opened:
-        refs = import_calib(opened, kind, files, detector=detector, physical_filter=physical_filter, run=out)
-
-    def text() -> None:
-        print_table([{"id": ref.short, "type": ref.type, **ref.data_id.to_dict(), "run": ref.run} for ref in refs])
-        for run in dict.fromkeys(ref.run for ref in refs):
-            say(f"next:\n  isrflow calibs certify {run} --begin YYYY-MM-DD")
-
-    emit(refs, as_json=as_json, text=text)
-    return 0
+        report = import_calib(opened, kind, files, detector=detector, physical_filter=physical_filter, run=out)
+    emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
+    return report.exit_code
 
 
 @app.command(
@@ -117,7 +110,7 @@ def import_(
 def certify(
     *,
     what: Annotated[list[str], typer.Argument(metavar="RUN|DATASET...", help="A run, or (short) dataset ids.")],
-    begin: BeginOption,
+    begin: Annotated[str, BEGIN],
     end: EndOption = None,
     mode: Annotated[Mode, typer.Option(help="What to do where something is certified already.")] = "idempotent",
     reason: ReasonOption = "",
@@ -127,14 +120,14 @@ def certify(
     as_json: JsonOption = False,
 ) -> int:
     """Say from when to when calibrations hold; only certified ones are used."""
-    from flows.calibrate import certify_calibs
+    from flows.certify import certify_calibs
     from flows.repo import open_repo
 
     with open_repo(repo) as opened:
         diff = certify_calibs(
             opened, what, begin, end, collection=collection, mode=mode, reason=reason, dry_run=dry_run
         )
-    _show_diff(diff, as_json=as_json, dry_run=dry_run)
+    _show_diff(diff, as_json=as_json)
     return 0
 
 
@@ -151,12 +144,12 @@ def decertify(
     as_json: JsonOption = False,
 ) -> int:
     """End the validity of calibrations, in all or part of their time. Nothing is deleted; the past can be asked."""
-    from flows.calibrate import decertify_calibs
+    from flows.certify import decertify_calibs
     from flows.repo import open_repo
 
     with open_repo(repo) as opened:
         diff = decertify_calibs(opened, what, begin, end, collection=collection, reason=reason, dry_run=dry_run)
-    _show_diff(diff, as_json=as_json, dry_run=dry_run)
+    _show_diff(diff, as_json=as_json)
     return 0
 
 
@@ -165,23 +158,20 @@ def list_(
     *,
     kind: Annotated[str | None, typer.Option("--type", help="Only this kind.")] = None,
     collection: CollectionOption = "calibs",
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="T", help="As it was known at this instant (UTC).")
-    ] = None,
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """List the certified calibrations and when they hold."""
-    from flows.calibrate import list_calibs
+    from flows.certify import list_calibs
     from flows.present.output import emit, print_table, say
     from flows.repo import open_repo
 
     with open_repo(repo) as opened:
-        rows = list_calibs(opened, collection=collection, kind=kind, as_of=as_of)
+        rows = list_calibs(opened, collection=collection, kind=kind)
 
     def text() -> None:
         if rows:
-            print_table(rows, title=f"certified in {collection}")
+            print_table(rows, ["type", "id", "detector", "filter", "valid", "run"], title=f"certified in {collection}")
         else:
             say(f"nothing is certified in {collection}\n  try: isrflow calibs certify RUN --begin YYYY-MM-DD")
 
@@ -189,16 +179,7 @@ def list_(
     return 0
 
 
-def _show_diff(diff: CertifyDiff, *, as_json: bool, dry_run: bool) -> None:
-    """Print what a certification changed, or would change."""
-    from flows.present.output import emit, print_table, say
+def _show_diff(diff: CertifyDiff, *, as_json: bool) -> None:
+    from flows.present.output import emit, say
 
-    changes = [("+", diff.added), ("-", diff.closed), ("=", diff.unchanged)]
-    rows = [{"": sign, "validity": str(row)} for sign, group in changes for row in group]
-
-    def text() -> None:
-        print_table(rows)
-        counts = f"{len(diff.added)} added, {len(diff.closed)} ended, {len(diff.unchanged)} as before"
-        say(f"{counts}{' (nothing was changed: --dry-run)' if dry_run else ''}")
-
-    emit(diff, as_json=as_json, text=text)
+    emit(diff, as_json=as_json, text=lambda: say(diff.render()))

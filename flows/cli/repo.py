@@ -99,7 +99,7 @@ def recover(repo: RepoOption = None, dry_run: DryRunOption = False, as_json: Jso
 
     with open_repo(repo) as opened:
         report = opened.butler.recover(dry_run=dry_run)
-    emit(report, as_json=as_json, text=lambda: say(report.render()))
+    emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.night import EngineOption, tell_engine
+from flows.cli.night import EngineOption, RetryOption, tell_engine
 from flows.cli.options import (
     PANEL_NIGHT,
     ConfigOption,
@@ -38,6 +38,7 @@ def reprocess(
     config: ConfigOption = None,
     without: WithoutOption = "",
     engine: EngineOption = None,
+    retry: RetryOption = True,
     workers: WorkersOption = None,
     dry_run: DryRunOption = False,
     repo: RepoOption = None,
@@ -52,13 +53,20 @@ def reprocess(
     layer = recipe_layer(settings, config, without)
     with open_repo(repo) as opened:
         if dry_run:
-            plan = plan_reprocess(opened, where, out, settings=layer)
+            plan = plan_reprocess(opened, where, out, settings=layer, retry_failed=retry)
             emit(plan.to_dict(), as_json=as_json, text=lambda: say(plan.render()))
             return plan.exit_code
         tell_engine(opened, engine)
         with progress_bar(out, quiet=as_json) as advance:
             report = run_reprocess(
-                opened, where, out, settings=layer, engine=engine, workers=workers, on_progress=advance
+                opened,
+                where,
+                out,
+                settings=layer,
+                engine=engine,
+                workers=workers,
+                retry_failed=retry,
+                on_progress=advance,
             )
     emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
     return report.exit_code

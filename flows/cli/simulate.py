@@ -36,18 +36,21 @@ def simulate(
 ) -> int:
     """Simulate the raws of an afternoon and a night, for any camera, with the truth beside them."""
     from flows.present.output import emit, say
+    from flows.present.progress import progress_bar
     from flows.simulate import simulate_into
 
-    outcome = simulate_into(
-        directory,
-        night,
-        instrument=instrument,
-        n_science=science,
-        n_bias=bias,
-        n_dark=dark,
-        n_flat=flat,
-        filters=comma_list(filters),
-        seed=seed,
-    )
-    emit(outcome, as_json=as_json, text=lambda: say(outcome.render()))
+    with progress_bar("simulating", quiet=as_json) as advance:
+        report = simulate_into(
+            directory,
+            night,
+            instrument=instrument,
+            n_science=science,
+            n_bias=bias,
+            n_dark=dark,
+            n_flat=flat,
+            filters=comma_list(filters),
+            seed=seed,
+            on_progress=advance,
+        )
+    emit(report, as_json=as_json, text=lambda: say(report.render()))
     return 0

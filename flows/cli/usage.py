@@ -27,7 +27,7 @@ def describe_usage(error: Exception) -> Failure | None:
 
 def _message(error: Any) -> str:
     near = getattr(error, "possibilities", None)
-    text = (error.message if near is not None else error.format_message()).rstrip(".").replace("Value error, ", "")
+    text: str = (error.message if near is not None else error.format_message()).rstrip(".").replace("Value error, ", "")
     choice = _NOT_ONE_OF.search(text)
     if choice:
         near = get_close_matches(choice["given"], re.findall(r"'([^']*)'", choice["choices"]), n=1)

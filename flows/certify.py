@@ -1,0 +1,125 @@
+"""Saying when calibrations hold, in the words of the command line: runs or short ids, days or instants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flows.repo import CALIBS, Repo
+from registry.errors import UnknownName, UserError
+from registry.refs import DatasetRef
+from registry.sql.calibrations import CertifyDiff, CertifyMode
+from registry.times import day_span, parse_time
+from registry.timespan import BEGINNING_NS, FOREVER_NS, Timespan
+
+
+def certify_calibs(
+    repo: Repo,
+    what: Sequence[str],
+    begin: str,
+    end: str | None = None,
+    *,
+    collection: str = CALIBS,
+    mode: CertifyMode = "idempotent",
+    reason: str = "",
+    dry_run: bool = False,
+) -> CertifyDiff:
+    """Certify calibrations from `begin` to `end`.
+
+    Parameters
+    ----------
+    what
+        Names of runs (all their calibrations) and (short) ids of datasets.
+    begin, end
+        Times in UTC; eight digits mean the beginning of that observing day. No end: for ever.
+    collection
+        A CALIBRATION collection; made if there is none of that name.
+    mode, reason, dry_run
+        As for `registry.butler.Butler.certify`.
+
+    Raises
+    ------
+    UnknownName, AmbiguousId
+        If something is neither a run nor an id.
+    UserError
+        If a run holds no calibration, or the time ends before it begins.
+    ValidityOverlap
+        If other calibrations are certified there already; all are listed.
+    """
+    refs = find_calibs(repo, what)
+    span = _span(repo, begin, end)
+    if not dry_run:
+        repo.butler.register_collection(collection, "CALIBRATION")
+    return repo.butler.certify(collection, refs, span, mode=mode, reason=reason, dry_run=dry_run)
+
+
+def decertify_calibs(
+    repo: Repo,
+    what: Sequence[str],
+    begin: str | None = None,
+    end: str | None = None,
+    *,
+    collection: str = CALIBS,
+    reason: str,
+    dry_run: bool = False,
+) -> CertifyDiff:
+    """End the validity of calibrations between `begin` and `end`; arguments and errors as for `certify_calibs`."""
+    refs = find_calibs(repo, what)
+    return repo.butler.decertify(collection, refs, _span(repo, begin, end), reason=reason, dry_run=dry_run)
+
+
+def list_calibs(repo: Repo, *, collection: str = CALIBS, kind: str | None = None) -> list[dict[str, Any]]:
+    """Return what is certified now, one plain row a range of validity."""
+    rows = repo.butler.validity(collection, kind)
+    return [
+        {
+            "type": row.type,
+            "id": row.short,
+            "detector": row.data_id.detector,
+            "filter": row.data_id.physical_filter,
+            "valid": str(row.span),
+            "run": row.run,
+            "certified": str(row.certified) if row.certified else "",
+            "dataset": row.dataset,
+            "begin_ns": row.span.begin_ns,
+            "end_ns": row.span.end_ns,
+        }
+        for row in sorted(rows, key=lambda row: (row.type, row.data_id, row.span))
+    ]
+
+
+def find_calibs(repo: Repo, what: Sequence[str]) -> list[DatasetRef]:
+    """Return the calibrations that runs hold and ids name; errors as for `certify_calibs`."""
+    kinds = [name for name, kind in repo.butler.dataset_types().items() if kind.is_calibration]
+    runs = [row.name for row in repo.butler.collections() if row.kind == "RUN"]
+    refs: list[DatasetRef] = []
+    for text in what:
+        if text in runs:
+            found = repo.butler.datasets(type=kinds, collections=[text])
+            if not found:
+                raise UserError(f"run {text} holds no calibrations", fix="isrflow query datasets \"type = 'bias'\"")
+            refs += found
+        elif _may_be_id(text):
+            refs.append(repo.butler.resolve_id(text))
+        else:
+            raise UnknownName(kind="run", name=text, known=runs, fix="isrflow query collections")
+    return list({ref.id: ref for ref in refs}.values())
+
+
+def _may_be_id(text: str) -> bool:
+    return len(text) >= 4 and not set(text.lower()) - set("0123456789abcdef-")
+
+
+def _span(repo: Repo, begin: str | None, end: str | None) -> Timespan:
+    begin_ns = BEGINNING_NS if begin is None else _instant(repo, begin)
+    end_ns = FOREVER_NS if end is None else _instant(repo, end)
+    if end_ns <= begin_ns:
+        raise UserError(f"validity would end ({end}) before it begins ({begin}); the end is excluded")
+    return Timespan(begin_ns, end_ns)
+
+
+def _instant(repo: Repo, text: str) -> int:
+    """Return a time in TAI nanoseconds; a bare day is an observing day and begins at the instrument's rollover."""
+    if len(text) == 8 and text.isdecimal():
+        return day_span(int(text), repo.camera.site.day_rollover_hours * 3600.0).begin_ns
+    return parse_time(text)

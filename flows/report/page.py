@@ -1,0 +1,160 @@
+"""What stands on the page: facts, numbers and pictures turned into the values the template shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flows.report.facts import NightFacts
+from flows.report.layout import FocalPlane
+from flows.report.maps import amplifier_map, colour_bar
+from flows.report.numbers import QUANTITIES, Numbers, Quantity
+from flows.report.scale import Scale
+from flows.report.trends import Series, trend
+from registry.dimensions import ExposureRecord
+from registry.refs import QuantumRow
+from registry.times import format_time
+
+TRENDS = ("overscan", "overscan_noise", "read_noise", "level")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing with its words."""
+
+    title: str
+    says: str
+    svg: str
+    key: str = ""
+    """Key to the colours, as HTML."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One detector of one exposure in the table of what was processed."""
+
+    css: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureRow:
+    """One line of the table of what was processed."""
+
+    record: ExposureRecord
+    time: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A quantum without product, in words, and what to type."""
+
+    what: str
+    state: str
+    why: str
+    fix: str
+
+
+def exposure_rows(facts: NightFacts, plane: FocalPlane) -> list[ExposureRow]:
+    """Return a line an exposure, with a cell a detector."""
+    rows = []
+    for record in facts.exposures:
+        quanta = [(place.detector.name, facts.quanta.get((record.id, place.detector.id))) for place in plane.places]
+        cells = [_cell(name, row) for name, row in quanta]
+        rows.append(ExposureRow(record, clock(record.begin_ns), cells))
+    return rows
+
+
+def troubles(facts: NightFacts) -> list[Trouble]:
+    """Return what has no product, why, and the command that helps."""
+    return [
+        Trouble(
+            what=f"exposure {row.data_id.exposure}, detector {row.data_id.detector}",
+            state=row.state,
+            why=row.reason or f"{row.error_kind}: {row.error_message}",
+            fix=_fix(facts, row),
+        )
+        for row in facts.troubles
+    ]
+
+
+def maps(numbers: Numbers, plane: FocalPlane) -> list[Figure]:
+    """Return a map of the focal plane for every quantity: the median of the night of each amplifier."""
+    return [_map(numbers, plane, quantity) for quantity in QUANTITIES if numbers.has(quantity.key)]
+
+
+def trends(facts: NightFacts, numbers: Numbers, plane: FocalPlane) -> list[Figure]:
+    """Return the run of the quantities that may change over the night."""
+    labels = [clock(record.begin_ns) for record in facts.exposures]
+    figures = []
+    for quantity in (item for item in QUANTITIES if item.key in TRENDS and numbers.has(item.key)):
+        drifts = quantity.key == "overscan"
+        values = numbers.drift(quantity.key) if drifts else numbers.values[quantity.key]
+        title = f"{quantity.title}, less the amplifier's median" if drifts else quantity.title
+        series = _series(facts, values, plane)
+        unit = quantity.unit or numbers.unit
+        figures.append(Figure(title, quantity.says, trend(series, labels, unit, quantity.digits)))
+    return figures
+
+
+def settings(facts: NightFacts) -> list[tuple[str, str]]:
+    """Return the settings that differ from the defaults of the recipe."""
+    from isrflow.quantum.config import recipe_from
+
+    return [(name, str(value)) for name, value in recipe_from(facts.config).changes().items()]
+
+
+def long_date(day: int) -> str:
+    """Return a day as people write it."""
+    when = date(day // 10000, day // 100 % 100, day % 100)
+    return f"{when.day} {when:%B %Y}"
+
+
+def clock(ns: int) -> str:
+    """Return the time of day in UTC."""
+    return format_time(ns)[11:16]
+
+
+def _cell(name: str, row: QuantumRow | None) -> Cell:
+    if row is None:
+        return Cell("absent", f"{name}: no raw")
+    why = row.reason or row.error_message or (f"{row.seconds:.1f} s" if row.seconds is not None else "")
+    return Cell(row.state, f"{name}: {row.state}{f' ({why})' if why else ''}")
+
+
+def _fix(facts: NightFacts, row: QuantumRow) -> str:
+    data_id = row.data_id
+    if row.state == "skipped":
+        kind = (row.reason or "").removeprefix("missing ").partition(" ")[0].rstrip(",") or "TYPE"
+        return f"isrflow explain {data_id.exposure} {data_id.detector} {kind}"
+    if row.state == "failed" and row.retriable:
+        return f"isrflow night {facts.day}"
+    return f'isrflow query quanta "exposure = {data_id.exposure} and detector = {data_id.detector}"'
+
+
+def _map(numbers: Numbers, plane: FocalPlane, quantity: Quantity) -> Figure:
+    if quantity.key == "level":
+        values = numbers.evenness("level")
+        scale = Scale.centred(list(values.values()))
+        svg = amplifier_map(plane, values, scale, 2)
+        says = "Excess of each amplifier over its exposure's median; what gains and flats left."
+        return Figure("Evenness of the sky", says, svg, colour_bar(scale, "%", 2))
+    values = numbers.typical(quantity.key)
+    scale = Scale.even(list(values.values()))
+    unit = quantity.unit or numbers.unit
+    svg = amplifier_map(plane, values, scale, quantity.digits)
+    return Figure(quantity.title, quantity.says, svg, colour_bar(scale, unit, quantity.digits))
+
+
+def _series(facts: NightFacts, values: Mapping[Any, float], plane: FocalPlane) -> list[Series]:
+    return [
+        Series(
+            f"{place.detector.name} {amp.name}",
+            tuple(values.get((record.id, place.detector.id, amp.name)) for record in facts.exposures),
+        )
+        for place in plane.places
+        for amp in place.detector.amplifiers
+    ]
