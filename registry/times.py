@@ -71,9 +71,9 @@ def parse_time(value: str | float | datetime, scale: str = "utc") -> int:
         return _parse_text(value.isoformat(), scale)
     if isinstance(value, str):
         return _parse_text(value.strip(), scale)
-    if isinstance(value, float):
-        return _from_mjd(repr(value), scale)
-    return _parse_text(str(value), scale) if 10_000_000 <= value < 100_000_000 else int(value)
+    if isinstance(value, int):
+        return _parse_text(str(value), scale) if 10_000_000 <= value < 100_000_000 else value
+    return _from_mjd(repr(value), scale)
 
 
 def format_time(ns: int) -> str:
@@ -90,6 +90,18 @@ def format_time(ns: int) -> str:
     moment = datetime(1970, 1, 1) + timedelta(seconds=seconds - leap)  # noqa: DTZ001 - a label, arithmetic is done above
     text = moment.isoformat(timespec="seconds")
     return f"{text[:-2]}60.{rest // 1_000_000:03d} UTC" if leap else f"{text}.{rest // 1_000_000:03d} UTC"
+
+
+def format_duration(ns: int) -> str:
+    """Write a length of time in its two largest units: "2 d 3 h", "45 s", "0.5 s"."""
+    if ns < 10 * SECOND_NS:
+        return f"{ns / SECOND_NS:.3g} s"
+    rest, words = ns // SECOND_NS, []
+    for unit, size in (("d", DAY_S), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            words.append(f"{count} {unit}")
+    return " ".join(words[:2])
 
 
 def now_ns() -> int:

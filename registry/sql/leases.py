@@ -57,6 +57,19 @@ def heartbeat(connection: Connection, quantum_ids: Sequence[int], worker: str, s
     return [quantum_id for quantum_id in dict.fromkeys(quantum_ids) if quantum_id in held]
 
 
+def require_lease(connection: Connection, quantum_id: int, worker: str) -> None:
+    """Insist that a worker holds the lease of a quantum.
+
+    Raises
+    ------
+    ConflictError
+        If it does not (any more), naming who does.
+    """
+    mine = and_(_q.id == quantum_id, _q.state == "leased", _q.worker == worker)
+    if connection.execute(select(_q.id).where(mine)).scalar() is None:
+        raise _not_held(connection, quantum_id, worker)
+
+
 def finish(
     connection: Connection,
     quantum_id: int,

@@ -1,4 +1,4 @@
-"""All that goes into one quantum, read back from the rows."""
+"""All that goes into one quantum, and what came out, read back from the rows."""
 
 from __future__ import annotations
 
@@ -50,6 +50,14 @@ def quantum_inputs(connection: Connection, quantum_id: int) -> QuantumInputs:
         software_sha256=row.software_sha256,
         calib_set_sha256=row.set_sha256,
     )
+
+
+def output_refs(connection: Connection, quantum_id: int) -> dict[str, DatasetRef]:
+    """Return the outputs of a quantum by role."""
+    o = t.quantum_output.c
+    rows = connection.execute(select(o.role, o.dataset_id).where(o.quantum_id == quantum_id)).all()
+    refs = refs_by_row(connection, [row.dataset_id for row in rows])
+    return {row.role: refs[row.dataset_id] for row in rows}
 
 
 def set_members(connection: Connection, set_id: int) -> dict[str, Match]:

@@ -1,0 +1,221 @@
+"""Why an exposure got a calibration, or did not.
+
+Every candidate, nearest first, with the first criterion it fails and what would mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from registry.errors import UnknownName
+from registry.refs import DataId, Match
+from registry.resolve import resolve
+from registry.sql import tables as t
+from registry.sql.candidates import Candidate, CandidateScope, Wanted, failures, load_candidates, nearness
+from registry.sql.collections import flatten
+from registry.sql.dataset_types import type_row
+from registry.sql.targets import Target, load_targets
+from registry.times import day_span, format_time
+from registry.timespan import Timespan
+
+CHOSEN = "CHOSEN"
+SHADOWED = "SHADOWED"
+"""Matches in every respect, but an earlier collection of the path has one too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One candidate: `code` is CHOSEN, SHADOWED or the first failing criterion; `others` the further ones it fails."""
+
+    dataset: str
+    short: str
+    data_id: DataId
+    collection: str | None
+    span: Timespan
+    code: str
+    detail: str
+    others: tuple[str, ...]
+    certified: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The answer of `explain`: `chosen` is what the resolver gives, None if nothing."""
+
+    data_id: DataId
+    type: str
+    filter_name: str | None
+    mid_ns: int
+    day_obs: int
+    collections: tuple[str, ...]
+    chosen: Match | None
+    candidates: tuple[Verdict, ...]
+
+    @property
+    def fix(self) -> str:
+        """What to do to get a match, or another one; for the nearest candidate."""
+        if self.chosen is not None:
+            return ""
+        build = f"isrflow calibs build {self.type} --night {self.day_obs}"
+        return f"{self.candidates[0].fix}; or {build}" if self.candidates and self.candidates[0].fix else build
+
+    def render(self, limit: int = 20) -> str:
+        """Return the explanation as text, with the nearest candidates."""
+        where = f"filter {self.filter_name or 'none'}, mid-exposure {format_time(self.mid_ns)}"
+        lines = [f"{self.type} for {self.data_id} ({where})", f"searched: {', '.join(self.collections) or 'nothing'}"]
+        if self.chosen is not None:
+            lines.append(f"chosen: {self.chosen.ref} from {self.chosen.collection}")
+            lines += [f"warning: {self.chosen.warning}"] if self.chosen.warning else []
+        else:
+            lines.append("chosen: none" if self.candidates else f"chosen: none; there is no {self.type} for it at all")
+        lines += [f"{place:4}  {_line(one)}" for place, one in enumerate(self.candidates[:limit], 1)]
+        more = len(self.candidates) - limit
+        lines += [f"      and {more} more remote ones"] if more > 0 else []
+        lines += [f"fix: {self.fix}"] if self.fix else []
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as plain values."""
+        return {
+            "type": self.type,
+            "data_id": self.data_id.to_dict(),
+            "physical_filter": self.filter_name,
+            "mid_exposure": format_time(self.mid_ns),
+            "collections": list(self.collections),
+            "chosen": None if self.chosen is None else str(self.chosen.ref.id),
+            "warning": None if self.chosen is None else self.chosen.warning,
+            "candidates": [_verdict_dict(one) for one in self.candidates],
+            "fix": self.fix,
+        }
+
+
+def explain(
+    connection: Connection,
+    exposure: int,
+    detector: int,
+    type_name: str,
+    collections: Sequence[str],
+    *,
+    instrument: str | None = None,
+    as_of: int | None = None,
+) -> Explanation:
+    """Explain which calibration an exposure gets, and why not the others.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    exposure, detector
+        Whose calibration.
+    type_name
+        Which one.
+    collections
+        Where to search, in order.
+    instrument
+        Needed only if several instruments have an exposure of this number.
+    as_of
+        Number of the event at which to look at the registry; None is now.
+
+    Raises
+    ------
+    UnknownName
+        If the exposure, detector, type or a collection is not registered.
+    """
+    row = type_row(connection, type_name)
+    path = flatten(connection, collections)
+    data_id = DataId(instrument or _instrument_of(connection, exposure), exposure, detector)
+    target = load_targets(connection, [data_id])[data_id]
+    chosen = resolve(connection, [data_id], {type_name: True}, collections, as_of=as_of).matches[data_id].get(type_name)
+    scope = CandidateScope(row.id, target.instrument_id, [target.key(row.type)[0]])
+    candidates = load_candidates(connection, scope, path)
+    filter_name = target.filter_name if "physical_filter" in row.type.dimensions else None
+    wanted = Wanted(target.mid_ns, filter_name, [one.name for one in path], as_of)
+    ranked = sorted(candidates, key=lambda candidate: nearness(candidate, wanted))
+    verdicts = tuple(_verdict(candidate, wanted, chosen, target) for candidate in ranked)
+    searched = tuple(wanted.path)
+    return Explanation(
+        data_id, type_name, target.filter_name, target.mid_ns, target.day_obs, searched, chosen, verdicts
+    )
+
+
+def _verdict(candidate: Candidate, wanted: Wanted, chosen: Match | None, target: Target) -> Verdict:
+    """Judge one candidate."""
+    failed = failures(candidate, wanted)
+    code = next(iter(failed), SHADOWED)
+    detail = failed.get(code, f"an earlier collection, {chosen.collection}, has one" if chosen else "")
+    if chosen is not None and not failed and _is_chosen(candidate, chosen):
+        code, detail = CHOSEN, ""
+    row = candidate.row
+    return Verdict(
+        dataset=str(candidate.ref.id),
+        short=candidate.ref.short,
+        data_id=candidate.ref.data_id,
+        collection=candidate.collection,
+        span=candidate.span,
+        code=code,
+        detail=detail,
+        others=tuple(failed)[1:],
+        certified=str(row.certified) if row is not None and row.certified is not None else "",
+        fix=_fix(code, candidate, target) if len(failed) == 1 else "",
+    )
+
+
+def _is_chosen(candidate: Candidate, chosen: Match) -> bool:
+    """Say whether a candidate is the resolver's match, and by the same row."""
+    row_id = candidate.row.id if candidate.row is not None else None
+    return (candidate.ref.id, candidate.collection, row_id) == (chosen.ref.id, chosen.collection, chosen.validity_id)
+
+
+def _fix(code: str, candidate: Candidate, target: Target) -> str:
+    """Return the smallest change that would make a candidate match."""
+    night = day_span(target.day_obs, 0.0)
+    begin = format_time(night.begin_ns)[:10]
+    certify = f"isrflow calibs certify {candidate.ref.short} --begin {begin}"
+    return {
+        "COLLECTION_NOT_IN_PATH": f"search collection {candidate.collection} too",
+        "NEVER_CERTIFIED": certify,
+        "GAP": certify,
+        "REVOKED": certify,
+        "NOT_LIVE": "isrflow recover",
+        "NOT_YET_CERTIFIED": "ask about a later moment",
+    }.get(code, "")
+
+
+def _instrument_of(connection: Connection, exposure: int) -> str:
+    """Return the instrument that took an exposure, which must be one only."""
+    query = select(t.instrument.c.name).join(t.exposure, t.exposure.c.instrument_id == t.instrument.c.id)
+    names = list(connection.execute(query.where(t.exposure.c.number == exposure, t.exposure.c.id != 0)).scalars())
+    if not names:
+        raise UnknownName(kind="exposure", name=str(exposure), fix="isrflow query exposures")
+    if len(names) > 1:
+        message = f"exposure {exposure} exists for several instruments: {', '.join(sorted(names))}; name one"
+        raise UnknownName(message, kind="exposure", name=str(exposure))
+    return str(names[0])
+
+
+def _line(one: Verdict) -> str:
+    """Write one candidate."""
+    home = one.collection or "(not certified)"
+    also = f" (also {', '.join(one.others)})" if one.others else ""
+    return f"{one.short}  {home}  {one.span}  {one.code}{': ' + one.detail if one.detail else ''}{also}"
+
+
+def _verdict_dict(one: Verdict) -> dict[str, Any]:
+    """Return a verdict as plain values."""
+    return {
+        "dataset": one.dataset,
+        "data_id": one.data_id.to_dict(),
+        "collection": one.collection,
+        "begin": format_time(one.span.begin_ns),
+        "end": format_time(one.span.end_ns),
+        "code": one.code,
+        "detail": one.detail,
+        "also": list(one.others),
+        "certified": one.certified,
+        "fix": one.fix,
+    }

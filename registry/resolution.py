@@ -1,0 +1,185 @@
+"""What resolving the calibrations of many exposures at once gives.
+
+Matches, all that is missing with its reason, and a readable report.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from registry.refs import DataId, Match
+from registry.times import format_duration, format_time
+from registry.timespan import Timespan
+
+REASONS = {
+    "TYPE_UNKNOWN": "no such dataset type is registered",
+    "NEVER_CERTIFIED": "none was ever certified for it in the collections searched",
+    "FILTER_MISMATCH": "there is one only for another filter",
+    "COLLECTION_NOT_IN_PATH": "there is one, but in a collection that is not searched",
+    "GAP": "none is valid at mid-exposure",
+    "NOT_YET_CERTIFIED": "it was certified only after the moment asked about",
+    "REVOKED": "its validity was revoked",
+    "NOT_LIVE": "it is certified, but its file is not there",
+}
+"""Why a calibration is missing, from the reason that is furthest from a match to the nearest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """The nearest calibration in time that would fit otherwise, and how far its validity is from mid-exposure."""
+
+    dataset: UUID
+    collection: str
+    span: Timespan
+    distance_ns: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.dataset.hex[:8]} valid {self.span} in {self.collection}, {format_duration(self.distance_ns)} away"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A calibration that was not found for one data id.
+
+    `reason` is a key of `REASONS`, `detail` says it for this case.
+    """
+
+    type: str
+    data_id: DataId
+    reason: str
+    detail: str
+    before: Neighbour | None = None
+    after: Neighbour | None = None
+    required: bool = True
+    day_obs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Straddle:
+    """A validity edge inside an exposure.
+
+    `chosen` is valid at mid-exposure, `other` at its begin or end (None: nothing is).
+    """
+
+    type: str
+    data_id: DataId
+    chosen: Match
+    other: Match | None
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The calibrations of many data ids.
+
+    `matches` has an entry for every data id asked for; what it lacks is in `missing`. The result depends on nothing
+    but the exposures, the collections in their order, and the moment of the registry's clock (`as_of`, the number of
+    an event).
+    """
+
+    matches: Mapping[DataId, Mapping[str, Match]]
+    missing: Sequence[Missing]
+    straddles: Sequence[Straddle]
+    collections: Sequence[str]
+    as_of: int
+
+    def complete(self, data_id: DataId) -> bool:
+        """Say whether nothing that is required is missing for a data id."""
+        return data_id not in self._lacking()
+
+    def reason(self, data_id: DataId) -> str:
+        """Return one line saying what a data id lacks; empty if it is complete."""
+        lacking = [one for one in self.missing if one.required and one.data_id == data_id]
+        return "; ".join(f"no {one.type}: {one.detail}" for one in lacking)
+
+    def report(self) -> str:
+        """Return all that is missing as one text, grouped, each group with the next commands; empty if nothing is."""
+        head = f"{len(self._lacking())} of {len(self.matches)} quanta lack a required calibration"
+        lines = [f"{head}; searched: {', '.join(self.collections)}"]
+        lines += [line for group in _grouped(self.missing) if group[0].required for line in _told(group)]
+        optional = sorted({one.type for one in self.missing if not one.required})
+        lines += [f"missing, but not required: {', '.join(optional)}"] if optional else []
+        lines += [f"{len(self.straddles)} matches have a validity edge inside the exposure"] if self.straddles else []
+        return "\n".join(lines) if len(lines) > 1 else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is missing as plain values."""
+        return {
+            "quanta": len(self.matches),
+            "incomplete": len(self._lacking()),
+            "collections": list(self.collections),
+            "as_of": self.as_of,
+            "missing": [_missing_dict(one) for one in self.missing],
+            "straddles": [{"type": s.type, "data_id": s.data_id.to_dict()} for s in self.straddles],
+        }
+
+    def _lacking(self) -> set[DataId]:
+        """Return the data ids that lack something required."""
+        return {one.data_id for one in self.missing if one.required}
+
+
+def spell_numbers(numbers: Iterable[int]) -> str:
+    """Write numbers with runs drawn together: "0-3, 7"."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def _grouped(missing: Iterable[Missing]) -> list[list[Missing]]:
+    """Group by type, reason and detail, in the order in which they come."""
+    groups: defaultdict[tuple[str, str, str, bool], list[Missing]] = defaultdict(list)
+    for one in missing:
+        groups[one.type, one.reason, one.detail, one.required].append(one)
+    return list(groups.values())
+
+
+def _told(group: Sequence[Missing]) -> list[str]:
+    """Tell one group: where, why, what is nearest, and what to type next."""
+    first = group[0]
+    exposures = spell_numbers(one.data_id.exposure for one in group if one.data_id.exposure is not None)
+    detectors = spell_numbers(one.data_id.detector for one in group if one.data_id.detector is not None)
+    lines = ["", f"{first.type}: {first.reason}, {first.detail}", f"    exposures {exposures}, detectors {detectors}"]
+    for word, neighbours in (("before", [one.before for one in group]), ("after", [one.after for one in group])):
+        there = [neighbour for neighbour in neighbours if neighbour is not None]
+        if there:
+            lines.append(f"    nearest {word}: {min(there, key=lambda neighbour: neighbour.distance_ns)}")
+    lines.append(f"    why: isrflow explain {first.data_id.exposure} {first.data_id.detector} {first.type}")
+    if first.reason != "TYPE_UNKNOWN":
+        nights = spell_numbers({one.day_obs for one in group}).split(", ")
+        lines.append(f"    make: isrflow calibs build {first.type} --night {nights[0].split('-')[0]}")
+    return lines
+
+
+def _missing_dict(one: Missing) -> dict[str, Any]:
+    """Return a missing calibration as plain values."""
+    return {
+        "type": one.type,
+        "data_id": one.data_id.to_dict(),
+        "reason": one.reason,
+        "detail": one.detail,
+        "required": one.required,
+        "before": _neighbour_dict(one.before),
+        "after": _neighbour_dict(one.after),
+    }
+
+
+def _neighbour_dict(neighbour: Neighbour | None) -> dict[str, Any] | None:
+    """Return a neighbour as plain values."""
+    if neighbour is None:
+        return None
+    return {
+        "dataset": str(neighbour.dataset),
+        "collection": neighbour.collection,
+        "begin": format_time(neighbour.span.begin_ns),
+        "end": format_time(neighbour.span.end_ns),
+        "distance_s": neighbour.distance_ns / 1e9,
+    }
