@@ -112,6 +112,7 @@ def _mend(repository: Repository, group: list[Entry], over: dict[int, QuantumRow
     foreign = [entry for entry in group if _holds_foreign_file(store, entry)]
     leftovers = [_foreign(entry) for entry in foreign]
     leftovers += [_explained(store, entry, complete=complete) for entry in group]
+    row = over.pop(quantum_id) if complete and quantum_id is not None else None
     if dry_run:
         return leftovers
     mine = _taken_over(repository, group)
@@ -120,7 +121,7 @@ def _mend(repository: Repository, group: list[Entry], over: dict[int, QuantumRow
     for entry in foreign:
         store.quarantine(entry.final_path)
     if complete:
-        _complete(repository, mine, None if quantum_id is None else over.pop(quantum_id))
+        _complete(repository, mine, row)
     else:
         discard(repository, mine)
     return leftovers
