@@ -2,7 +2,7 @@
 
 States::
 
-    planned -> leased -> done
+    planned -> leased -> done      for good
                       -> failed    leased again if it may be retried; planned again by the next plan
     planned <- leased              the lease expired or its process died, see `registry.sql.leases`
     skipped -> planned             its calibrations were missing, and then were there
@@ -25,6 +25,7 @@ from registry.sql.collections import collection_id
 from registry.sql.datasets import dataset_rows
 from registry.sql.keys import Key, data_id_keys
 from registry.sql.quantum_conflicts import refuse_other_content
+from registry.times import now_ns
 
 Skipped = tuple[str, DataId, str]
 """task, data id, reason"""
@@ -37,8 +38,9 @@ def plan_quanta(
     *,
     config: Mapping[str, Any],
     software: Mapping[str, Any],
+    retry_failed: bool = True,
 ) -> list[QuantumRow]:
-    """Record work to do; planning the same again changes nothing but the chance it gives to what failed.
+    """Record work to do. What is done stays done; what has not begun is specified anew.
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ def plan_quanta(
         The work; what was skipped before becomes real work.
     config, software
         What the results depend on besides their inputs; stored once, by content.
+    retry_failed
+        Whether what failed with the very same content gets another chance.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def plan_quanta(
     Raises
     ------
     ConflictError
-        If a quantum is there with another content key; all are listed, with what differs.
+        If a quantum that is done, or being done, has another content key; all are listed, with what differs.
     UnknownName
         If the run, a data id or a dataset is not registered.
     """
@@ -70,21 +74,26 @@ def plan_quanta(
         "config_id": blob_id(connection, t.config_blob, config),
         "software_id": blob_id(connection, t.software_env, software),
     }
-    refuse_other_content(connection, {u: (there[u], wanted[u]) for u in there if there[u].state != "skipped"}, parts)
-    fresh = {u: spec for u, spec in wanted.items() if u not in there or there[u].state == "skipped"}
-    sets = calib_set_ids(connection, [spec.calibs for spec in fresh.values()])
+    idle = {u: quantum for u, quantum in there.items() if _is_idle(quantum)}
+    refuse_other_content(connection, {u: (there[u], wanted[u]) for u in there if u not in idle}, parts)
+    open_specs = {u: spec for u, spec in wanted.items() if u not in there or u in idle}
+    sets = calib_set_ids(connection, [spec.calibs for spec in open_specs.values()])
+    set_of = {u: sets[calib_set_sha256(spec.calibs)] for u, spec in open_specs.items()}
+    same = _unchanged(connection, idle, open_specs, set_of)
+    fresh = {u: spec for u, spec in open_specs.items() if u not in same}
     keys = data_id_keys(connection, {spec.data_id for spec in fresh.values()})
     rows = {
         u: _values(u, run_id, spec.task, keys[spec.data_id])
         | parts
-        | {"calib_set_id": sets[calib_set_sha256(spec.calibs)], "content_key": spec.content_key}
-        | {"state": "planned", "reason": None, "retriable": 1}
+        | {"calib_set_id": set_of[u], "content_key": spec.content_key}
+        | {"state": "planned", "reason": None, "retriable": 1, "worker": None, "lease_until_ns": None}
         for u, spec in fresh.items()
     }
     insert_rows(connection, t.quantum, [values for u, values in rows.items() if u not in there])
     _change(connection, [values | {"row": there[u].id} for u, values in rows.items() if u in there])
     _replace_inputs(connection, fresh)
-    _plan_again(connection, [quantum.id for quantum in there.values() if quantum.state == "failed"])
+    if retry_failed:
+        _plan_again(connection, [there[u].id for u in same if there[u].state == "failed"])
     return _in_order(connection, wanted)
 
 
@@ -113,6 +122,8 @@ def skip_quanta(
         "content_key": "",
         "state": "skipped",
         "retriable": 1,
+        "worker": None,
+        "lease_until_ns": None,
     }
     keys = data_id_keys(connection, {data_id for _, data_id, _ in wanted.values()})
     rows = {
@@ -120,7 +131,7 @@ def skip_quanta(
         for u, (task, data_id, reason) in wanted.items()
     }
     insert_rows(connection, t.quantum, [values for u, values in rows.items() if u not in there])
-    idle = {u: quantum.id for u, quantum in there.items() if quantum.state not in {"done", "leased"}}
+    idle = {u: quantum.id for u, quantum in there.items() if _is_idle(quantum)}
     _change(connection, [rows[u] | {"row": row} for u, row in idle.items()])
     return _in_order(connection, wanted)
 
@@ -211,6 +222,32 @@ def quantum_from_row(row: Row[Any]) -> QuantumRow:
         cpu_s=row.cpu_s,
         peak_rss_bytes=row.peak_rss_bytes,
     )
+
+
+def _is_idle(quantum: QuantumRow) -> bool:
+    """Say whether a quantum is neither done nor being done; a lease that has expired is nobody's."""
+    if quantum.state == "leased":
+        return quantum.lease_until_ns is not None and quantum.lease_until_ns < now_ns()
+    return quantum.state != "done"
+
+
+def _unchanged(
+    connection: Connection,
+    idle: Mapping[UUID, QuantumRow],
+    specs: Mapping[UUID, QuantumSpec],
+    set_of: Mapping[UUID, int],
+) -> set[UUID]:
+    """Return the idle quanta that need not be written again: same content, found by the same validity rows."""
+    stored: dict[UUID, int] = {}
+    for some in chunks(sorted(idle)):
+        query = select(t.quantum.c.uuid, t.quantum.c.calib_set_id).where(t.quantum.c.uuid.in_(some))
+        stored |= {row.uuid: row.calib_set_id for row in connection.execute(query)}
+    return {
+        u
+        for u, quantum in idle.items()
+        if quantum.state in {"planned", "failed"}
+        and (quantum.content_key, stored[u]) == (specs[u].content_key, set_of[u])
+    }
 
 
 def _load(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, QuantumRow]:
