@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
+
 from tests.vectors.summary import write_summary
+
+# The first example of a test may compile a kernel; how long that takes says nothing.
+settings.register_profile("isrflow", deadline=None)
+settings.load_profile("isrflow")
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
