@@ -62,6 +62,9 @@ class Defects(TableCalibration):
         if empty:
             raise CalibrationError(f"{self.label}: empty boxes: {', '.join(empty)}")
 
+    def _column(self, name: str) -> NDArray[np.int64]:
+        return np.array([getattr(box, name) for box in self.boxes], np.int64)
+
     def to_tables(self) -> list[Table]:
         """Return one table of boxes."""
         return [Table({name: self._column(name) for name in _COLUMNS}, meta=self.metadata())]
@@ -112,9 +115,6 @@ class Defects(TableCalibration):
         }
         boxes = [Box(x, y, 1, 1) for x, y in sorted(points)]
         return cls(info=info_of(detector), boxes=normalise([*boxes, Box(width // 3, 0, 1, height // 2)]))
-
-    def _column(self, name: str) -> NDArray[np.int64]:
-        return np.array([getattr(box, name) for box in self.boxes], np.int64)
 
 
 def normalise(boxes: Iterable[Box]) -> tuple[Box, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 
 from isrflow.calibs.base import Calibration
 from isrflow.calibs.defects import Defects
@@ -131,7 +131,11 @@ def _read_text(calibration: type[TableCalibration], path: Path, start: bytes) ->
 def _read_ecsv(path: Path) -> Table:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old files have units and versions astropy remarks on
-        return Table.read(path, format="ascii.ecsv")
+        table = Table.read(path, format="ascii.ecsv")
+    for name in table.colnames:
+        if isinstance(table[name], MaskedColumn):  # an empty cell: no text, or no number
+            table[name] = table[name].filled("" if table[name].dtype.kind == "U" else np.nan)
+    return table
 
 
 def _mapping(text: str) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from astropy.io import fits
 
 from isrflow.calibs.base import Calibration
+from isrflow.calibs.compare import differences
 from isrflow.calibs.identity import identity_cards, info_from_cards, info_of
 from isrflow.errors import CalibrationError, CalibrationFileError, RawFileError
 from isrflow.frame.camera import Detector
@@ -35,11 +36,7 @@ class ImageCalibration(Calibration):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other) or not isinstance(other, ImageCalibration):
             return False
-        a, b = self.exposure, other.exposure
-        same_circumstances = (a.unit, a.xy0, a.obs, self.info) == (b.unit, b.xy0, b.obs, other.info)
-        return same_circumstances and all(
-            np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(a.planes(), b.planes(), strict=True)
-        )
+        return not differences(self._value(), other._value())
 
     __hash__ = None  # arrays have none
 
@@ -62,6 +59,12 @@ class ImageCalibration(Calibration):
         problems += self._own_problems(good)
         if problems:
             raise CalibrationError(f"{self.label}: {'; '.join(problems)}")
+
+    def _value(self) -> tuple[Any, ...]:
+        """Return what makes two pictures equal: pixels, unit, origin, circumstances and identity, not other cards."""
+        exposure = self.exposure
+        obs = replace(exposure.obs, instrument=self.info.instrument or exposure.obs.instrument)
+        return (*exposure.planes(), exposure.unit, exposure.xy0, obs, self.info)
 
     def _own_problems(self, good: np.ndarray[Any, np.dtype[np.bool_]]) -> list[str]:  # noqa: ARG002 - for subclasses
         return []
