@@ -5,10 +5,13 @@ The functions here sort or partially sort the array they are given; `isrflow.ker
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from isrflow.kernels.select import WORTHWHILE, order_statistics
 
 Sample = NDArray[Any]
 
@@ -23,6 +26,8 @@ def quantile(sample: Sample, fraction: float) -> float:
     if is_integer(sample):
         sample.sort()
         return _integer_quantile(sample, fraction)
+    if _is_large(sample):
+        return _select_at(sample, [fraction * (sample.size - 1)])[0]
     return _interpolate_at(sample, fraction * (sample.size - 1))
 
 
@@ -31,6 +36,9 @@ def quartiles(sample: Sample) -> tuple[float, float, float]:
     if is_integer(sample):
         return _integer_quartiles(sample)
     last = sample.size - 1
+    if _is_large(sample):
+        q25, median, q75 = _select_at(sample, [0.25 * last, 0.5 * last, 0.75 * last])
+        return q25, median, q75
     start = last // 2
     median = _interpolate_at(sample, 0.5 * last)
     # With the middle in place the outer quartiles lie in the halves: half the work of a second search of everything.
@@ -42,6 +50,20 @@ def quartiles(sample: Sample) -> tuple[float, float, float]:
 def is_integer(sample: Sample) -> bool:
     """Tell whether the values are integers, whose quantiles have a rule of their own."""
     return sample.dtype.kind in "iu"
+
+
+def _is_large(sample: Sample) -> bool:
+    return sample.dtype == np.float32 and sample.size >= WORTHWHILE
+
+
+def _select_at(sample: Sample, positions: Sequence[float]) -> list[float]:
+    """Interpolate between order statistics as `_interpolate_at` does, in large samples, which stay as they are."""
+    last = sample.size - 1
+    lows = [int(position) for position in positions]
+    found = order_statistics(sample, [*lows, *(min(low + 1, last) for low in lows)])
+    weights = [position - low for position, low in zip(positions, lows, strict=True)]
+    pairs = zip(found[: len(lows)], found[len(lows) :], weights, strict=True)
+    return [below if weight == 0.0 else below * (1.0 - weight) + above * weight for below, above, weight in pairs]
 
 
 def _interpolate_at(sample: Sample, position: float) -> float:
