@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from isrflow.errors import RawFileError
 BLOCK = 2880
 CARD = 80
 _GZIP_MAGIC = b"\x1f\x8b"
+_WITHOUT_VALUE = frozenset({b"", b"COMMENT", b"HISTORY", b"CONTINUE", b"HIERARCH", b"END"})
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _AGAIN = "copy or download the file again and compare the sizes"
 _RECHECK = "copy or download the file again; if it was edited on purpose, `fitscheck --write FILE` renews its checksums"
@@ -87,11 +88,12 @@ def read_hdus(path: Path, *, verify: bool = True) -> tuple[HduBytes, ...]:
         If the file cannot be read, is not FITS, ends too early, or does not match its checksums; names file and HDU.
     """
     content = memoryview(_unzipped(path))
+    spans = list(_spans(content, path))
+    if verify:
+        _refuse_damaged([(content[start:data], content[data:end]) for start, data, _, end in spans], path)
     hdus = []
-    for index, (start, data_start, data_end, end) in enumerate(_spans(content, path)):
-        if verify:
-            _verify(content[start:data_start], content[data_start:end], f"{path} HDU {index}")
-        header = fits.Header.fromstring(bytes(content[start:data_start]))
+    for index, (start, data_start, data_end, end) in enumerate(spans):
+        header = fits.Header.fromstring(_standard_cards(bytes(content[start:data_start])))
         hdus.append(HduBytes(index, header, content[data_start:data_end], content[start:end]))
     return tuple(hdus)
 
@@ -179,6 +181,22 @@ def _value(header: memoryview, keyword: str) -> str | None:
             quoted = re.match(r"\s*'((?:[^']|'')*)'", text)
             return quoted[1].strip() if quoted else text.partition("/")[0].strip()
     return None
+
+
+def _standard_cards(header: bytes) -> bytes:
+    """Return a header without the cards that have neither value nor commentary, over which astropy would stumble."""
+    cards = [header[at : at + CARD] for at in range(0, len(header), CARD)]
+    return b"".join(card for card in cards if card[8:10] == b"= " or card[:8].rstrip() in _WITHOUT_VALUE)
+
+
+def _refuse_damaged(hdus: Sequence[tuple[memoryview, memoryview]], path: Path) -> None:
+    """Compare headers and data (with padding) with their checksum cards."""
+    have_checksum = [bool(_value(header, "CHECKSUM")) for header, _ in hdus]
+    for index, (header, data) in enumerate(hdus):
+        where = f"{path} HDU {index}"
+        if any(have_checksum) and not have_checksum[index] and _value(header, "DATASUM"):
+            raise RawFileError(f"{where} is damaged: it has a DATASUM card but its CHECKSUM card is lost", fix=_RECHECK)
+        _verify(header, data, where)
 
 
 def _verify(header: memoryview, data: memoryview, where: str) -> None:
