@@ -40,7 +40,7 @@ from registry.timespan import ALL_TIME, Timespan
 if TYPE_CHECKING:
     from registry.audit import VerifyReport
     from registry.explain import Explanation
-    from registry.resolve import Resolution
+    from registry.resolution import Resolution
 
 __all__ = ["Butler", "Formatter", "IngestItem", "IngestResult"]
 
@@ -392,12 +392,21 @@ class Butler:
         with self._repository.reading() as connection:
             return resolve(connection, data_ids, types, collections, as_of=as_of)
 
-    def explain(self, exposure: int, detector: int, type: str, collections: Sequence[str]) -> Explanation:  # noqa: A002
-        """Say why a calibration was found for an exposure and detector, or why not."""
+    def explain(
+        self,
+        exposure: int,
+        detector: int,
+        type: str,  # noqa: A002
+        collections: Sequence[str],
+        *,
+        instrument: str | None = None,
+        as_of: int | None = None,
+    ) -> Explanation:
+        """Say why a calibration was found for an exposure and detector, or why not; `instrument` if several have it."""
         from registry.explain import explain
 
         with self._repository.reading() as connection:
-            return explain(connection, exposure, detector, type, collections)
+            return explain(connection, exposure, detector, type, collections, instrument=instrument, as_of=as_of)
 
     # ---------------------------------------------------------------------------------------------------------- quanta
 
@@ -419,10 +428,10 @@ class Butler:
             The quanta of `specs`, then those of `skipped`, in their order.
         """
         with self._repository.writing() as connection:
-            parts = {"config": config, "software": software}
-            options = {} if retry_failed else {"retry_failed": False}
-            planned = quanta.plan_quanta(connection, run, specs, **parts, **options)
-            return planned + quanta.skip_quanta(connection, run, skipped, **parts)
+            planned = quanta.plan_quanta(
+                connection, run, specs, config=config, software=software, retry_failed=retry_failed
+            )
+            return planned + quanta.skip_quanta(connection, run, skipped, config=config, software=software)
 
     def quanta(
         self, run: str | None = None, *, states: Sequence[str] | None = None, day_obs: int | None = None

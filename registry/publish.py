@@ -18,6 +18,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,13 +26,13 @@ from uuid import UUID
 from registry.canonical import canonical_json
 from registry.datastore.base import Datastore, Fingerprint, temporary_name
 from registry.datastore.paths import dataset_path
-from registry.errors import ConflictError, RegistryError, TransferError, UserError
+from registry.errors import ConflictError, RegistryError, TransferError, UnknownName, UserError
 from registry.owner import process_token, spoken
 from registry.refs import DataId, DatasetRef, DatasetType, dataset_uuid
 from registry.repository import Repository
 from registry.sql import journal, leases
 from registry.sql import tables as t
-from registry.sql.dataset_types import type_row
+from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import dataset_rows, insert_datasets, refs_by_uuid
 from registry.sql.exposures import exposures_by_number
 from registry.sql.journal import Entry, Sealed
@@ -92,8 +93,7 @@ def publish(
     TransferError
         If a file cannot be written.
     """
-    outputs = [output_of(repository, name, value, run, data_id) for name, value in values.items()]
-    return publish_outputs(repository, outputs, work=work)
+    return publish_outputs(repository, outputs_of(repository, values, run, data_id), work=work)
 
 
 def publish_outputs(repository: Repository, outputs: Sequence[Output], *, work: Work | None = None) -> list[DatasetRef]:
@@ -109,17 +109,22 @@ def publish_outputs(repository: Repository, outputs: Sequence[Output], *, work: 
         with suppress(RegistryError, OSError):
             discard(repository, entries)
         raise
-    with repository.reading() as connection:
-        refs = refs_by_uuid(connection, [entry.uuid for entry in entries])
-    return [refs[entry.uuid] for entry in entries]
+    return _published(repository, outputs, entries)
 
 
-def output_of(repository: Repository, type_name: str, value: object, run: str, data_id: DataId) -> Output:
-    """Describe a value as an output of its dataset type."""
+def outputs_of(repository: Repository, values: Mapping[str, object], run: str, data_id: DataId) -> list[Output]:
+    """Describe values as outputs of their dataset types."""
     with repository.reading() as connection:
-        dataset_type = type_row(connection, type_name).type
-    formatter = repository.formatter(dataset_type.formatter)
-    return Output(new_ref(dataset_type, run, data_id), formatter.extension, lambda path: formatter.write(value, path))
+        known = dataset_types(connection)
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise UnknownName(kind="dataset type", name=unknown[0], known=list(known))
+    types = {name: known[name].type for name in values}
+    formats = {name: repository.formatter(type_.formatter) for name, type_ in types.items()}
+    return [
+        Output(new_ref(types[name], run, data_id), formats[name].extension, partial(formats[name].write, value))
+        for name, value in values.items()
+    ]
 
 
 def new_ref(dataset_type: DatasetType, run: str, data_id: DataId) -> DatasetRef:
@@ -143,8 +148,8 @@ def claim(repository: Repository, outputs: Sequence[Output], work: Work | None =
         _refuse_unleased(connection, work)
         known = refs_by_uuid(connection, [output.ref.id for output in outputs])
         _refuse_purged(known.values())
-        insert_datasets(connection, [output.ref for output in outputs if output.ref.id not in known])
-        rows = dataset_rows(connection, [output.ref.id for output in outputs])
+        rows = dataset_rows(connection, known)
+        rows |= insert_datasets(connection, [output.ref for output in outputs if output.ref.id not in known])
         left = journal.entries(connection, [rows[id_] for id_ in known])
         _refuse_busy(left)
         for entry in left:
@@ -256,6 +261,18 @@ def finished_work(entry: Entry, worker: str) -> Work | None:
     if entry.quantum_id is None:
         return None
     return Work(entry.quantum_id, worker, json.loads(entry.payload or "{}"))
+
+
+def _published(repository: Repository, outputs: Sequence[Output], entries: Sequence[Entry]) -> list[DatasetRef]:
+    """Return the refs as the registry has them now; what was accepted from before keeps its own file."""
+    if any(entry.status != "STAGED" for entry in entries):
+        with repository.reading() as connection:
+            refs = refs_by_uuid(connection, [entry.uuid for entry in entries])
+        return [refs[entry.uuid] for entry in entries]
+    return [
+        DatasetRef(o.ref.id, o.ref.type, o.ref.run, o.ref.data_id, e.sha256, e.content_sha256, e.size, e.final_path)
+        for o, e in zip(outputs, entries, strict=True)
+    ]
 
 
 def _stage(store: Datastore, entry: Entry, output: Output) -> Sealed:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from registry.butler import Butler
 from registry.errors import ConflictError
 from registry.owner import process_token
-from registry.publish import Work, claim, move, output_of, seal, settle
+from registry.publish import Work, claim, move, outputs_of, seal, settle
 from registry.refs import DataId, QuantumSpec
 from registry.sql import journal
 from registry.sql import tables as t
@@ -77,7 +77,7 @@ def crash(butler, point, quantum_id=None):
 
 def publish_until(repository, point, work):
     """Do the phases of publication in order, and stop at a point."""
-    outputs = [output_of(repository, name, value, RUN, DATA_ID) for name, value in VALUES.items()]
+    outputs = outputs_of(repository, VALUES, RUN, DATA_ID)
     entries = claim(repository, outputs, work)
     if point == "announced":
         return
@@ -223,7 +223,7 @@ def test_a_living_process_is_left_alone(butler):
         try:
             own = Butler(butler.root, formatters=butler._repository.formatters)
             own.lease([quantum_id])
-            outputs = [output_of(own._repository, name, value, RUN, DATA_ID) for name, value in VALUES.items()]
+            outputs = outputs_of(own._repository, VALUES, RUN, DATA_ID)
             claim(own._repository, outputs, Work(quantum_id, process_token(), {}))
             os.write(ready[1], b"!")
             os.read(go[0], 1)
@@ -266,7 +266,7 @@ def test_only_one_of_two_recoveries_takes_an_entry_over(butler):
 def test_who_lost_his_claim_publishes_nothing_and_leaves_nothing(butler):
     """A worker so slow that another one has done its work meanwhile."""
     repository = butler._repository
-    outputs = [output_of(repository, name, value, RUN, DATA_ID) for name, value in VALUES.items()]
+    outputs = outputs_of(repository, VALUES, RUN, DATA_ID)
     slow = claim(repository, outputs)
     butler.publish(None, VALUES, run=RUN, data_id=DATA_ID)  # takes over what this very process had claimed
     with pytest.raises(ConflictError, match=r"another process took over 2 file\(s\) while they were being written"):
@@ -282,7 +282,7 @@ def test_a_quantum_that_is_not_leased_any_more_publishes_nothing(butler):
         butler.publish(quantum_id, VALUES, run=RUN, data_id=DATA_ID)
     butler.lease([quantum_id])
     repository = butler._repository
-    outputs = [output_of(repository, name, value, RUN, DATA_ID) for name, value in VALUES.items()]
+    outputs = outputs_of(repository, VALUES, RUN, DATA_ID)
     work = Work(quantum_id, process_token(), METRICS)
     entries = seal(repository, claim(repository, outputs, work), outputs, work)
     move(repository.store, entries)
