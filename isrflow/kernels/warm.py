@@ -17,6 +17,7 @@ from isrflow.kernels import (
     linearity,
     masks,
     rows,
+    select,
     statistics,
 )
 from isrflow.kernels.layout import Planes
@@ -57,6 +58,7 @@ def _calls() -> Iterator[Callable[[], object]]:
     )
     coupling = crosstalk.Coupling(np.array([[0.0, 1e-4], [1e-4, 0.0]]))
     spline = np.array([0.0, 1e3, 2e3, 3e3, 4e3, 5e3])
+    yield lambda: select.order_statistics(image.ravel(), [_SIZE])
     yield lambda: arithmetic.add_scaled(planes, other, -1.0)
     yield lambda: arithmetic.divide_scaled(planes, other, 1.0)
     yield lambda: arithmetic.multiply_scaled(planes, other, 1.0)
