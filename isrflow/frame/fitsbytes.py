@@ -6,6 +6,7 @@ Damage is looked for here, before anything is decoded, because a reader that dec
 from __future__ import annotations
 
 import gzip
+import mmap
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -80,7 +81,7 @@ def read_hdus(path: Path, *, verify: bool = True) -> tuple[HduBytes, ...]:
     Returns
     -------
     tuple of HduBytes
-        In order; they share one block of memory that lives as long as they do.
+        In order; their bytes are those of the file, mapped into memory as long as they live.
 
     Raises
     ------
@@ -98,12 +99,14 @@ def read_hdus(path: Path, *, verify: bool = True) -> tuple[HduBytes, ...]:
     return tuple(hdus)
 
 
-def _unzipped(path: Path) -> bytes:
+def _unzipped(path: Path) -> bytes | mmap.mmap:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            is_empty = path.stat().st_size == 0  # which cannot be mapped
+            content = b"" if is_empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise RawFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    if not content.startswith(_GZIP_MAGIC):
+    if content[:2] != _GZIP_MAGIC:
         return content
     try:
         return gzip.decompress(content)
