@@ -129,7 +129,8 @@ def run_flow(
 
 def _run(core: Core, repository: str, workers: int | None, order: Mapping[str, Any]) -> State[Any]:
     """Do what the core function does, its quanta in chunks, and say in Prefect's words what came of it."""
-    caller = _caller.get() or _Caller(EngineChoice("prefect", "started by the Prefect server"), None)
+    waiting = _caller.get()
+    caller = waiting or _Caller(EngineChoice("prefect", "started by the Prefect server"), None)
     try:
         with open_repo(repository) as repo:
             n_workers = worker_count(repo.settings, workers)
@@ -138,7 +139,9 @@ def _run(core: Core, repository: str, workers: int | None, order: Mapping[str, A
                 caller.report = core(repo, run_quanta, caller.choice, caller.on_progress, **order)
     except Exception as error:
         caller.error = error
-        raise
+        if waiting is None:
+            raise
+        return Failed(message=str(error))  # whoever waits raises it; Prefect need not print it as well
     _leave_artifacts(caller.report)
     return _state_of(caller.report)
 

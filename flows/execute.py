@@ -6,6 +6,7 @@ the registry, starts another worker and goes on.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,7 @@ from registry.refs import QuantumFailure
 
 ExecutorName = Literal["local", "inline"]
 OnDone = Callable[[QuantumOutcome], None]
+TASKS = "flows.tasks:TASKS"
 
 # One core a worker: parallelism comes from quanta, and nested thread pools would only fight over the same cores.
 _ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -75,16 +77,26 @@ class LocalExecutor:
     """Worker processes on this machine, each with its own connection to the registry.
 
     Safe to be used from several threads at once.
+
+    Parameters
+    ----------
+    workers
+        How many processes.
+    tasks
+        Where they find the table of tasks, as ``module:name``.
     """
 
-    def __init__(self, repo: Repo, workers: int) -> None:
+    def __init__(self, repo: Repo, workers: int, tasks: str = TASKS) -> None:
         from pebble import ProcessPool
 
         self._repo = repo
         # Spawned, not forked: a process that has run parallel compiled kernels must not be forked.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(
-            max_workers=workers, context=context, initializer=_begin_worker, initargs=(str(repo.root), os.getpid())
+            max_workers=workers,
+            context=context,
+            initializer=_begin_worker,
+            initargs=(str(repo.root), tasks, os.getpid()),
         )
 
     def run(self, quantum_ids: Sequence[int], on_done: OnDone) -> None:
@@ -142,19 +154,19 @@ def record_loss(repo: Repo, quantum_id: int, failure: QuantumFailure) -> Quantum
 _worker: dict[str, Any] = {}
 
 
-def _begin_worker(root: str, parent: int) -> None:
+def _begin_worker(root: str, tasks: str, parent: int) -> None:
     for name in _ONE_THREAD:
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     _end_with(parent)
+    module, _, name = tasks.partition(":")
+    _worker["tasks"] = getattr(importlib.import_module(module), name)
     _worker["repo"] = open_repo(Path(root))
 
 
 def _run_in_worker(quantum_id: int) -> QuantumOutcome:
-    from flows.tasks import TASKS
-
     repo: Repo = _worker["repo"]
-    return run_quantum(repo.butler, quantum_id, process_token(), TASKS, lease_s=repo.settings.lease_s)
+    return run_quantum(repo.butler, quantum_id, process_token(), _worker["tasks"], lease_s=repo.settings.lease_s)
 
 
 def _end_with(parent: int) -> None:

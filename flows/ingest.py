@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from registry.butler import IngestItem
-
 from flows.outcome import IngestReport, OnProgress, Progress, Refusal
 from flows.repo import Repo, raw_run
 from isrflow.quantum.ingest import BadFile, RawFile, inspect_files
 from isrflow.quantum.types import RAW
+from registry.butler import IngestItem
 from registry.dimensions import ExposureRecord
 from registry.errors import UserError
 
@@ -91,19 +90,21 @@ def _store(
 ) -> IngestReport:
     run = raw_run(repo.instrument)
     records = {file.record.id: file.record for file in good}
-    nights = sorted({record.day_obs for record in records.values()})
+    known = {record.id for record in repo.butler.exposures()} & set(records)
     n_new = n_known = 0
-    if good:
-        repo.butler.insert_exposures(list(records.values()))
-        result = repo.butler.ingest([IngestItem(file.path, RAW, file.data_id) for file in good], run, transfer)
-        n_known = len(result.skipped)
-        n_new = len(result.refs) - n_known
+    # Files of known exposures first: only they can contradict what is stored, and then nothing new has been added yet.
+    for is_known in (True, False):
+        part = [item for item in good if (item.record.id in known) == is_known]
+        if part:
+            repo.butler.insert_exposures(list({item.record.id: item.record for item in part}.values()))
+            result = repo.butler.ingest([IngestItem(item.path, RAW, item.data_id) for item in part], run, transfer)
+            n_new, n_known = n_new + len(result.refs), n_known + len(result.skipped)
     return IngestReport(
         run=run,
         n_ingested=n_new,
         n_already_there=n_known,
         n_exposures=len(records),
-        nights=nights,
+        nights=sorted({record.day_obs for record in records.values()}),
         refused=refused,
         seconds=time.perf_counter() - started,
         next_steps=_next_steps(records.values()),

@@ -168,7 +168,7 @@ def plan_corrections(
         changes=recipe.changes(),
         specs=specs,
         skipped=tuple((ISR, raw.data_id, lacking[raw.data_id]) for raw in raws if raw.data_id in lacking),
-        missing="\n".join(filter(None, (resolution.report() for resolution in resolutions))),
+        missing="\n".join(item.report() for item in resolutions if any(one.required for one in item.missing)),
         warnings=tuple(sorted({match.warning for spec in specs for _, match in spec.calibs if match.warning})),
         before=tuple(quanta_of(repo, run)),
         retry_failed=retry_failed,

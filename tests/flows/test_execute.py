@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.execute import InlineExecutor, LocalExecutor
+from flows.repo import open_repo
+from flows.work import describe
+from registry.owner import is_dead
+from registry.refs import QuantumSpec
+
+
+@pytest.fixture
+def planned(a_copy, raw_dir, monkeypatch):
+    """Open a repository with workers that find the bad tasks, and plan one quantum for each task named."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("ISRFLOW_QUANTUM_TIMEOUT_S", "6")
+    monkeypatch.setenv("ISRFLOW_LEASE_S", "3")
+    repo = open_repo(a_copy(raw_dir))
+    repo.butler.register_collection("u/bad", "RUN")
+    raws = repo.butler.datasets("", type="raw")
+
+    def plan(*tasks):
+        specs = [
+            QuantumSpec(task, raw.data_id, (("raw", raw.id),), (), "key")
+            for task, raw in zip(tasks, raws, strict=False)
+        ]
+        return repo, repo.butler.plan("u/bad", specs, config={}, software={})
+
+    yield plan
+    repo.close()
+
+
+def run(repo, rows, workers=2):
+    outcomes = []
+    with LocalExecutor(repo, workers, "bad_tasks:TASKS") as executor:
+        executor.run([row.id for row in rows], outcomes.append)
+    names = {row.id: row.task for row in rows}
+    return {names[item.quantum_id]: item for item in outcomes}
+
+
+def states(repo):
+    return {row.task: (row.state, row.error_kind) for row in repo.butler.quanta("u/bad")}
+
+
+@pytest.mark.slow
+def test_a_quantum_that_crashes_or_hangs_costs_itself_alone_and_is_named(planned):
+    repo, rows = planned("segfault", "fine", "killed", "hang", "leave", "slow", "hopeless", "greedy")
+    outcomes = run(repo, rows)
+    assert states(repo) == {
+        "segfault": ("failed", "crash"),
+        "killed": ("failed", "crash"),
+        "leave": ("failed", "crash"),
+        "hang": ("failed", "timeout"),
+        "hopeless": ("failed", "UnprocessableError"),
+        "greedy": ("failed", "ConfigError"),
+        "fine": ("done", None),
+        "slow": ("done", None),  # longer than its lease, which was renewed
+    }
+    assert "SIGSEGV" in outcomes["segfault"].message
+    assert "SIGKILL" in outcomes["killed"].message
+    assert "status 7" in outcomes["leave"].message
+    assert "6 s" in outcomes["hang"].message
+    assert "did not declare an input 'flat'" in outcomes["greedy"].message
+    retriable = {row.task: row.retriable for row in repo.butler.quanta("u/bad")}
+    assert not retriable["hopeless"]
+    assert retriable["hang"]
+
+
+def test_what_a_quantum_cost_is_recorded(planned):
+    repo, rows = planned("fine")
+    run(repo, rows, workers=1)
+    (row,) = repo.butler.quanta("u/bad")
+    assert 0 <= row.seconds < 6
+    assert row.cpu_s >= 0
+    assert 1e6 < row.peak_rss_bytes < 1e10
+
+
+def test_a_quantum_somebody_else_holds_is_left_to_them(planned):
+    repo, rows = planned("fine")
+    repo.butler.lease([rows[0].id], "somebody else", 60)
+    outcomes = []
+    InlineExecutor(repo).run([rows[0].id], outcomes.append)
+    assert [item.state for item in outcomes] == ["left"]
+    assert states(repo)["fine"][0] == "leased"
+
+
+def test_a_quantum_of_an_unknown_task_fails_by_name(planned):
+    repo, rows = planned("fortune_telling")
+    outcomes = []
+    InlineExecutor(repo).run([rows[0].id], outcomes.append)
+    assert "no task 'fortune_telling'" in outcomes[0].message
+    assert describe(rows[0]).startswith("fortune_telling of tiny exposure=")
+
+
+def test_workers_end_when_their_supervisor_is_killed(planned, tmp_path):
+    repo, rows = planned("hang")
+    script = tmp_path / "supervisor.py"
+    script.write_text(
+        f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from flows.execute import LocalExecutor
+from flows.repo import open_repo
+if __name__ == "__main__":
+    with open_repo({str(repo.root)!r}) as repo, LocalExecutor(repo, 1, "bad_tasks:TASKS") as executor:
+        executor.run([{rows[0].id}], print)
+""",
+        encoding="utf-8",
+    )
+    import subprocess
+    import sys
+
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "ISRFLOW_QUANTUM_TIMEOUT_S": "600"}
+    supervisor = subprocess.Popen([sys.executable, str(script)], env=environment)
+    try:
+        worker = until(lambda: next((row.worker for row in repo.butler.quanta("u/bad") if row.state == "leased"), None))
+        assert not is_dead(worker)
+    finally:
+        os.kill(supervisor.pid, signal.SIGKILL)
+        supervisor.wait()
+    until(lambda: is_dead(worker))
+
+
+def until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
