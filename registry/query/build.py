@@ -41,7 +41,10 @@ def condition(text: str, subject: Subject, bind: Mapping[str, Any]) -> tuple[Col
         If `bind` has a value that the text does not use.
     """
     builder = _Builder(text, subject, bind)
-    built = builder.build(s.parse(text))
+    try:
+        built = builder.build(s.parse(text))
+    except RecursionError:
+        raise s.complaint(text, 1, "the query is nested too deeply") from None
     unused = sorted(set(bind) - builder.used_binds)
     if unused:
         raise UnknownName(f"the query does not use the value(s) {', '.join(unused)}", kind="bind", name=unused[0])
@@ -86,7 +89,7 @@ class _Builder:
             case s.Like():
                 return self.like(node)
             case s.Member():
-                return or_(*(self.member(node.field, item) for item in node.items))
+                return self.member(node)
             case s.Compare():
                 return self.compare(node)
 
@@ -102,10 +105,16 @@ class _Builder:
         result: ColumnElement[bool] = _ORDERED[node.operator](source.column, value)
         return result
 
-    def member(self, field: s.Field, item: s.Value | s.Span) -> ColumnElement[bool]:
-        source = self.source(field)
-        if isinstance(item, s.Value):
-            return _equal(source, self.value(field, source, item))
+    def member(self, node: s.Member) -> ColumnElement[bool]:
+        source = self.source(node.field)
+        singles = [self.value(node.field, source, item) for item in node.items if isinstance(item, s.Value)]
+        spans = [self.span(node.field, source, item) for item in node.items if isinstance(item, s.Span)]
+        if source.kind is Kind.ID:
+            return or_(*(_equal(source, value) for value in singles), *spans)
+        # One IN for all single values: a chain of ORs would soon be deeper than databases allow.
+        return or_(*([source.column.in_(singles)] if singles else []), *spans)
+
+    def span(self, field: s.Field, source: Source, item: s.Span) -> ColumnElement[bool]:
         if source.kind in {Kind.ID, Kind.TRUTH}:
             raise self.complaint(item.first.column, f"{field.name} has no order, so it cannot be in a range")
         return source.column.between(self.value(field, source, item.first), self.value(field, source, item.last))

@@ -202,6 +202,13 @@ def test_answers_on_one_night(engine, where, expected):
     assert numbers(engine, night) == [20260301000 + number for number in expected]
 
 
+def test_very_long_lists_are_no_problem_and_very_deep_nesting_is_said_to_be_one(engine):
+    many = ", ".join(str(number) for number in range(10_000))
+    assert len(numbers(engine, f"seq_num in ({many}) or seq_num not in ({many}, 7..8)")) == 12
+    with pytest.raises(QuerySyntaxError, match="the query is nested too deeply"):
+        numbers(engine, "not " * 5000 + "seq_num = 1")
+
+
 def test_values_can_be_handed_over_apart_and_are_never_read_as_language(engine):
     assert numbers(engine, "obs_type = :kind and begin >= :t", kind="science", t=datetime(2026, 3, 2)) == [  # noqa: DTZ001
         20260302004,
