@@ -54,6 +54,14 @@ EMPTY_BOX = Box(0, 0, 0, 0)
 LevelField = Annotated[float, AfterValidator(lambda level: math.nan if math.isnan(level) else level)]
 
 
+def _with_text_keys(value: Any) -> Any:
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def _with_text_values(value: Any) -> Any:
+    return {str(key): str(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(
         frozen=True,
@@ -201,7 +209,7 @@ class HeaderRule(_Model):
     """Where a property is found in raw headers: the first of `cards` present, then `values` as a translation table."""
 
     cards: tuple[str, ...] = ()
-    values: Mapping[str, Any] = Field(default_factory=dict)
+    values: Annotated[Mapping[str, Any], BeforeValidator(_with_text_keys)] = Field(default_factory=dict)
     """Header value (as text, compared without case) to ours; a value not listed is taken as it is."""
     default: Any = None
     """Used when no card is present; None makes the property missing."""
@@ -226,7 +234,7 @@ class Camera(_Model):
     detectors: tuple[Detector, ...] = Field(min_length=1)
     filters: tuple[Filter, ...] = ()
     site: Site = Site()
-    recognise: Mapping[str, str] = Field(default_factory=dict)
+    recognise: Annotated[Mapping[str, str], BeforeValidator(_with_text_values)] = Field(default_factory=dict)
     """Header cards and the values (without case) that show a raw is this instrument's."""
     headers: Mapping[str, HeaderRuleField] = Field(default_factory=dict)
     """Property (a field of `Observation`, or ``detector``) to header rule."""

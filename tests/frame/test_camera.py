@@ -77,3 +77,10 @@ def test_an_unknown_instrument_names_those_that_are_shipped():
 @pytest.mark.parametrize("name", shipped_cameras())
 def test_every_shipped_instrument_loads(name):
     assert load_camera(name).name == name
+
+
+def test_header_values_may_be_numbers_in_yaml():
+    camera = camera_from_yaml(YAML + "recognise: {TELID: 3}\n")
+    assert camera.recognise == {"TELID": "3"}
+    positions = YAML.replace("headers: {", "headers: {band: {cards: [FPOS], values: {1: r}}, ")
+    assert camera_from_yaml(positions).headers["band"].values == {"1": "r"}
