@@ -52,7 +52,9 @@ def build(
         list[str], typer.Argument(metavar="TYPE...", help="bias, dark, flat, defects; made in that order.")
     ],
     night: Annotated[str, typer.Option("--night", metavar="YYYYMMDD", help="The observing day of the raws, or last.")],
-    out: Annotated[str, typer.Option("--out", metavar="RUN", help="The collection for the products.")],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="RUN", help="The collection for them; calibs/YYYYMMDD if not given.")
+    ] = None,
     settings: SetOption = None,
     config: ConfigOption = None,
     workers: WorkersOption = None,
@@ -61,6 +63,7 @@ def build(
 ) -> int:
     """Combine the calibration exposures of a night into master calibrations, one a detector (and filter)."""
     from flows.calibrate import build_calibs
+    from flows.night import resolve_day
     from flows.present.output import emit, say
     from flows.present.progress import progress_bar
     from flows.repo import open_repo
@@ -68,7 +71,10 @@ def build(
 
     layers = (read_settings_file(config) if config else {}) | parse_settings(settings or [])
     with open_repo(repo) as opened, progress_bar("building", quiet=as_json) as advance:
-        report = build_calibs(opened, types, night, out, workers=workers, settings=layers, on_progress=advance)
+        day = resolve_day(opened, night)
+        report = build_calibs(
+            opened, types, day, out or f"calibs/{day}", workers=workers, settings=layers, on_progress=advance
+        )
     emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
     return report.exit_code
 

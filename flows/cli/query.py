@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import typer
@@ -10,6 +11,7 @@ from flows.cli.options import PANEL_LOOK, JsonOption, RepoOption, example
 
 app = typer.Typer()
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 What = Literal["exposures", "datasets", "collections", "quanta"]
 
 
@@ -127,9 +129,7 @@ def _shown(what: What, row: dict[str, Any]) -> list[str]:
 
 def _shortened(row: dict[str, Any]) -> dict[str, Any]:
     """Return the row with ids cut to eight digits; `isrflow` takes those anywhere."""
-    from uuid import UUID
-
-    return {name: value.hex[:8] if isinstance(value, UUID) else value for name, value in row.items()}
+    return {name: str(value)[:8] if _UUID.fullmatch(str(value)) else value for name, value in row.items()}
 
 
 def _list_fields(what: What, *, as_json: bool) -> int:

@@ -41,7 +41,7 @@ def run(
     without: WithoutOption = "",
     show: Annotated[
         list[str] | None,
-        typer.Option("--show", metavar="STEP", help="Draw the exposure after this step, as OUT_STEP.png (repeatable)."),
+        typer.Option("--show", metavar="STEP,...", help="Draw the exposure after these steps, as OUT_STEP.png."),
     ] = None,
     instrument: Annotated[
         str | None,
@@ -67,7 +67,7 @@ def run(
             output,
             calibs=calib or [],
             without=comma_list(without),
-            show=show or [],
+            show=[step for item in show or [] for step in comma_list(item)],
             instrument=instrument,
             detector=detector,
             settings=settings or [],

@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 
 SOFTENING = 0.1
 """Where the asinh stretch turns from linear to logarithmic, as a fraction of the range."""
+REACH = 5.0
+"""The stretch goes so many times as far as zscale's, so that the sky is dark grey and stars keep their cores."""
 
 
 def limits(image: NDArray[np.floating] | NDArray[np.integer]) -> tuple[float, float]:
-    """Return (low, high) levels by zscale, over the finite pixels; (0, 1) if there is none."""
+    """Return the (low, high) levels of the stretch, after zscale of the finite pixels; (0, 1) if there is none."""
     from astropy.visualization import ZScaleInterval
 
     finite = np.asarray(image, np.float32)
@@ -18,7 +20,7 @@ def limits(image: NDArray[np.floating] | NDArray[np.integer]) -> tuple[float, fl
     if finite.size == 0:
         return 0.0, 1.0
     low, high = (float(level) for level in ZScaleInterval(n_samples=4000).get_limits(finite))
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    return (low, low + REACH * (high - low)) if high > low else (low - 0.5, low + 0.5)
 
 
 def grey(image: NDArray[np.floating] | NDArray[np.integer], low: float, high: float) -> NDArray[np.float32]:

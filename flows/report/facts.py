@@ -70,10 +70,10 @@ class NightFacts:
         """Judge the night."""
         total, done, skipped = len(self.quanta), self.count("done"), self.count("skipped")
         if done == total:
-            return Verdict("good", "Complete", f"All {total} exposures of single detectors were corrected.")
+            return Verdict("good", "Complete", f"All {total} raws were corrected.")
         lost = [f"{total - done - skipped} failed"] if total > done + skipped else []
         lost += [f"{skipped} were skipped"] if skipped else []
-        sentence = f"{done} of {total} exposures of single detectors were corrected; {' and '.join(lost)}."
+        sentence = f"{done} of {total} raws were corrected; {' and '.join(lost)}."
         return Verdict("partial", "Partial", sentence) if done else Verdict("bad", "Nothing", sentence)
 
     @property

@@ -59,7 +59,7 @@ def _amplifier(
     )
     if value is None or not labelled:
         return box
-    size = min(width / max(len(shown), 4) * 1.5, height * 0.4)
+    size = min(width / 5.2, height * 0.3)  # one size for all maps: room for seven characters
     middle = f'x="{x + width / 2:g}" y="{top + height / 2:g}"'
     return f'{box}<text {middle} font-size="{size:g}" fill="{scale.ink(value)}">{shown}</text>'
 

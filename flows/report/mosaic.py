@@ -16,6 +16,8 @@ from flows.report.layout import FocalPlane
 from isrflow.frame.exposure import Exposure
 
 Picture = NDArray[np.float32]
+NARROW = 0.03
+"""The stretch begins at least so far below the middle, as a fraction of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,11 @@ def draw_mosaic(plane: FocalPlane, pictures: Mapping[int, Picture], *, named: bo
 
 def common_limits(pictures: Iterable[Picture]) -> tuple[float, float]:
     """Return one stretch for all pictures of a side."""
-    pixels = [picture[np.isfinite(picture)].ravel() for picture in pictures]
-    return limits(np.concatenate(pixels) if pixels else np.zeros(0, np.float32))
+    pixels = np.concatenate([np.zeros(0, np.float32), *(picture[np.isfinite(picture)] for picture in pictures)])
+    low, high = limits(pixels)
+    middle = float(np.median(pixels)) if pixels.size else 0.0
+    # Averaged pixels hardly scatter; without a least width a per cent of the sky would look like a wall.
+    return min(low, middle - NARROW * abs(middle)), max(high, middle + 10 * NARROW * abs(middle))
 
 
 def png_uri(levels: Picture) -> str:

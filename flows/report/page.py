@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from statistics import median
 from typing import Any
 
-from flows.report.facts import NightFacts
+from flows.report.facts import CalibUse, NightFacts
 from flows.report.layout import FocalPlane
 from flows.report.maps import amplifier_map, colour_bar
 from flows.report.numbers import QUANTITIES, Numbers, Quantity
@@ -17,7 +18,7 @@ from registry.dimensions import ExposureRecord
 from registry.refs import QuantumRow
 from registry.times import format_time
 
-TRENDS = ("overscan", "overscan_noise", "read_noise", "level")
+TRENDS = ("overscan", "overscan_noise", "read_noise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,18 @@ class Trouble:
     fix: str
 
 
+@dataclass(frozen=True, slots=True)
+class CalibGroup:
+    """Calibrations that differ only in their detector."""
+
+    type: str
+    physical_filter: str
+    detectors: str
+    valid: str
+    run: str
+    n_used: int
+
+
 def exposure_rows(facts: NightFacts, plane: FocalPlane) -> list[ExposureRow]:
     """Return a line an exposure, with a cell a detector."""
     rows = []
@@ -81,6 +94,18 @@ def troubles(facts: NightFacts) -> list[Trouble]:
     ]
 
 
+def calib_groups(facts: NightFacts) -> list[CalibGroup]:
+    """Return the calibrations used, those of one kind, filter, run and validity in one line."""
+    groups: dict[tuple[str, str, str, str], list[CalibUse]] = {}
+    for use in facts.calibs:
+        key = (use.ref.type, use.ref.data_id.physical_filter or "", use.valid, use.ref.run)
+        groups.setdefault(key, []).append(use)
+    return [
+        CalibGroup(kind, filter_, _numbers_text(use.ref.data_id.detector for use in uses), valid, run, _sum(uses))
+        for (kind, filter_, valid, run), uses in groups.items()
+    ]
+
+
 def maps(numbers: Numbers, plane: FocalPlane) -> list[Figure]:
     """Return a map of the focal plane for every quantity: the median of the night of each amplifier."""
     return [_map(numbers, plane, quantity) for quantity in QUANTITIES if numbers.has(quantity.key)]
@@ -88,7 +113,7 @@ def maps(numbers: Numbers, plane: FocalPlane) -> list[Figure]:
 
 def trends(facts: NightFacts, numbers: Numbers, plane: FocalPlane) -> list[Figure]:
     """Return the run of the quantities that may change over the night."""
-    labels = [clock(record.begin_ns) for record in facts.exposures]
+    labels = [clock(record.begin_ns)[:5] for record in facts.exposures]
     figures = []
     for quantity in (item for item in QUANTITIES if item.key in TRENDS and numbers.has(item.key)):
         drifts = quantity.key == "overscan"
@@ -96,8 +121,11 @@ def trends(facts: NightFacts, numbers: Numbers, plane: FocalPlane) -> list[Figur
         title = f"{quantity.title}, less the amplifier's median" if drifts else quantity.title
         series = _series(facts, values, plane)
         unit = quantity.unit or numbers.unit
-        figures.append(Figure(title, quantity.says, trend(series, labels, unit, quantity.digits)))
-    return figures
+        svg = trend(series, labels, quantity.digits)
+        figures += [Figure(f"{title} ({unit})", quantity.says, svg)] if svg else []
+    if numbers.has("level"):
+        figures.append(_sky(facts, numbers, plane, labels))
+    return [figure for figure in figures if figure.svg]
 
 
 def settings(facts: NightFacts) -> list[tuple[str, str]]:
@@ -115,7 +143,22 @@ def long_date(day: int) -> str:
 
 def clock(ns: int) -> str:
     """Return the time of day in UTC."""
-    return format_time(ns)[11:16]
+    return format_time(ns)[11:19]
+
+
+def _numbers_text(numbers: Iterable[int | None]) -> str:
+    """Return whole numbers with runs of them joined: 0-3, 7."""
+    runs: list[list[int]] = []
+    for number in sorted(item for item in numbers if item is not None):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}\u2013{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "all"
+
+
+def _sum(uses: Iterable[CalibUse]) -> int:
+    return sum(use.n_used for use in uses)
 
 
 def _cell(name: str, row: QuantumRow | None) -> Cell:
@@ -147,6 +190,29 @@ def _map(numbers: Numbers, plane: FocalPlane, quantity: Quantity) -> Figure:
     unit = quantity.unit or numbers.unit
     svg = amplifier_map(plane, values, scale, quantity.digits)
     return Figure(quantity.title, quantity.says, svg, colour_bar(scale, unit, quantity.digits))
+
+
+def _sky(facts: NightFacts, numbers: Numbers, plane: FocalPlane, labels: Sequence[str]) -> Figure:
+    """Return the sky over the night: thin lines the detectors, one thick line a filter."""
+    level, everywhere = numbers.values["level"], [place.detector.id for place in plane.places]
+    filters = list(dict.fromkeys(record.physical_filter for record in facts.exposures))
+
+    def line(name: str, filter_: str | None, detectors: Sequence[int]) -> Series:
+        values = []
+        for record in facts.exposures:
+            here = [value for key, value in level.items() if key[0] == record.id and key[1] in detectors]
+            values.append(median(here) if here and record.physical_filter == filter_ else None)
+        return Series(name, tuple(values))
+
+    thin = [
+        line(f"{place.detector.name} {filter_ or ''}", filter_, [place.detector.id])
+        for filter_ in filters
+        for place in plane.places
+    ]
+    thick = [line(filter_ or "no filter", filter_, everywhere) for filter_ in filters]
+    quantity = next(item for item in QUANTITIES if item.key == "level")
+    svg = trend([*thin, *thick], labels, quantity.digits, loud=thick[:3])
+    return Figure(f"Sky level ({numbers.unit})", "Medians of the detectors; in colour, of the whole focal plane.", svg)
 
 
 def _series(facts: NightFacts, values: Mapping[Any, float], plane: FocalPlane) -> list[Series]:

@@ -54,23 +54,25 @@ class Axes:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - self.low) / (self.high - self.low))
 
 
-def trend(series: Sequence[Series], labels: Sequence[str], unit: str, digits: int) -> str:
-    """Draw values over exposures; empty if there is nothing to draw.
+def trend(series: Sequence[Series], labels: Sequence[str], digits: int, *, loud: Sequence[Series] | None = None) -> str:
+    """Draw values over exposures; empty if nothing changes.
 
     Parameters
     ----------
     series
-        A line each; the band of all of them, if they are many.
+        A thin line each; the band of all of them, if they are many.
     labels
         Of the places along the axis; every one has the same distance from the next.
     digits
         Decimals of the scale.
+    loud
+        Lines drawn in colour and named; by default those of `series` that move most.
     """
     known = [value for item in series for value in item.values if value is not None]
-    if not known:
+    if not any(item.spread > 0 for item in series):
         return ""
     axes = Axes(len(labels), *_padded(min(known), max(known)))
-    loud = sorted(series, key=lambda item: -item.spread)[:NAMED]
+    loud = sorted(series, key=lambda item: -item.spread)[:NAMED] if loud is None else loud
     parts = [f'<svg class="trend" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img">', *_scale(axes, labels, digits)]
     if len(series) > LINES:
         parts.append(_band(series, axes))
@@ -78,8 +80,7 @@ def trend(series: Sequence[Series], labels: Sequence[str], unit: str, digits: in
         parts += [_line(item, axes, "quiet") for item in series if item not in loud]
     parts += [_line(item, axes, f"loud{rank}") for rank, item in enumerate(loud)]
     parts += _names(loud, axes)
-    unit_text = f'<text class="unit" x="{LEFT - 6}" y="{HEIGHT - 8}" text-anchor="end">{escape(unit)}</text>'
-    return "".join([*parts, unit_text, "</svg>"])
+    return "".join([*parts, "</svg>"])
 
 
 def _scale(axes: Axes, labels: Sequence[str], digits: int) -> list[str]:
@@ -95,18 +96,14 @@ def _scale(axes: Axes, labels: Sequence[str], digits: int) -> list[str]:
 
 
 def _line(item: Series, axes: Axes, css: str) -> str:
-    points, pen = [], "M"
-    for index, value in enumerate(item.values):
-        if value is not None:
-            points.append(f"{pen}{axes.x(index):.1f} {axes.y(value):.1f}")
-        pen = "M" if value is None else "L"
+    points = [f"{axes.x(i):.1f} {axes.y(value):.1f}" for i, value in enumerate(item.values) if value is not None]
     dots = "".join(
         f'<circle cx="{axes.x(index):.1f}" cy="{axes.y(value):.1f}" r="2">'
         f"<title>{escape(item.name)}: {value:.4g}</title></circle>"
         for index, value in enumerate(item.values)
         if value is not None
     )
-    return f'<g class="{css}"><path d="{"".join(points)}"/>{dots}</g>'
+    return f'<g class="{css}"><path d="M{"L".join(points)}"/>{dots}</g>'
 
 
 def _band(series: Sequence[Series], axes: Axes) -> str:

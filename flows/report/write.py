@@ -71,6 +71,7 @@ def render(repo: Repo, facts: NightFacts, plane: FocalPlane, numbers: Numbers) -
         contacts=contact_sheet(repo, facts, plane),
         maps=page.maps(numbers, plane),
         trends=page.trends(facts, numbers, plane),
+        calib_groups=page.calib_groups(facts),
         settings=page.settings(facts),
         unit=numbers.unit,
         version=__version__,
