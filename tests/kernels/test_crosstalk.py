@@ -92,7 +92,7 @@ def test_another_detector_as_source_is_left_untouched() -> None:
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_one_pass_over_rows_equals_the_sum_over_sections(seed, square) -> None:
     rng = np.random.default_rng(seed)
-    image, mask, variance = planes = picture()
+    image, _, _ = planes = picture()
     image[:] = rng.normal(1000, 300, image.shape)
     linear = rng.normal(0, 1e-2, (4, 4)) * (rng.random((4, 4)) < 0.7)
     quadratic = rng.normal(0, 1e-6, (4, 4)) if square else None

@@ -26,5 +26,5 @@ def test_every_second_row_is_a_view_of_whole_rows_too() -> None:
 
 @pytest.mark.parametrize("view", [np.zeros((4, 4))[:, ::-1], np.zeros((4, 4))[:, ::2], np.zeros((4, 4))[::-1]])
 def test_flipped_and_decimated_views_are_refused(view) -> None:
-    with pytest.raises(ValueError, match="side by side.*copy the plane first"):
+    with pytest.raises(ValueError, match=r"side by side.*copy the plane first"):
         whole_rows(view)

@@ -1,4 +1,4 @@
-"""Row interpolation: golden numbers by hand, the published weights, and an independent prototype where it is at hand."""
+"""Row interpolation: golden numbers by hand, the published weights, an independent prototype where it is at hand."""
 
 import importlib.util
 import os

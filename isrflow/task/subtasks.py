@@ -1,0 +1,124 @@
+"""The subtasks a user may retarget: each a thin task over rows of the recipe.
+
+A subclass that defines `run` with the signature of a step takes the place of those rows' function ::
+
+    class MyCrosstalk(CrosstalkTask):
+        def run(self, exposure: Exposure, config: CrosstalkConfig, *, crosstalk: Crosstalk) -> None: ...
+
+    IsrTask(retarget={"crosstalk": MyCrosstalk})
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar
+
+from isrflow.errors import NotBuiltError
+from isrflow.steps.assembly import assemble
+from isrflow.steps.binned import make_binned
+from isrflow.steps.crosstalk import subtract_crosstalk
+from isrflow.steps.overscan import subtract_overscan
+from isrflow.steps.recipe_base import Recipe
+from isrflow.steps.step import Step
+from isrflow.task.base import Task
+
+
+class RowTask(Task):
+    """A task over rows of a recipe that share a function."""
+
+    rows: ClassVar[tuple[str, ...]] = ()
+    step: ClassVar[Callable[..., Any] | None] = None
+
+    def run(self, exposure: Any, config: Any, **inputs: Any) -> Any:
+        """Run the step on an exposure, in place.
+
+        Raises
+        ------
+        NotBuiltError
+            If there is no such step yet.
+        """
+        if self.step is None:
+            raise NotBuiltError(f"subtask {self.name}: this correction is not built yet")
+        return type(self).step(exposure, config, **inputs)  # type: ignore[misc]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the task brings a function of its own."""
+        return type(self).run is not RowTask.run
+
+
+class AssembleCcdTask(RowTask):
+    """Puts amplifiers together."""
+
+    rows = ("assembly",)
+    step = staticmethod(assemble)
+
+
+class CrosstalkTask(RowTask):
+    """Subtracts crosstalk."""
+
+    rows = ("crosstalk_raw", "crosstalk")
+    step = staticmethod(subtract_crosstalk)
+
+
+class OverscanCorrectionTask(RowTask):
+    """Subtracts overscan levels."""
+
+    rows = ("overscan",)
+    step = staticmethod(subtract_overscan)
+
+
+class BinImageDataTask(RowTask):
+    """Makes copies of lower resolution."""
+
+    rows = ("binned",)
+    step = staticmethod(make_binned)
+
+
+class StrayLightTask(RowTask):
+    """Subtracts stray light; not built yet."""
+
+
+class FringeTask(RowTask):
+    """Subtracts fringes; not built yet."""
+
+
+class MaskingTask(RowTask):
+    """Masks what only one camera has; not built yet."""
+
+
+class VignetteTask(RowTask):
+    """Masks the vignetted corners; not built yet."""
+
+
+class AmpOffsetTask(RowTask):
+    """Evens out steps between amplifiers; not built yet."""
+
+
+class DeferredChargeTask(RowTask):
+    """Corrects deferred charge; not built yet."""
+
+
+class IsrStatisticsTask(RowTask):
+    """Measures what calibration monitoring wants; not built yet."""
+
+
+def with_functions(config: Recipe, functions: Mapping[str, Callable[..., Any]]) -> Recipe:
+    """Return a recipe with the same settings whose named rows run other functions.
+
+    Raises
+    ------
+    ConfigError
+        If a function wants what the recipe cannot supply.
+    """
+    if not functions:
+        return config
+    recipe = type(config)
+    marked = {
+        row.name: Annotated[row.config_type, Step(functions[row.name])] for row in recipe.rows if row.name in functions
+    }
+    defaults = {name: recipe.model_fields[name].default for name in marked}
+    body = {"__annotations__": marked, "__module__": __name__, "__doc__": recipe.__doc__, **defaults}
+    made: type[Recipe] = types.new_class(recipe.__name__, (recipe,), exec_body=lambda scope: scope.update(body))
+    return made(**{row.name: getattr(config, row.name) for row in recipe.rows})
