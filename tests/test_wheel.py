@@ -69,7 +69,7 @@ def test_an_installed_isrflow_processes_a_tiny_night(python, tmp_path):
     run(isrflow, "init", "repo", "--instrument", "tiny", cwd=tmp_path)
     run(isrflow, "simulate", "raws", "--instrument", "tiny", "--night", "20260301", cwd=tmp_path)
     repo = ["--repo", "repo"]
-    run(isrflow, "ingest", "raws", *repo, cwd=tmp_path)
+    run(isrflow, "ingest", "raws/raw", *repo, cwd=tmp_path)
     run(
         isrflow,
         "calibs",
