@@ -120,7 +120,7 @@ def _refuse_missing(raw: Exposure, calibs: Mapping[str, Calibration], config: Re
         (step, kind)
         for kind, required in needs.items()
         if required and kind not in calibs
-        for step in config.needed_by(kind)
+        for step in config.needed_by(kind, raw.detector)
     ]
     if missing:
         kinds = ", ".join(dict.fromkeys(kind for _, kind in missing))

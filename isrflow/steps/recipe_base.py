@@ -72,15 +72,21 @@ class Recipe(BaseModel):
     def needs(self, detector: Detector | None = None) -> dict[str, bool]:
         """Return calibration kind -> whether it is required, for the enabled steps on this detector."""
         required: dict[str, bool] = {}
+        for _, kind, is_required in self._needs_by_step(detector):
+            required[kind] = required.get(kind, False) or is_required
+        return required
+
+    def needed_by(self, kind: str, detector: Detector | None = None) -> tuple[str, ...]:
+        """Name the enabled steps that cannot do without this calibration on this detector."""
+        return tuple(
+            step for step, needed, is_required in self._needs_by_step(detector) if is_required and needed == kind
+        )
+
+    def _needs_by_step(self, detector: Detector | None) -> Iterator[tuple[str, str, bool]]:
         for row, config in self.enabled_rows():
             demanded = config.demands(detector)
             for need in row.signature.needs:
-                required[need.kind] = required.get(need.kind, False) or not need.optional or need.kind in demanded
-        return required
-
-    def needed_by(self, kind: str) -> tuple[str, ...]:
-        """Name the enabled steps that take this calibration."""
-        return tuple(row.name for row, _ in self.enabled_rows() if any(n.kind == kind for n in row.signature.needs))
+                yield row.name, need.kind, not need.optional or need.kind in demanded
 
     @classmethod
     def layered(cls, *layers: Mapping[str, Any]) -> Self:
