@@ -14,7 +14,7 @@ from isrflow.frame.camera import Amplifier
 F = TypeVar("F", np.float32, np.float64)
 
 
-def bleed(charge: NDArray[np.float32], full_well: float) -> None:
+def bleed(charge: NDArray[np.float32], full_well: float) -> NDArray[np.bool_]:
     """Let charge beyond full well run along columns, in place: half of it each way, until it finds room or the edge.
 
     Parameters
@@ -23,10 +23,14 @@ def bleed(charge: NDArray[np.float32], full_well: float) -> None:
         (ny, nx) electrons of one amplifier. Charge that reaches the first or last row with nowhere to go is lost.
     full_well
         Electrons a pixel holds.
+
+    Returns
+    -------
+    ndarray of bool
+        Pixels (ny, nx) that lost or gained charge.
     """
+    moved = np.zeros(charge.shape, np.bool_)
     columns = np.flatnonzero((charge > full_well).any(axis=0))
-    if not columns.size:
-        return
     part = charge[:, columns].astype(np.float64)
     half = np.maximum(part - full_well, 0) / 2
     part = np.minimum(part, full_well)
@@ -36,7 +40,9 @@ def bleed(charge: NDArray[np.float32], full_well: float) -> None:
             held = part[row] + carried + half[row]
             part[row] = np.minimum(held, full_well)
             carried = held - part[row]
+    moved[:, columns] = np.abs(part - charge[:, columns]) > 1e-3
     charge[:, columns] = part
+    return moved
 
 
 def add_crosstalk(blocks: Sequence[NDArray[np.float32]], matrix: NDArray[np.float64]) -> list[NDArray[np.float32]]:

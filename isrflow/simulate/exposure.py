@@ -32,6 +32,8 @@ class Truth:
     """What the pixels held when they were read: light and dark current with their noise, cosmic rays, bleed trails."""
     cosmic_rays: NDArray[np.bool_]
     """Pixels that were hit."""
+    bled: NDArray[np.bool_]
+    """Pixels whose charge is not their own: full ones, and those that full ones ran into."""
     level_adu: dict[str, NDArray[np.float32]]
     """Electronic level of each raw row, by amplifier."""
 
@@ -104,9 +106,11 @@ def simulate_exposure(
     if flaws.shot_noise:
         charge = draw_counts(charge, rng)
     hit = add_cosmic_rays(charge, detector, flaws.cosmic_rays_cm2_min, shot.obs.dark_time_s, rng)
+    bled = np.zeros(charge.shape, np.bool_)
     if flaws.bleeding:
         for amp in detector.amplifiers:
-            bleed(charge[amp.box.slices()], signature.full_well_electron[amp.name])
+            part = amp.box.slices()
+            bled[part] = bleed(charge[part], signature.full_well_electron[amp.name])
     mosaic, levels = read_out(charge, signature, rng)
-    truth = Truth(shot, signature, scene, charge, hit, levels)
+    truth = Truth(shot, signature, scene, charge, hit, bled, levels)
     return Exposure(image=mosaic, detector=detector, obs=shot.obs), truth

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
@@ -10,6 +12,7 @@ from isrflow.frame.camera import Amplifier, Detector
 from isrflow.simulate.electronics import add_crosstalk, delinearized
 from isrflow.simulate.signature import Signature, in_readout_order
 
+S = TypeVar("S", bound=np.generic)
 _MEMORY_ROWS = 50.0
 """How many rows the electronic level remembers where it was."""
 
@@ -61,7 +64,7 @@ def measured_signals(charge: NDArray[np.float32], signature: Signature) -> list[
     return [delinearized(block, amp) for amp, block in zip(amps, heard, strict=True)]
 
 
-def in_raw_order(block: NDArray[np.float32], amp: Amplifier) -> NDArray[np.float32]:
+def in_raw_order(block: NDArray[S], amp: Amplifier) -> NDArray[S]:
     """Turn an assembled block the way it lies in the raw mosaic, or back."""
     block = block[:, ::-1] if amp.raw_flip_x else block
     return block[::-1] if amp.raw_flip_y else block

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from isrflow.simulate.flaws import Flaws
 from isrflow.simulate.noise import stream
 from isrflow.simulate.response import illumination, pixel_response
 
+S = TypeVar("S", bound=np.generic)
 _DEAD_RESPONSE = np.float32(0.02)
 
 
@@ -42,6 +44,14 @@ class Signature:
     """[source, target] among the amplifiers, ratio of adu."""
     full_well_electron: Mapping[str, float]
     _responses: dict[str | None, NDArray[np.float32]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_sound(self) -> NDArray[np.bool_]:
+        """Pixels that are neither hot nor dead (ny, nx)."""
+        sound = np.ones(self.detector.box.shape, np.bool_)
+        for box in self.blemishes.boxes:
+            sound[box.slices()] = False
+        return sound
 
     def response(self, physical_filter: str | None) -> NDArray[np.float32]:
         """Return electrons per photoelectron of an ideal pixel, through a filter: what a flat shows."""
@@ -86,7 +96,7 @@ def make_signature(camera: Camera, detector: Detector, flaws: Flaws | None = Non
     )
 
 
-def in_readout_order(block: NDArray[np.float32], amp: Amplifier) -> NDArray[np.float32]:
+def in_readout_order(block: NDArray[S], amp: Amplifier) -> NDArray[S]:
     """Turn an assembled block so that its first pixel is the first read out, or back: the turn undoes itself."""
     if amp.readout_corner.endswith("R"):
         block = block[:, ::-1]

@@ -13,7 +13,7 @@ from isrflow.simulate.shots import Shot
 
 _STARS_PER_MM2 = 2.0
 _FAINTEST_ELECTRON_S = 20.0
-_BRIGHTEST_ELECTRON_S = 3e5
+_BRIGHTEST_ELECTRON_S = 2e6
 _SLOPE = 0.7
 """Number of stars brighter than f falls as f to the minus this."""
 _CUT_ELECTRON = 0.2
