@@ -10,7 +10,7 @@ up to the dark the shot noise is no residual; after the flat it is, and the vari
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -124,8 +124,7 @@ def _judge_stage(step: str, removes: str) -> Callable[[Truth, Stages, Exposure],
         stage = stages.after[step]
         good = _good(exposure, truth)
         residual = (exposure.image.astype(np.float64) - stage.expected)[good]
-        of_good = {"component": stage.removed[good], "variance": stage.variance[good]}
-        yield _row(step, removes, residual, **of_good, formula=stage.formula)
+        yield _stage_row(step, removes, residual, good, stages)
 
     return judge
 
@@ -137,8 +136,7 @@ def _judge_flat(truth: Truth, stages: Stages, exposure: Exposure) -> Iterable[Cl
     image, _, variance = exposure.planes()
     scale = _level_of(exposure, stage.expected, good)
     residual = image[good] / scale - stage.expected[good]
-    of_good = {"component": stage.removed[good], "variance": stage.variance[good]}
-    yield _row("flat", "uneven response", residual, **of_good, formula=stage.formula)
+    yield _stage_row("flat", "uneven response", residual, good, stages)
     plane, expected = variance[good].astype(np.float64) / scale**2, stages.variance_plane[good]
     yield ClosureRow(
         "variance",
@@ -228,7 +226,22 @@ def _level_of(exposure: Exposure, expected: Plane, good: NDArray[np.bool_]) -> f
     return float(np.sum(exposure.image[good], dtype=np.float64) / np.sum(expected[good]))
 
 
+def _stage_row(step: str, removes: str, residual: Plane, good: NDArray[np.bool_], stages: Stages) -> ClosureRow:
+    """Make the row of an assembled stage; what the overscan added is common to the pixels of a row and adds up."""
+    stage = stages.after[step]
+    component, variance, common = stage.removed[good], stage.variance[good], stages.row_variance[good]
+    row = _row(step, removes, residual, component=component, variance=variance, formula=stage.formula)
+    weighted = component / variance
+    power = float(np.sum(weighted * component))
+    if not power:
+        return row
+    together = np.bincount(stages.row_number[good], weighted * np.sqrt(common))
+    alone = np.sum(weighted**2 * (variance - common))
+    return replace(row, leak_floor=float(np.sqrt(alone + np.sum(together**2)) / power))
+
+
 def _row(step: str, removes: str, residual: Plane, *, component: Plane, variance: Plane, formula: str) -> ClosureRow:
+    """Fit the residual with the component, each pixel weighted by its variance."""
     weight = 1 / variance
     power = float(np.sum(weight * component**2))
     return ClosureRow(

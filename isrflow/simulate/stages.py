@@ -43,6 +43,10 @@ class Stages:
     raw_full: Mapping[str, NDArray[np.bool_]]
     read_variance: Mapping[str, float]
     """Read noise and rounding of one pixel, adu squared, by amplifier."""
+    row_variance: Plane
+    """The part of a pixel's variance that it shares with its row: the error of the overscan's level."""
+    row_number: NDArray[np.intp]
+    """A number for each row of each amplifier."""
     collected: Plane
     """Light that was collected, in the unit of the scene after the flat."""
     variance_plane: Plane
@@ -106,6 +110,8 @@ def stages_of(truth: Truth, calibs: Mapping[str, Calibration], overscan_fit: str
         raw_data={amp.name: in_raw_order((measured + bias)[amp.box.slices()], amp) for amp in amps},
         raw_full={amp.name: in_raw_order(truth.full[amp.box.slices()], amp) for amp in amps},
         read_variance=read,
+        row_variance=_spread(amps, shape, per_row),
+        row_number=_row_numbers(amps, shape),
         collected=collected,
         variance_plane=plane,
         even=even,
@@ -156,6 +162,14 @@ def _spread(amps: tuple[Amplifier, ...], shape: tuple[int, ...], values: Mapping
     for amp in amps:
         image[amp.box.slices()] = values[amp.name]
     return image
+
+
+def _row_numbers(amps: tuple[Amplifier, ...], shape: tuple[int, ...]) -> NDArray[np.intp]:
+    numbers = np.zeros(shape, np.intp)
+    for index, amp in enumerate(amps):
+        rows = np.arange(amp.box.height)[:, np.newaxis]
+        numbers[amp.box.slices()] = 1 + index * shape[0] + rows
+    return numbers
 
 
 def _variance(calibs: Mapping[str, Calibration], kind: str, shape: tuple[int, ...]) -> Plane:
