@@ -27,5 +27,5 @@ def demo(
     from flows.present.output import emit, say
 
     outcome = run_demo(directory, small=small, engine=engine)
-    emit(outcome, as_json=as_json, text=lambda: say(outcome.render()))
+    emit(outcome.to_dict(), as_json=as_json, text=lambda: say(outcome.render()))
     return outcome.exit_code

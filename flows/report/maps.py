@@ -66,6 +66,8 @@ def _amplifier(
 
 def colour_bar(scale: Scale, unit: str, digits: int) -> str:
     """Draw the key to the colours of a map."""
+    if scale.is_flat:
+        return f'<div class="bar"><b>{scale.low:.{digits}f} {escape(unit)} everywhere</b></div>'
     stops = "".join(
         f'<span style="background:{scale.colour(scale.low + (scale.high - scale.low) * i / 23)}"></span>'
         for i in range(24)

@@ -67,7 +67,7 @@ def draw_mosaic(plane: FocalPlane, pictures: Mapping[int, Picture], *, named: bo
         parts.append(f'<g transform="translate({place.x_mm:g} {-place.y_mm:g}) rotate({-place.rotation_deg:g})">')
         picture = pictures.get(place.detector.id)
         if picture is None:
-            parts.append(f'<rect class="none" {box}/>')
+            parts.append(f'<rect class="none" {box} stroke-width="{0.3 * unit:g}"/>')
         else:
             parts.append(f'<image {box} preserveAspectRatio="none" href="{png_uri(grey(picture, low, high))}"/>')
         if named:
@@ -97,4 +97,5 @@ def png_uri(levels: Picture) -> str:
 
 def _name(text: str, left: float, top: float, unit: float) -> str:
     x, y = left + 1.2 * unit, top + 3.4 * unit
-    return f'<text class="label" x="{x:g}" y="{y:g}" font-size="{2.6 * unit:g}">{escape(text)}</text>'
+    size = f'font-size="{2.6 * unit:g}" stroke-width="{0.5 * unit:g}"'
+    return f'<text class="label" x="{x:g}" y="{y:g}" {size}>{escape(text)}</text>'

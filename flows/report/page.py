@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -51,7 +52,7 @@ class ExposureRow:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A quantum without product, in words, and what to type."""
+    """Quanta without products for one reason, in words, and what to type."""
 
     what: str
     state: str
@@ -82,16 +83,15 @@ def exposure_rows(facts: NightFacts, plane: FocalPlane) -> list[ExposureRow]:
 
 
 def troubles(facts: NightFacts) -> list[Trouble]:
-    """Return what has no product, why, and the command that helps."""
-    return [
-        Trouble(
-            what=f"exposure {row.data_id.exposure}, detector {row.data_id.detector}",
-            state=row.state,
-            why=row.reason or f"{row.error_kind}: {row.error_message}",
-            fix=_fix(facts, row),
-        )
-        for row in facts.troubles
-    ]
+    """Return what has no product, why, and what helps; quanta that share a reason stand together."""
+    groups: dict[tuple[str, str], list[QuantumRow]] = {}
+    for row in facts.troubles:
+        groups.setdefault((row.state, row.reason or f"{row.error_kind}: {row.error_message}"), []).append(row)
+    found = []
+    for (state, reason), rows in groups.items():
+        why, _, advice = reason.partition("\n  try: ")
+        found.append(Trouble(_which(rows), state, why, advice or _fix(facts, rows[0])))
+    return found
 
 
 def calib_groups(facts: NightFacts) -> list[CalibGroup]:
@@ -168,14 +168,18 @@ def _cell(name: str, row: QuantumRow | None) -> Cell:
     return Cell(row.state, f"{name}: {row.state}{f' ({why})' if why else ''}")
 
 
+def _which(rows: Sequence[QuantumRow]) -> str:
+    exposures = _numbers_text({row.data_id.exposure for row in rows})
+    detectors = _numbers_text({row.data_id.detector for row in rows})
+    return f"exposure {exposures}, detector {detectors}" + (f" ({len(rows)} raws)" if len(rows) > 1 else "")
+
+
 def _fix(facts: NightFacts, row: QuantumRow) -> str:
     data_id = row.data_id
-    if row.state == "skipped":
-        kind = (row.reason or "").removeprefix("missing ").partition(" ")[0].rstrip(",") or "TYPE"
-        return f"isrflow explain {data_id.exposure} {data_id.detector} {kind}"
-    if row.state == "failed" and row.retriable:
-        return f"isrflow night {facts.day}"
-    return f'isrflow query quanta "exposure = {data_id.exposure} and detector = {data_id.detector}"'
+    missing = re.match(r"(?:no|missing) (\w+)", row.reason or "")
+    if row.state == "skipped" and missing:
+        return f"isrflow explain {data_id.exposure} {data_id.detector} {missing[1]}"
+    return f"isrflow night {facts.day}"
 
 
 def _map(numbers: Numbers, plane: FocalPlane, quantity: Quantity) -> Figure:

@@ -9,10 +9,12 @@ from flows.repo import Repo
 from flows.report.facts import NightFacts
 from flows.report.layout import FocalPlane
 from flows.report.mosaic import Mosaic, Picture, assembled_raw, draw_mosaic, shrunk
+from isrflow.errors import IsrflowError
 from isrflow.frame.exposure import Exposure
 from isrflow.quantum.types import BINNED
 from registry.dimensions import ExposureRecord
-from registry.refs import DataId, DatasetRef
+from registry.errors import RegistryError
+from registry.refs import DatasetRef
 
 MOSAIC_PX = 1100
 """Length of a large mosaic's longer side, about."""
@@ -78,14 +80,18 @@ def _side_px(plane: FocalPlane, whole_px: int) -> int:
 
 
 def _raws(repo: Repo, facts: NightFacts, record: ExposureRecord, side: int) -> dict[int, Picture]:
+    """Read the raws of an exposure; one that cannot be read is left out, and stands among what failed."""
     shown = {}
-    for _, detector in (key for key in facts.products if key[0] == record.id):
-        data_id = DataId(repo.instrument, exposure=record.id, detector=detector)
-        ref = next(iter(repo.butler.datasets(f"exposure = {record.id} and detector = {detector}", type="raw")), None)
-        if ref is not None and ref.data_id == data_id:
+    for ref in repo.butler.datasets(f"exposure = {record.id}", type="raw"):
+        detector = ref.data_id.detector
+        if detector is None or (record.id, detector) not in facts.quanta:
+            continue
+        try:
             raw = repo.butler.get(ref)
-            assert isinstance(raw, Exposure)
-            shown[detector] = shrunk(assembled_raw(raw), side)
+        except (IsrflowError, RegistryError):
+            continue
+        assert isinstance(raw, Exposure)
+        shown[detector] = shrunk(assembled_raw(raw), side)
     return shown
 
 

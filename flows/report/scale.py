@@ -21,8 +21,7 @@ class Scale:
     @classmethod
     def even(cls, values: Sequence[float]) -> Scale:
         """Return a scale from the smallest to the largest value."""
-        low, high = min(values), max(values)
-        return cls(low, high, EVEN) if high > low else cls(low - 0.5, low + 0.5, EVEN)
+        return cls(min(values), max(values), EVEN)
 
     @classmethod
     def centred(cls, values: Sequence[float]) -> Scale:
@@ -30,9 +29,14 @@ class Scale:
         reach = max((abs(value) for value in values), default=0.0) or 1.0
         return cls(-reach, reach, DIVERGING)
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether there is but one value."""
+        return self.high <= self.low
+
     def fraction(self, value: float) -> float:
         """Return where a value lies between low (0) and high (1)."""
-        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+        return 0.0 if self.is_flat else min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
     def colour(self, value: float) -> str:
         """Return the colour of a value as ``#rrggbb``."""

@@ -97,6 +97,8 @@ def _scale(axes: Axes, labels: Sequence[str], digits: int) -> list[str]:
 
 def _line(item: Series, axes: Axes, css: str) -> str:
     points = [f"{axes.x(i):.1f} {axes.y(value):.1f}" for i, value in enumerate(item.values) if value is not None]
+    if not points:
+        return ""
     dots = "".join(
         f'<circle cx="{axes.x(index):.1f}" cy="{axes.y(value):.1f}" r="2">'
         f"<title>{escape(item.name)}: {value:.4g}</title></circle>"
