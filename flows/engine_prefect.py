@@ -112,18 +112,19 @@ def run_flow(
     token = _caller.set(caller)
     try:
         with _client_settings(repo, choice):
-            FLOWS[name](repository=str(repo.root), workers=workers, **order, return_state=True)
-    except Exception as error:
-        if caller.report is None and caller.error is None:
-            raise ServerError(
-                f"the Prefect server at {choice.api_url} did not take the flow ({type(error).__name__}: {error})",
-                fix="isrflow down, then isrflow up; or take --engine direct",
-            ) from error
+            state = FLOWS[name](repository=str(repo.root), workers=workers, **order, return_state=True)
+            problem = state.message
+    except Exception as error:  # noqa: BLE001 - whatever ails the server, the work may have been done all the same
+        problem = f"{type(error).__name__}: {error}"
     finally:
         _caller.reset(token)
     if caller.error is not None:
         raise caller.error
-    assert caller.report is not None
+    if caller.report is None:
+        raise ServerError(
+            f"the Prefect server at {choice.api_url} did not run the flow: {problem}",
+            fix="isrflow down, then isrflow up; or take --engine direct",
+        )
     return caller.report
 
 
