@@ -80,6 +80,8 @@ class DatasetType:
         if unknown:
             message = f"dataset type {self.name} names unknown dimensions {unknown}; there is {', '.join(DIMENSIONS)}"
             raise ValueError(message)
+        # One order, so that types which say the same are equal.
+        object.__setattr__(self, "dimensions", tuple(name for name in DIMENSIONS if name in self.dimensions))
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,8 @@ def certify(
     span
         When they are valid.
     mode
-        What to do where something else is valid already: ``strict`` refuses any overlap; ``idempotent`` accepts
-        ranges in which the same dataset is valid already; ``replace`` closes what is there and keeps what sticks out;
+        What to do where something is valid already: ``strict`` refuses any overlap; ``idempotent`` any overlap with
+        another dataset, and adds what is new of the same; ``replace`` closes what is there and keeps what sticks out;
         ``fill-gaps`` adds only where nothing is.
     actor, reason
         Who and why, for the log.
@@ -116,10 +116,8 @@ def certify(
     clashes: list[_Slot] = []
     for dataset in datasets:
         old = there.get(dataset.key, [])
-        same = [row for row in old if row.dataset_id == dataset.dataset_id and row.span.contains(span)]
-        if same and mode != "strict":
-            unchanged += same
-        elif mode == "fill-gaps":
+        same = all(row.dataset_id == dataset.dataset_id for row in old)
+        if mode == "fill-gaps" or (same and mode != "strict"):
             new += [(dataset, gap) for gap in _gaps(span, [row.span for row in old])]
             unchanged += old
         elif mode == "replace" or not old:

@@ -60,7 +60,7 @@ def _is_certified(candidate: Candidate, _wanted: Wanted) -> str | None:
 def _in_path(candidate: Candidate, wanted: Wanted) -> str | None:
     if candidate.collection is None or candidate.collection in wanted.path:
         return None
-    return f"collection {candidate.collection} is not searched"
+    return f"it is in collection {candidate.collection}, which is not searched"
 
 
 def _covers(candidate: Candidate, wanted: Wanted) -> str | None:

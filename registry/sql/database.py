@@ -49,6 +49,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
     ]
 )
 ALLOW_NETWORK = "ISRFLOW_ALLOW_NETWORK_FS"
+_READ_ONLY = "registry_read_only"
 _abandoned: list[Pool] = []
 
 
@@ -107,9 +108,13 @@ def write(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
 
     Raises
     ------
+    UserError
+        If the database was opened for reading only.
     UnavailableError
         If another writer keeps the database locked for longer than the busy timeout, or the disk is full.
     """
+    if engine.get_execution_options().get(_READ_ONLY):
+        raise UserError(f"the registry {engine.url.database} was opened for reading only; nothing was changed")
     with _transaction(engine, "BEGIN IMMEDIATE", durable=durable) as connection:
         yield connection
 
@@ -182,7 +187,11 @@ def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) 
 
 def make_engine(path: Path, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """Make an engine for a SQLite file, with no check of what is in it."""
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": busy_timeout_s},
+        execution_options={_READ_ONLY: read_only},
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

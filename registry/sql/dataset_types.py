@@ -32,7 +32,7 @@ def register_dataset_types(connection: Connection, types: Sequence[DatasetType])
         If any exists with other properties; all that differ are listed and nothing is stored.
     """
     known = dataset_types(connection)
-    changed = [(known[type_.name].type, _ordered(type_)) for type_ in types if type_.name in known]
+    changed = [(known[type_.name].type, type_) for type_ in types if type_.name in known]
     changed = [(old, new) for old, new in changed if old != new]
     if changed:
         lines = "\n".join(f"  {old}\n  -> {new}" for old, new in changed)
@@ -80,14 +80,3 @@ def _type(name: str, dimensions: int, formatter: str, is_calibration: int, on_mi
     """Make the record from its columns."""
     names = tuple(dimension for i, dimension in enumerate(DIMENSIONS) if dimensions >> i & 1)
     return DatasetType(name, names, formatter, bool(is_calibration), cast("OnMissing", on_missing))
-
-
-def _ordered(type_: DatasetType) -> DatasetType:
-    """Return the type with its dimensions in the order in which they come back."""
-    return _type(
-        type_.name,
-        sum(1 << DIMENSIONS.index(name) for name in set(type_.dimensions)),
-        type_.formatter,
-        int(type_.is_calibration),
-        type_.on_missing,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError
 
-from registry.errors import ConflictError, FrozenError, RegistryError, UnavailableError, UserError, ValidityOverlap
+from registry.errors import ConflictError, FrozenError, RegistryError, UnavailableError, ValidityOverlap
 
 GUARD = "registry guard: "
 """How the message of every trigger begins."""
@@ -39,8 +39,6 @@ def translate(error: DBAPIError, file: str) -> RegistryError:
         return _guarded(text.split(GUARD, 1)[1])
     if "constraint failed" in text:
         return ConflictError(f"the registry {file} refused the change: {text}", conflicts=[text])
-    if "query_only" in text or "attempt to write" in text:
-        return UserError(f"the registry {file} was opened for reading only")
     return RegistryError(f"the registry {file} reported: {text}")
 
 
