@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from isrflow.kernels.footprints import grow, spans
+from isrflow.kernels.footprints import grow
 from isrflow.kernels.layout import whole_rows
 
 Image = NDArray[Any]
@@ -43,6 +43,11 @@ def count_masked(mask: Mask, bits: int) -> int:
     return int(_count(whole_rows(mask), np.int32(bits), mask.shape[1]))
 
 
+def all_masked(mask: Mask, bits: int) -> bool:
+    """Tell whether every pixel has any of `bits`; stops at the first that has none."""
+    return bool(_all(whole_rows(mask), np.int32(bits), mask.shape[1]))
+
+
 def mask_edges(mask: Mask, width: int, bits: int) -> None:
     """Set `bits` within `width` pixels of the border; everywhere if the border meets itself."""
     if width <= 0:
@@ -64,11 +69,7 @@ def widen_trails(mask: Mask, bits: int) -> None:
 
     Runs of 6 or 7 pixels get one more at each end, 8 or 9 three, 10 and longer four.
     """
-    runs = spans((mask & bits) != 0)
-    lengths = runs[:, 2] - runs[:, 1]
-    extra = np.select([lengths >= 10, lengths >= 8, lengths >= 6], [4, 3, 1], 0)
-    for (row, first, after), more in zip(runs[extra > 0].tolist(), extra[extra > 0].tolist(), strict=True):
-        mask[row, max(first - more, 0) : after + more] |= bits
+    _widen(whole_rows(mask), np.int32(bits), mask.shape[1])
 
 
 @nb.njit(cache=True, nogil=True)
@@ -106,3 +107,46 @@ def _count(mask: Mask, bits: np.int32, width: int) -> int:
         for x in range(width):
             count += (mask[y, x] & bits) != 0
     return count
+
+
+@nb.njit(cache=True, nogil=True)
+def _all(mask: Mask, bits: np.int32, width: int) -> bool:
+    for y in range(mask.shape[0]):
+        for x in range(width):
+            if mask[y, x] & bits == 0:
+                return False
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _widen(mask: Mask, bits: np.int32, width: int) -> None:
+    before = np.empty(width, np.int32)  # runs are those found before any is widened
+    for y in range(mask.shape[0]):
+        first = _next(mask[y, :width], 0, bits)
+        if first == width:
+            continue
+        before[:] = mask[y, :width]
+        while first < width:
+            after = first + 1
+            while after < width and before[after] & bits:
+                after += 1
+            more = _extra(after - first)
+            for x in range(max(first - more, 0), min(after + more, width)):
+                mask[y, x] |= bits
+            first = _next(before, after, bits)
+
+
+@nb.njit(cache=True, nogil=True)
+def _next(row: Mask, x: int, bits: np.int32) -> int:
+    while x < row.size and row[x] & bits == 0:
+        x += 1
+    return x
+
+
+@nb.njit(cache=True, nogil=True)
+def _extra(length: int) -> int:
+    if length < 6:
+        return 0
+    if length < 8:
+        return 1
+    return 3 if length < 10 else 4

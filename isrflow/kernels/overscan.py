@@ -95,14 +95,18 @@ def correct_overscan(
     """
     if image.shape[0] != overscan.shape[0]:
         raise ValueError(f"image has {image.shape[0]} lines, overscan {overscan.shape[0]}: their boxes must match")
+    pixels, its_mask = overscan[:, used], mask[:, used]
     bad_lines = np.zeros(0, np.intp)
     model: float | Vector = 0.0
-    skipped = _flood(image, overscan[:, used], rules) or _emptiness(overscan[:, used], mask[:, used], rules)
+    skipped = _flood(image, pixels, rules)
+    free = _free(pixels, its_mask, rules)
+    if not skipped and free.any():
+        bad_lines = _reject(pixels, free, mask, rules, used)
+        free = _free(pixels, its_mask, rules) if bad_lines.size else free
+    if not skipped and not free.any():
+        skipped = "all overscan pixels are masked"
     if not skipped:
-        bad_lines = _reject(overscan, mask, rules, used)
-        skipped = _emptiness(overscan[:, used], mask[:, used], rules)
-    if not skipped:
-        model = _fit(overscan[:, used], mask[:, used], rules)
+        model = _fit(pixels, ~free, rules)
     rounded = np.float32(model) if isinstance(model, float) else model.astype(np.float32)[:, np.newaxis]
     image -= rounded
     overscan -= rounded
@@ -118,10 +122,9 @@ def correct_overscan(
     )
 
 
-def _emptiness(overscan: Pixels, mask: Mask, rules: OverscanRules) -> str:
-    """Say that no pixel is left to fit, or nothing."""
-    usable = ((mask & rules.reject_bits) == 0) & np.isfinite(overscan)
-    return "" if usable.any() else "all overscan pixels are masked"
+def _free(pixels: Pixels, mask: Mask, rules: OverscanRules) -> NDArray[np.bool_]:
+    """Find the pixels that can be used."""
+    return np.asarray(((mask & rules.reject_bits) == 0) & np.isfinite(pixels), np.bool_)
 
 
 def _flood(image: Pixels, overscan: Pixels, rules: OverscanRules) -> str:
@@ -133,14 +136,19 @@ def _flood(image: Pixels, overscan: Pixels, rules: OverscanRules) -> str:
     return "the overscan is flooded with charge" if flooded else ""
 
 
-def _reject(overscan: Pixels, mask: Mask, rules: OverscanRules, used: slice) -> NDArray[np.intp]:
-    """Mask outlying pixels among those used, and whole lines that stand out; return those lines."""
-    pixels, its_mask = overscan[:, used], mask[:, used]
-    free = ((its_mask & rules.reject_bits) == 0) & np.isfinite(pixels)
-    delta = pixels - np.median(pixels[free])
-    outlying = free & ((np.abs(delta) if rules.two_sided else delta) > rules.max_deviation)
-    its_mask[outlying] |= rules.bad_bit
-    bad = outlying.all(axis=1)
+def _reject(pixels: Pixels, free: NDArray[np.bool_], mask: Mask, rules: OverscanRules, used: slice) -> NDArray[np.intp]:
+    """Mask outlying pixels among those used, and whole lines that stand out; return those lines.
+
+    `free` is updated for single pixels, not for lines.
+    """
+    delta = pixels - np.float32(median(pixels, exclude=~free))
+    outlying = free & ((np.abs(delta, out=delta) if rules.two_sided else delta) > rules.max_deviation)
+    bad = np.zeros(len(pixels), np.bool_)
+    if outlying.any():
+        mask[:, used][outlying] |= rules.bad_bit
+        if rules.reject_bits & rules.bad_bit:
+            free &= ~outlying
+        bad |= outlying.all(axis=1)
     if rules.smoothing_kernel > 0:
         bad |= _bright_lines(pixels, rules)
     if bad.any():
@@ -161,9 +169,8 @@ def _bright_lines(pixels: Pixels, rules: OverscanRules) -> NDArray[np.bool_]:
     return np.asarray(bright, np.bool_)
 
 
-def _fit(pixels: Pixels, mask: Mask, rules: OverscanRules) -> float | Vector:
+def _fit(pixels: Pixels, excluded: NDArray[np.bool_], rules: OverscanRules) -> float | Vector:
     """Fit the model to the pixels that are left."""
-    excluded = (mask & rules.reject_bits) != 0
     if rules.kind == "MEAN":
         return mean(pixels, exclude=excluded)
     if rules.kind == "MEDIAN":

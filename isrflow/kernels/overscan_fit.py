@@ -6,6 +6,7 @@ not take part; pixels that are not finite never do.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -78,10 +79,9 @@ def fit_lines(pixels: Pixels, excluded: Excluded, kind: FitKind, *, order: int, 
             pixels = np.where(excluded, 0, pixels).astype(np.int32)
         return fill_empty_lines(statistic(pixels, excluded))
     profile = fill_empty_lines(_collapse(pixels, excluded))
-    at = 2.0 * np.arange(profile.size) / profile.size - 1.0
     if kind in {"POLY", "CHEB", "LEG"}:
-        return _fit_polynomial(at, profile, kind, order)
-    return _fit_spline(at, profile, kind, order)
+        return _fit_polynomial(profile, order)
+    return _fit_spline(_abscissa(profile.size), profile, kind, order)
 
 
 def line_means(pixels: Pixels, excluded: Excluded) -> Vector:
@@ -162,15 +162,27 @@ def _line_quartiles(pixels: Pixels) -> tuple[Vector, Vector, Vector]:
     return found[0], found[1], found[2]
 
 
-def _fit_polynomial(at: Vector, profile: Vector, kind: FitKind, order: int) -> Vector:
-    """Fit a polynomial by unweighted least squares and evaluate it where it was fitted."""
-    family = {
-        "POLY": np.polynomial.Polynomial,
-        "CHEB": np.polynomial.Chebyshev,
-        "LEG": np.polynomial.Legendre,
-    }[kind]
-    fitted = family.fit(at, profile, order, domain=(-1.0, 1.0), window=(-1.0, 1.0))
-    return np.asarray(fitted(at), np.float64)
+def _fit_polynomial(profile: Vector, order: int) -> Vector:
+    """Fit a polynomial by unweighted least squares and evaluate it where it was fitted.
+
+    That is the projection of the profile on the polynomials, whichever basis spans them: the kinds POLY, CHEB and LEG
+    differ by rounding only.
+    """
+    basis = _orthonormal_polynomials(profile.size, min(order, profile.size - 1))
+    return np.asarray(basis @ (basis.T @ profile), np.float64)
+
+
+@lru_cache(maxsize=64)
+def _orthonormal_polynomials(n: int, order: int) -> Vector:
+    """Return polynomials up to a degree, orthonormal over the abscissa of `n` lines, one a column."""
+    basis = np.linalg.qr(np.polynomial.chebyshev.chebvander(_abscissa(n), order))[0]
+    basis.setflags(write=False)
+    return np.asarray(basis, np.float64)
+
+
+def _abscissa(n: int) -> Vector:
+    """Return where the lines lie between -1 and 1: the last one stops short of 1."""
+    return 2.0 * np.arange(n) / n - 1.0
 
 
 def _fit_spline(at: Vector, profile: Vector, kind: Any, n_bins: int) -> Vector:

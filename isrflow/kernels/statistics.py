@@ -183,6 +183,8 @@ def usable(values: ArrayLike, exclude: ArrayLike | None = None) -> NDArray[Any]:
         raise ValueError("statistics of an array without elements: check the box the pixels were taken from")
     if exclude is not None and np.shape(exclude) != array.shape:
         raise ValueError(f"exclude has shape {np.shape(exclude)}, values have {array.shape}: they must agree")
+    if exclude is not None and not np.any(exclude):
+        exclude = None  # the common case is also the fast one
     if is_integer(array):
         return (array.copy() if exclude is None else array[~np.asarray(exclude, bool)]).ravel()
     if array.dtype not in (np.float32, np.float64):

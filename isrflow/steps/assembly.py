@@ -13,6 +13,7 @@ from isrflow.errors import GeometryError, NotAnExposureError
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.step import StepConfig, at_amplifier
 
 RAW_CARDS = ("DATASEC", "BIASSEC", "TRIMSEC", "GAIN")
@@ -103,11 +104,14 @@ def _assemble(sources: Mapping[str, Exposure], target: Exposure, detector: Detec
         np.zeros(whole.shape, np.int32),
         np.zeros(whole.shape, np.float32),
     )
-    for amp in detector.amplifiers:
+
+    def copy(amp: Amplifier) -> None:
         with at_amplifier(amp.name):
             part = sources[amp.name].view(amp.raw_data if config.trim else amp.raw)
             for plane, pixels in zip(planes, part.planes(), strict=True):
                 plane[places[amp.name].slices((whole.x0, whole.y0))] = _turned(pixels, amp)
+
+    map_in_threads(copy, detector.amplifiers)
     target.wcs = _moved_wcs(target.wcs, detector, places, trim=config.trim)
     target.image, target.mask, target.variance = planes
     target.xy0 = (whole.x0, whole.y0)

@@ -23,6 +23,7 @@ from isrflow.frame.mask import mask_bits
 from isrflow.kernels.masks import grow_mask, mask_at_least
 from isrflow.kernels.overscan import OverscanFit, OverscanRules, correct_overscan
 from isrflow.kernels.overscan_fit import FitKind
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import AmplifierOverscan, BadAmplifiers, OverscanFits
 from isrflow.steps.step import StepConfig, at_amplifier
 
@@ -96,34 +97,44 @@ def subtract_overscan(
     amplifiers = [amp for amp in exposure.detector.amplifiers if exposure.box.contains(amp.raw)]
     if config.parallel:
         mask_parallel_overscan(exposure, amplifiers, config)
-    fits: dict[str, AmplifierOverscan] = {}
-    for amp in amplifiers:
-        if amp.name in bad:
-            log.warning("%s: amplifier %s is bad; its overscan is left alone", exposure.label, amp.name)
-            continue
-        with at_amplifier(amp.name):
-            fit = subtract_overscan_amp(exposure, amp, config)
-        if fit is not None:
-            fits[amp.name] = fit
+    for name in sorted(bad):
+        log.warning("%s: amplifier %s is bad; its overscan is left alone", exposure.label, name)
+    usable = [amp for amp in amplifiers if amp.name not in bad]
+    found = map_in_threads(lambda amp: fit_overscan_amp(exposure, amp, config), usable)
+    fits = {amp.name: fit for amp, fit in zip(usable, found, strict=True) if fit is not None}
+    for name, fit in fits.items():
+        write_overscan_cards(exposure, name, fit)
     return OverscanFits(fits)
 
 
 def subtract_overscan_amp(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> AmplifierOverscan | None:
-    """Do `subtract_overscan` for one amplifier; None if it has no serial overscan."""
+    """Do `subtract_overscan` for one amplifier, cards included; None if it has no serial overscan."""
+    fit = fit_overscan_amp(exposure, amp, config)
+    if fit is not None:
+        write_overscan_cards(exposure, amp.name, fit)
+    return fit
+
+
+def fit_overscan_amp(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> AmplifierOverscan | None:
+    """Fit and subtract the overscan of one amplifier, leaving the header alone."""
     if amp.raw_serial_overscan.is_empty:
         log.info("%s: amplifier %s has no serial overscan", exposure.label, amp.name)
         return None
+    with at_amplifier(amp.name):
+        return _fit_both(exposure, amp, config)
+
+
+def _fit_both(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> AmplifierOverscan:
+    """Fit and subtract the serial overscan and, if wanted, the parallel one."""
     along_columns = _reads_along_columns(amp)
     boxes = _serial_boxes(amp, config, along_columns=along_columns)
     skips = config.skip_leading_columns, config.skip_trailing_columns
     serial = _correct(exposure, amp, config, boxes, skips, along_columns=along_columns)
-    write_overscan_cards(exposure, amp, "SERIAL", serial)
     if not config.parallel:
         return AmplifierOverscan(serial)
     boxes = amp.raw_data, amp.raw_parallel_overscan
     skips = config.skip_leading_rows, config.skip_trailing_rows
     parallel = _correct(exposure, amp, config, boxes, skips, along_columns=not along_columns)
-    write_overscan_cards(exposure, amp, "PARALLEL", parallel)
     return AmplifierOverscan(serial, parallel)
 
 
@@ -146,17 +157,23 @@ def mask_parallel_overscan(exposure: Exposure, amplifiers: Iterable[Amplifier], 
         mask |= shared[mask.shape]
 
 
-def write_overscan_cards(exposure: Exposure, amp: Amplifier, direction: str, fit: OverscanFit) -> None:
-    """Write the statistics of a model and of what it left to the header."""
+def write_overscan_cards(exposure: Exposure, name: str, fits: AmplifierOverscan) -> None:
+    """Write the statistics of an amplifier's models and of what they left to the header."""
+    _write_cards(exposure, name, "SERIAL", fits.serial)
+    if fits.parallel is not None:
+        _write_cards(exposure, name, "PARALLEL", fits.parallel)
+
+
+def _write_cards(exposure: Exposure, name: str, direction: str, fit: OverscanFit) -> None:
     start = "LSST ISR OVERSCAN"
     exposure.header[f"{start} {direction} UNITS"] = exposure.unit
     exposure.header |= {
-        f"{start} {direction} MEAN {amp.name}": fit.mean,
-        f"{start} {direction} MEDIAN {amp.name}": fit.median,
-        f"{start} {direction} STDEV {amp.name}": fit.sigma,
-        f"{start} RESIDUAL {direction} MEAN {amp.name}": fit.residual_mean,
-        f"{start} RESIDUAL {direction} MEDIAN {amp.name}": fit.residual_median,
-        f"{start} RESIDUAL {direction} STDEV {amp.name}": fit.residual_sigma,
+        f"{start} {direction} MEAN {name}": fit.mean,
+        f"{start} {direction} MEDIAN {name}": fit.median,
+        f"{start} {direction} STDEV {name}": fit.sigma,
+        f"{start} RESIDUAL {direction} MEAN {name}": fit.residual_mean,
+        f"{start} RESIDUAL {direction} MEDIAN {name}": fit.residual_median,
+        f"{start} RESIDUAL {direction} STDEV {name}": fit.residual_sigma,
         "OVERSCAN": "Overscan corrected",
     }
 
@@ -170,7 +187,7 @@ def _correct(
     *,
     along_columns: bool,
 ) -> OverscanFit:
-    """Fit and subtract one overscan of an amplifier; `boxes` are what is corrected and the overscan."""
+    """Fit and subtract one overscan; `boxes` are what is corrected and the overscan."""
     picture, overscan = boxes
     image = exposure.view(picture).planes()[0]
     pixels, mask, _ = exposure.view(overscan).planes()

@@ -13,7 +13,7 @@ from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
 from isrflow.kernels.footprints import grow
-from isrflow.kernels.masks import mask_at_least
+from isrflow.kernels.masks import all_masked, mask_at_least
 from isrflow.kernels.rows import interpolate_rows
 from isrflow.kernels.statistics import clip
 from isrflow.steps.byproducts import BadAmplifiers
@@ -86,7 +86,7 @@ def mask_saturation_amp(
     if config.mask_suspect:
         mask_suspect_amp(exposure, amp, config)
     mask = exposure.amp(amp, "data").planes()[1]
-    if not ((mask & marks) != 0).all():
+    if not all_masked(mask, marks):
         return False
     mask |= mask_bits("BAD")
     return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from isrflow.errors import GeometryError
@@ -13,10 +12,8 @@ from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
 from isrflow.kernels.masks import count_masked
 from isrflow.kernels.statistics import describe
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.step import ByProduct, StepConfig, at_amplifier
-
-THREADS = 2
-"""Amplifiers measured at a time; each is measured by one thread, so the numbers do not depend on it."""
 
 
 class StatisticsConfig(StepConfig):
@@ -64,8 +61,7 @@ def measure_statistics(exposure: Exposure, config: StatisticsConfig) -> Statisti
         state = "has no detector" if exposure.detector is None else "is not assembled"
         raise GeometryError(f"{exposure.label} {state}: statistics are those of the amplifiers of a finished picture")
     amplifiers = exposure.detector.amplifiers
-    with ThreadPoolExecutor(THREADS) as pool:
-        measured = list(pool.map(lambda amp: measure_amp(exposure, amp, config), amplifiers))
+    measured = map_in_threads(lambda amp: measure_amp(exposure, amp, config), amplifiers)
     found = {amp.name: numbers for amp, numbers in zip(amplifiers, measured, strict=True)}
     for name, numbers in found.items():
         exposure.header |= _cards(name, numbers)

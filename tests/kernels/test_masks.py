@@ -78,3 +78,11 @@ def test_trails_are_widened_as_they_were_found_and_within_the_image() -> None:
     mask[0, [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13]] = 2  # two runs of six; each gains one, at the edge none
     masks.widen_trails(mask, 2)
     assert np.nonzero(mask[0])[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+
+
+def test_a_short_run_inside_the_widening_of_another_stays_short() -> None:
+    mask = empty(1, 40)
+    mask[0, 5:15] = 2  # widened to 1..18
+    mask[0, [16, 18, 20, 21, 22, 23]] = 2
+    masks.widen_trails(mask, 2)
+    assert np.nonzero(mask[0])[0].tolist() == [*range(1, 19), 20, 21, 22, 23]

@@ -55,7 +55,5 @@ def test_the_record_says_that_nothing_is_applied_yet() -> None:
     begin_record(exposure, HeaderConfig())
     assert exposure.header["LSST ISR UNITS"] == "adu"
     applied = {card for card, value in exposure.header.items() if value is False}
-    assert applied == {
-        f"LSST ISR {name} APPLIED"
-        for name in ["CROSSTALK", "LINEARIZER", "CTI", "BIAS", "DARK", "BF", "FLAT", "DEFECTS"]
-    }
+    corrections = ("CROSSTALK", "LINEARIZER", "CTI", "BIAS", "DARK", "BF", "FLAT", "DEFECTS")
+    assert applied == {f"LSST ISR {name} APPLIED" for name in corrections}

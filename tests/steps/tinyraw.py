@@ -1,4 +1,4 @@
-"""A raw exposure small enough to calculate by hand: two amplifiers of 6x5 pixels side by side, the right one mirrored."""
+"""A raw exposure small enough to calculate by hand: two amplifiers of 6x5 pixels, the right one mirrored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isrflow.frame.obs import Observation
 
 
 def amplifier(name: str, x0: int, place: int, **more: Any) -> Amplifier:
-    """A segment of 6x5: a column of prescan, 3x4 of light, two columns of serial overscan, a row of parallel overscan."""
+    """A segment of 6x5: a column of prescan, 3x4 of light, two columns of overscan, a row of parallel overscan."""
     settings = {
         "box": Box(place, 0, 3, 4),
         "raw": Box(x0, 0, 6, 5),
