@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isrflow.calibs.defects import Defects
+from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.kernels.rows import interpolate_rows
 from isrflow.kernels.statistics import clip
@@ -12,7 +13,47 @@ from isrflow.steps.bad_regions import BadRegionsConfig, fill_bad_regions
 from isrflow.steps.defects import DefectsConfig, mask_defects
 from isrflow.steps.interpolation import InterpolationConfig, interpolate_masked
 from tests.vectors.geometry import box, exposure, planes
-from tests.vectors.harness import Outputs, Vector, covers
+from tests.vectors.harness import Outputs, Vector, Where, covers
+
+TWO = "Two bad pixels between other runs"
+
+
+def differences(bad: np.ndarray, picture: Exposure) -> dict[str, Where]:
+    """The runs of bad pixels that we treat otherwise on purpose, for image and variance."""
+    found: dict[str, Where] = {}
+    for plane in ("image", "variance"):
+        for heading, pixels in _treated_otherwise(bad, getattr(picture, plane)).items():
+            found[f"out_{plane}"] = Where(heading, pixels)
+    return found
+
+
+def _treated_otherwise(bad: np.ndarray, ours: np.ndarray) -> dict[str, np.ndarray]:
+    """Heading in docs/compatibility.md to pixels; the last heading names all of them."""
+    pixels, heading = np.zeros(bad.shape, bool), ""
+    for y, row in enumerate(bad):
+        edges = np.diff(np.r_[0, row.astype(int), 0])
+        runs = list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1, strict=True))
+        for i, (first, last) in enumerate(runs):
+            before = i > 0 and runs[i - 1][1] == first - 2
+            after = i + 1 < len(runs) and runs[i + 1][0] == last + 2
+            reason = _reason(row.size, first, last, before, after)
+            here = slice(first, last + 1)
+            if reason and (reason != TWO or ours[y, here].min() < 0):
+                pixels[y, here], heading = True, reason
+    return {heading: pixels} if heading else {}
+
+
+def _reason(width: int, first: int, last: int, before: bool, after: bool) -> str:
+    length = last - first + 1
+    if length == 7 and (first == 0 or last == width - 1):
+        return "Seven bad pixels at an edge"
+    if first == 0 and length > 7 and last == width - 2:
+        return "Seven bad pixels at an edge"
+    if first == 1 and length < 11 and after:
+        return "One good pixel between a run at the second column and the next run"
+    if length == 2 and before and (after or last == width - 2):
+        return TWO
+    return ""
 
 
 def _interpolate_boxes(vector: Vector, boxes: list[list[int]]) -> Outputs:
@@ -25,7 +66,7 @@ def _interpolate_boxes(vector: Vector, boxes: list[list[int]]) -> Outputs:
     bit = mask_bits("INTRP")
     interpolate_rows(picture.image, picture.variance, bad, bits=1, interpolated_bit=bit, fallback=fallback)
     picture.mask |= bad & bit
-    return Outputs(**planes(picture, vector))
+    return Outputs(differs=differences(bad != 0, picture), **planes(picture, vector))
 
 
 @covers("isrFunctions.interpolateDefectList(*")
@@ -45,7 +86,8 @@ def masked_interpolated(vector: Vector) -> Outputs:
         planes=tuple(params["maskNameList"]), grow_saturated_px=params["growSaturatedFootprints"]
     )
     interpolate_masked(picture, config)
-    return Outputs(**planes(picture, vector))
+    bad = (picture.mask & mask_bits(config.planes)) != 0
+    return Outputs(differs=differences(bad, picture), **planes(picture, vector))
 
 
 @covers("isrFunctions.setBadRegions(*")
