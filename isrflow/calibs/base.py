@@ -88,6 +88,7 @@ class Calibration(ABC):
             if info.detector_name and info.detector_name != detector.name:
                 return f"{self.kind} was made for detector {info.detector_name}, the exposure is of {detector.name}"
         wanted = exposure.obs.physical_filter
-        if info.physical_filter and wanted and info.physical_filter != wanted:
+        by_filter = "physical_filter" in self.dimensions  # others state, at most, the filter they were measured in
+        if by_filter and info.physical_filter and wanted and info.physical_filter != wanted:
             return f"{self.kind} was made for filter {info.physical_filter}, the exposure was taken through {wanted}"
         return None

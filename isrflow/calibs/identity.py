@@ -17,6 +17,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "detector_serial": ("DET_SER", "DETECTOR_SERIAL", "DETSER", "detectorSerial"),
     "physical_filter": ("FILTER", "filterName"),
 }
+_NOTHING = ("", "_unknown_")  # the reference writes the latter for exposures without a filter
 _DATES = ("CALIBDATE", "CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALIB_CREATION_TIME", "CALIB_CREATE_DATE")
 
 
@@ -78,7 +79,7 @@ def info_from_cards(cards: Mapping[str, Any]) -> tuple[CalibInfo, dict[str, Any]
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and value.strip() in _NOTHING)
 
 
 def _detector_id(value: Any) -> int | None:

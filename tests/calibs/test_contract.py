@@ -85,6 +85,16 @@ def test_it_belongs_to_its_detector_alone(example) -> None:
     assert unnamed.mismatch(other) is None
 
 
+def test_the_filter_matters_to_flats_alone(example) -> None:
+    image = np.zeros(a_detector().raw_box.shape, np.uint16)
+    exposure = Exposure(image, detector=a_detector(), obs=Observation(physical_filter="g"))
+    measured_in_r = replace(example, info=replace(example.info, physical_filter="r"))
+    reason = measured_in_r.mismatch(exposure)
+    assert (reason is not None) == (example.kind == "flat")
+    if reason:
+        assert reason == "flat was made for filter r, the exposure was taken through g"
+
+
 def test_what_is_written_comes_back_exactly_and_hashes_as_said(example, tmp_path) -> None:
     path = tmp_path / "calibration.fits"
     digest = write_calibration(example, path)

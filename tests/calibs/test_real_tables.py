@@ -101,3 +101,11 @@ def test_regions_that_are_no_upright_boxes_are_left_out_and_named(caplog) -> Non
     kept = [s in ("BOX", "POINT") or (s == "ROTBOX" and u) for s, u in zip(shapes, upright, strict=True)]
     assert len(defects.boxes) == sum(kept)
     assert "row 0 (CIRCLE)" in caplog.text
+
+
+def test_a_master_bias_of_the_reference_opens_compressed_as_it_is() -> None:
+    bias = read_calibration("bias", ROOT / "raw_headers_only" / "bias-R11-S20-det042_2022-01-01.fits")
+    assert bias.exposure.image.shape == (4000, 4072)
+    assert [plane.dtype for plane in bias.exposure.planes()] == [np.float32, np.int32, np.float32]
+    assert (bias.info.detector_name, bias.info.detector_serial) == ("R11_S20", "ITL-3800C-102-Dev")
+    assert bias.info.physical_filter is None
