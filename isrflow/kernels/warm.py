@@ -72,10 +72,14 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: binning.bin_planes(planes, 4)
     yield lambda: combine.combine_stack((image[None], mask[None], variance[None]), combine.StackControl())
     yield lambda: statistics.describe(image[left], exclude=mask[left] != 0)
+    yield lambda: statistics.describe(image[0].astype(np.float64), exclude=mask[0] != 0)
     yield lambda: footprints.label(mask != 0)
     yield lambda: masks.mask_at_least(image[left], 1e5, mask[left], 2)
     yield lambda: masks.mask_nonfinite(image, variance, mask, 2)
     yield lambda: masks.mask_nonpositive(variance, mask, 1)
+    yield lambda: masks.count_masked(mask[left], 1)
+    yield lambda: masks.all_masked(mask[left], 1)
+    yield lambda: masks.widen_trails(mask, 1)
 
 
 def _picture() -> Planes:
