@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, insert, select
 
@@ -13,6 +13,7 @@ from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.datasets import dataset_rows
 
+K = TypeVar("K")
 Calibs = Sequence[tuple[str, Match]]
 
 
@@ -33,9 +34,28 @@ def calib_set_sha256(calibs: Calibs) -> str:
     return sha256_json(sorted([role, *_identity(match)] for role, match in calibs))
 
 
-def calib_set_ids(connection: Connection, sets: Iterable[Calibs]) -> dict[str, int]:
-    """Return the row of each set by its address, adding those that are new; a night needs about one set a detector."""
-    wanted = {calib_set_sha256(calibs): calibs for calibs in sets}
+def calib_set_ids(connection: Connection, sets: Mapping[K, Calibs]) -> dict[K, int]:
+    """Return the row of each set, adding those that are new; a night needs about one set a detector."""
+    addresses = _addresses(sets)
+    wanted = {addresses[key]: calibs for key, calibs in sets.items()}
+    ids = _store_sets(connection, wanted)
+    return {key: ids[sha256] for key, sha256 in addresses.items()}
+
+
+def _addresses(sets: Mapping[K, Calibs]) -> dict[K, str]:
+    """Return the address of each set; the resolver gives equal matches as one object, so most are seen before."""
+    seen: dict[tuple[tuple[str, int], ...], str] = {}
+    addresses = {}
+    for key, calibs in sets.items():
+        objects = tuple((role, id(match)) for role, match in calibs)
+        if objects not in seen:
+            seen[objects] = calib_set_sha256(calibs)
+        addresses[key] = seen[objects]
+    return addresses
+
+
+def _store_sets(connection: Connection, wanted: Mapping[str, Calibs]) -> dict[str, int]:
+    """Return the row of each set by its address, adding those that are new."""
     known = _known_sets(connection, wanted)
     new = {sha256: calibs for sha256, calibs in wanted.items() if sha256 not in known}
     insert_rows(connection, t.calib_set, [{"sha256": sha256} for sha256 in new])

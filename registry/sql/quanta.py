@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 from registry.errors import UnknownName
 from registry.refs import DataId, QuantumRow, QuantumSpec, quantum_uuid
 from registry.sql import tables as t
-from registry.sql.blobs import blob_id, calib_set_ids, calib_set_sha256
+from registry.sql.blobs import blob_id, calib_set_ids
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.collections import collection_id
 from registry.sql.datasets import dataset_rows
@@ -77,8 +77,7 @@ def plan_quanta(
     idle = {u: quantum for u, quantum in there.items() if _is_idle(quantum)}
     refuse_other_content(connection, {u: (there[u], wanted[u]) for u in there if u not in idle}, parts)
     open_specs = {u: spec for u, spec in wanted.items() if u not in there or u in idle}
-    sets = calib_set_ids(connection, [spec.calibs for spec in open_specs.values()])
-    set_of = {u: sets[calib_set_sha256(spec.calibs)] for u, spec in open_specs.items()}
+    set_of = calib_set_ids(connection, {u: spec.calibs for u, spec in open_specs.items()})
     same = _unchanged(connection, idle, open_specs, set_of)
     fresh = {u: spec for u, spec in open_specs.items() if u not in same}
     keys = data_id_keys(connection, {spec.data_id for spec in fresh.values()})
@@ -118,7 +117,7 @@ def skip_quanta(
     parts = {
         "config_id": blob_id(connection, t.config_blob, config),
         "software_id": blob_id(connection, t.software_env, software),
-        "calib_set_id": next(iter(calib_set_ids(connection, [()]).values())),
+        "calib_set_id": calib_set_ids(connection, {"none": ()})["none"],
         "content_key": "",
         "state": "skipped",
         "retriable": 1,
@@ -280,14 +279,17 @@ def _change(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _replace_inputs(connection: Connection, specs: Mapping[UUID, QuantumSpec]) -> None:
     """Write what the quanta read, in place of anything written before."""
-    quanta_there = {u: row.id for u, row in _load(connection, specs).items()}
+    quanta_there: dict[UUID, int] = {}
+    for some in chunks(sorted(specs)):
+        query = select(t.quantum.c.uuid, t.quantum.c.id).where(t.quantum.c.uuid.in_(some))
+        quanta_there |= {row.uuid: row.id for row in connection.execute(query)}
     inputs = {uuid for spec in specs.values() for _, uuid in spec.inputs}
     datasets = dataset_rows(connection, inputs)
     unknown = sorted(str(uuid) for uuid in inputs - set(datasets))
     if unknown:
         raise UnknownName(f"inputs are not registered: {', '.join(unknown)}", kind="dataset", name=unknown[0])
-    for some in chunks(list(quanta_there.values())):
-        connection.execute(delete(t.quantum_input).where(t.quantum_input.c.quantum_id.in_(some)))
+    for some_rows in chunks(list(quanta_there.values())):
+        connection.execute(delete(t.quantum_input).where(t.quantum_input.c.quantum_id.in_(some_rows)))
     rows = [
         {"quantum_id": quanta_there[u], "role": role, "dataset_id": datasets[uuid]}
         for u, spec in specs.items()

@@ -17,16 +17,16 @@ def count(world) -> int:
         return connection.exec_driver_sql("SELECT count(*) FROM config_blob").scalar()
 
 
-def add(connection, text: str) -> None:
-    connection.exec_driver_sql("INSERT INTO config_blob (sha256, canonical) VALUES (?, ?)", (text, text))
+def add(connection, *texts: str) -> None:
+    for text in texts:
+        connection.exec_driver_sql("INSERT INTO config_blob (sha256, canonical) VALUES (?, ?)", (text, text))
 
 
 def test_a_write_is_committed_at_the_end_and_rolled_back_on_any_exception(world):
     with world.write() as connection:
         add(connection, "kept")
     with pytest.raises(ConflictError, match="UNIQUE constraint failed"), world.write() as connection:
-        for text in ("lost", "kept"):
-            add(connection, text)
+        add(connection, "lost", "kept")
     assert count(world) == 1
 
 
