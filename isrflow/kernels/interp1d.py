@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicSpline
 
 Vector = NDArray[np.float64]
 Kind = Literal["CONSTANT", "LINEAR", "NATURAL_SPLINE", "CUBIC_SPLINE", "AKIMA_SPLINE"]
@@ -53,10 +52,17 @@ def _linear(x: Vector, y: Vector, at: Vector) -> Vector:
 
 
 def _natural(x: Vector, y: Vector, at: Vector) -> Vector:
-    spline = CubicSpline(x, y, bc_type="natural")
-    inside = spline(np.clip(at, x[0], x[-1]))
-    below, above = np.minimum(at - x[0], 0.0), np.maximum(at - x[-1], 0.0)
-    return np.asarray(inside + spline(x[0], 1) * below + spline(x[-1], 1) * above, np.float64)
+    width, slope = np.diff(x), np.diff(y) / np.diff(x)
+    second = np.zeros_like(y)  # second derivatives at the knots; none at the ends
+    matrix = np.diag(2 * (width[:-1] + width[1:])) + np.diag(width[1:-1], 1) + np.diag(width[1:-1], -1)
+    second[1:-1] = np.linalg.solve(matrix, 6 * np.diff(slope))
+    i = _segment(x, at)
+    d = np.clip(at, x[0], x[-1]) - x[i]
+    start = slope - width * (2 * second[:-1] + second[1:]) / 6
+    inside = y[i] + d * (start[i] + d * (second[i] / 2 + d * (np.diff(second) / width / 6)[i]))
+    end = slope[-1] + width[-1] * second[-2] / 6
+    outside = start[0] * np.minimum(at - x[0], 0.0) + end * np.maximum(at - x[-1], 0.0)
+    return np.asarray(inside + outside, np.float64)
 
 
 def _akima(x: Vector, y: Vector, at: Vector) -> Vector:

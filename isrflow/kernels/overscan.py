@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import medfilt
 
 from isrflow.kernels.footprints import grow
 from isrflow.kernels.overscan_fit import FitKind, Vector, exclude_outliers, fit_lines
@@ -163,10 +162,16 @@ def _bright_lines(pixels: Pixels, rules: OverscanRules) -> NDArray[np.bool_]:
     profile = np.zeros(pixels.shape[0], np.float32)
     some = finite.any(axis=1)
     profile[some] = np.nanmedian(np.where(finite[some], pixels[some], np.nan), axis=1)
-    bright = (profile - medfilt(profile, rules.smoothing_kernel)) >= rules.smoothing_threshold
+    bright = (profile - _running_median(profile, rules.smoothing_kernel)) >= rules.smoothing_threshold
     bright[: rules.smoothing_kernel] = False
     bright[-rules.smoothing_kernel :] = False
     return np.asarray(bright, np.bool_)
+
+
+def _running_median(profile: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Filter by the median of an odd number of neighbours; beyond the ends there are zeros."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(profile, width // 2), width)
+    return np.asarray(np.median(windows, axis=1), np.float32)
 
 
 def _fit(pixels: Pixels, excluded: NDArray[np.bool_], rules: OverscanRules) -> float | Vector:
