@@ -71,7 +71,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:
-        code = app(arguments, prog_name="isrflow", standalone_mode=False)
+        code = app(arguments, prog_name="isrflow", standalone_mode=False, obj=tuple(arguments))
         sys.stdout.flush()
     except BrokenPipeError:  # `isrflow query ... | head` is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

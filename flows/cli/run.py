@@ -32,6 +32,7 @@ app = typer.Typer()
     ),
 )
 def run(
+    context: typer.Context,
     *,
     raw: Annotated[Path, typer.Argument(metavar="RAW.fits", help="One raw file.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.fits", help="Where the product goes.")],
@@ -75,21 +76,19 @@ def run(
             overwrite=force,
         )
     except MissingCalibrations as error:
-        raise _with_commands(error) from error
+        raise _with_commands(error, list(context.obj)) from error
     emit(outcome, as_json=as_json, text=lambda: say(outcome.render()))
     return 0
 
 
-def _with_commands(error: MissingCalibrations) -> MissingCalibrations:
+def _with_commands(error: MissingCalibrations, arguments: list[str]) -> MissingCalibrations:
     """Replace the advice by whole command lines, made from the one that was typed."""
-    import sys
-
     from isrflow.errors import MissingCalibrations
 
     steps = list(dict.fromkeys(step for step, _ in error.missing))
     kinds = list(dict.fromkeys(kind for _, kind in error.missing))
     wanted = "\n".join(f"  step {step} wants --calib {kind}=FILE" for step, kind in error.missing)
-    typed = [item for item in sys.argv[1:] if item != "--json"] if sys.argv[1:2] == ["run"] else ["run"]
+    typed = [item for item in arguments if item != "--json"]
     proceed = shlex.join(["isrflow", *_merge_without(typed, steps)])
     give = shlex.join(["isrflow", *typed]) + "".join(f" --calib {kind}=FILE" for kind in kinds)
     return MissingCalibrations(f"{error.message}\n{wanted}", missing=error.missing, fix=f"{proceed}\n  or:  {give}")
