@@ -38,7 +38,8 @@ class Flaws:
     """More of it in one corner of the detector."""
     hot_fraction: float = 1.5e-4
     """Part of the pixels that are hot; at least one if not zero. So for the next."""
-    hot_electron_s: tuple[float, float] = (5.0, 200.0)
+    hot_electron_s: tuple[float, float] = (8.0, 200.0)
+    """Faintest and brightest of them; the logarithm is drawn evenly."""
     dead_fraction: float = 3e-5
     bad_columns: int = 1
     """Columns of a detector that are dead from some row to the far end of their amplifier."""

@@ -92,7 +92,7 @@ def stages_of(truth: Truth, calibs: Mapping[str, Calibration], overscan_fit: str
     electronics = "read noise^2 + 1/12 + overscan"
     after = {
         "bias": Stage(measured, bias, after_bias, f"{electronics} + var(bias)"),
-        "linearity": Stage(heard, heard - measured, after_linearity, "that of the bias times (1 + 2 c u)^2"),
+        "linearity": Stage(heard, measured - heard, after_linearity, "that of the bias times (1 + 2 c u)^2"),
         "crosstalk": Stage(clean, heard - clean, after_linearity, "that of the linearity (ghosts of ghosts: c^2 u)"),
         "dark": Stage(clean - dark, dark, after_dark, "that of the linearity + (t/t_dark)^2 var(dark)"),
         "flat": Stage(
