@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -90,16 +91,15 @@ class Resolution:
 
     def complete(self, data_id: DataId) -> bool:
         """Say whether nothing that is required is missing for a data id."""
-        return data_id not in self._lacking()
+        return data_id not in self._lacking
 
     def reason(self, data_id: DataId) -> str:
         """Return one line saying what a data id lacks; empty if it is complete."""
-        lacking = [one for one in self.missing if one.required and one.data_id == data_id]
-        return "; ".join(f"no {one.type}: {one.detail}" for one in lacking)
+        return "; ".join(f"no {one.type}: {one.detail}" for one in self._lacking.get(data_id, ()))
 
     def report(self) -> str:
         """Return all that is missing as one text, grouped, each group with the next commands; empty if nothing is."""
-        head = f"{len(self._lacking())} of {len(self.matches)} quanta lack a required calibration"
+        head = f"{len(self._lacking)} of {len(self.matches)} quanta lack a required calibration"
         lines = [f"{head}; searched: {', '.join(self.collections)}"]
         lines += [line for group in _grouped(self.missing) if group[0].required for line in _told(group)]
         optional = sorted({one.type for one in self.missing if not one.required})
@@ -111,16 +111,21 @@ class Resolution:
         """Return what is missing as plain values."""
         return {
             "quanta": len(self.matches),
-            "incomplete": len(self._lacking()),
+            "incomplete": len(self._lacking),
             "collections": list(self.collections),
             "as_of": self.as_of,
             "missing": [_missing_dict(one) for one in self.missing],
             "straddles": [{"type": s.type, "data_id": s.data_id.to_dict()} for s in self.straddles],
         }
 
-    def _lacking(self) -> set[DataId]:
-        """Return the data ids that lack something required."""
-        return {one.data_id for one in self.missing if one.required}
+    @cached_property
+    def _lacking(self) -> dict[DataId, list[Missing]]:
+        """What each incomplete data id lacks; asked once for every quantum of a night, so it is kept."""
+        lacking: defaultdict[DataId, list[Missing]] = defaultdict(list)
+        for one in self.missing:
+            if one.required:
+                lacking[one.data_id].append(one)
+        return dict(lacking)
 
 
 def spell_numbers(numbers: Iterable[int]) -> str:
