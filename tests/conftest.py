@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
+from tests.vectors.files_summary import write_files_summary
 from tests.vectors.summary import write_summary
 
 # The first example of a test may compile a kernel; how long that takes says nothing.
@@ -13,3 +14,4 @@ settings.load_profile("isrflow")
 
 def pytest_terminal_summary(terminalreporter) -> None:
     write_summary(terminalreporter)
+    write_files_summary(terminalreporter)
