@@ -8,6 +8,7 @@ import alembic: the revision is read directly.
 from __future__ import annotations
 
 import os
+import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ REVISIONS = ("0001",)
 HEAD = REVISIONS[-1]
 """The revision this program works with."""
 BUSY_TIMEOUT_S = 60.0
+OLDEST_SQLITE = (3, 37)
 NETWORK_FILE_SYSTEMS = frozenset(
     [
         "nfs",
@@ -186,7 +188,17 @@ def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) 
 
 
 def make_engine(path: Path, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
-    """Make an engine for a SQLite file, with no check of what is in it."""
+    """Make an engine for a SQLite file, with no check of what is in it.
+
+    Raises
+    ------
+    UnavailableError
+        If Python was built with a SQLite that is too old for STRICT tables.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        message = f"SQLite {sqlite3.sqlite_version} is too old for the registry, which needs {needed}"
+        raise UnavailableError(message, fix="use a newer Python, for example from conda-forge")
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": busy_timeout_s},

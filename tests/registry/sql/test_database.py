@@ -161,3 +161,9 @@ def test_a_forked_child_opens_connections_of_its_own(world):
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert count(world) == 1
+
+
+def test_a_sqlite_that_is_too_old_is_named(world, monkeypatch):
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 31, 1))
+    with pytest.raises(UnavailableError, match=r"is too old for the registry, which needs 3\.37"):
+        make_engine(world.path)
