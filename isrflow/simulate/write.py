@@ -74,9 +74,10 @@ def raw_cards(obs: Observation, camera: Camera, detector: Detector) -> dict[str,
     cards: dict[str, Any] = {"INSTRUME": camera.name.upper(), **camera.recognise}
     cards |= {"ORIGIN": "isrflow simulation", "DET_NAME": detector.name, "DET_SER": detector.serial or None}
     rules = rules_of(camera)
-    for name, value in _properties(obs, detector).items():
+    own_first = sorted(_properties(obs, detector).items(), key=lambda item: item[0] not in camera.headers)
+    for name, value in own_first:
         rule = rules[name]
-        if value is not None and rule.cards:
+        if value is not None and rule.cards and rule.cards[0] not in cards:
             inverse = {ours: theirs for theirs, ours in rule.values.items()}
             cards[rule.cards[0]] = inverse.get(value, _WORDS.get(value, value) if name == "obs_type" else value)
     scale = rules["time_scale"]
@@ -110,7 +111,7 @@ def _properties(obs: Observation, detector: Detector) -> dict[str, Any]:
 
 def _refuse_unreadable(obs: Observation, camera: Camera, cards: Mapping[str, Any]) -> None:
     """Refuse to write what this camera's header map could not tell from other exposures."""
-    again = observation_from_header(cards, camera, where="the simulated header")
+    again = observation_from_header(cards, camera, where="the simulated header", require=())
     wrong = [
         f"{name} would be read as {getattr(again, name)!r}, it is {getattr(obs, name)!r}"
         for name in ("exposure_id", "obs_type", "physical_filter", "day_obs")
