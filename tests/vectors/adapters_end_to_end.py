@@ -15,6 +15,7 @@ from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.linearizer import Linearizer
+from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
@@ -226,6 +227,14 @@ def calibrations_of(vector: Vector, described: Detector) -> dict[str, Calibratio
             coefficients={name: np.array(params["linearizer"]["coeffs"]) for name in names},
             units=params.get("linearityUnits", "adu"),
         )
+    if params.get("ptc"):
+        numbers = params["ptc"]
+        ours = {"gain": "gain", "noise": "noise", "ptcTurnoff": "turnoff"}
+        fields = {
+            mine: {amp: number_or_none(each[theirs]) for amp, each in numbers.items() if theirs in each}
+            for theirs, mine in ours.items()
+        }
+        calibs["ptc"] = PhotonTransferCurve(amp_names=tuple(numbers), **fields)
     return calibs
 
 
