@@ -11,10 +11,11 @@ import time
 import tracemalloc
 
 from big_detector import RECIPE, calibrations, camera, raw
+from yardstick import plane_copy_seconds
+
 from isrflow.kernels.warm import warm_kernels
 from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
-from yardstick import plane_copy_seconds
 
 RUNS = 5
 PLANE_BYTES = 4096 * 4096 * 4
@@ -37,10 +38,14 @@ def main() -> None:
         del result
     copy = statistics.median(copies)
     for name, seconds in steps.items():
-        print(f"  {name:20s} {statistics.median(seconds) * 1e3:8.1f} ms {statistics.median(seconds) / copy:7.1f} plane copies")
-    whole = statistics.median(wholes)
-    print(f"  {'whole recipe':20s} {whole * 1e3:8.1f} ms {whole / copy:7.1f} plane copies (budget 105; one is {copy * 1e3:.2f} ms)")
-    print(f"  traced memory beyond raw, calibrations and product: {traced_images(sky, calibs, config):.2f} images (budget 3)")
+        print(_line(name, statistics.median(seconds), copy))
+    print(_line("whole recipe", statistics.median(wholes), copy), f"(budget 105; one is {copy * 1e3:.2f} ms)")
+    images = traced_images(sky, calibs, config)
+    print(f"  traced memory beyond raw, calibrations and product: {images:.2f} images (budget 3)")
+
+
+def _line(name: str, seconds: float, copy: float) -> str:
+    return f"  {name:20s} {seconds * 1e3:8.1f} ms {seconds / copy:7.1f} plane copies"
 
 
 def traced_images(sky, calibs, config) -> float:

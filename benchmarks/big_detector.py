@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from isrflow.calibs.base import Calibration
 from isrflow.calibs.kinds import KINDS
 from isrflow.frame.camera import Camera, camera_from_yaml
@@ -29,12 +30,13 @@ def camera() -> Camera:
                 f" raw_serial_overscan: [{x + PRESCAN + WIDTH}, {y}, {OVERSCAN}, {HEIGHT}],"
                 f" raw_parallel_overscan: [{x + PRESCAN}, {y + HEIGHT}, {WIDTH}, {PARALLEL}],"
                 f" raw_flip_y: {'true' if row else 'false'}, readout_corner: {'UL' if row else 'LL'},"
-                " gain_electron_per_adu: 1.5, read_noise_electron: 6, saturation_adu: 60000, linearity_type: Polynomial,"
-                " linearity_coefficients: [2.0e-7]}"
+                " gain_electron_per_adu: 1.5, read_noise_electron: 6, saturation_adu: 60000,"
+                " linearity_type: Polynomial, linearity_coefficients: [2.0e-7]}"
             )
     amplifiers = ", ".join(lines)
     box = f"[0, 0, {COLUMNS * WIDTH}, {ROWS * HEIGHT}]"
-    return camera_from_yaml(f"{{name: big, detectors: [{{id: 0, name: D0, box: {box}, amplifiers: [{amplifiers}]}}]}}")
+    detector = f"{{id: 0, name: D0, box: {box}, amplifiers: [{amplifiers}]}}"
+    return camera_from_yaml(f"{{name: big, detectors: [{detector}]}}")
 
 
 def calibrations(camera: Camera) -> dict[str, Calibration]:

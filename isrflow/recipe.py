@@ -1,8 +1,9 @@
 """The table of contents of instrument signature removal.
 
 Field order is order of work; it is that of the reference's code, in which defects and non-finite pixels are marked
-before dark and flat. A function may stand under several names where cameras differ in the place of a correction; all but one
-are switched off. There is no key to reorder: an instrument's YAML and the user switch rows and change their settings.
+before dark and flat. A function may stand under several names where cameras differ in the place of a correction; all
+but one are switched off. There is no key to reorder: an instrument's YAML and the user switch rows and change their
+settings.
 """
 
 from __future__ import annotations

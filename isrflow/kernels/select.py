@@ -108,7 +108,8 @@ def _count(bits: NDArray[np.uint32], lowest: np.uint32, shift: np.uint32) -> NDA
             fourth[_bin_of(bits[i + 3], lowest, shift)] += 1
         for i in range(max(whole, start), stop):
             first[_bin_of(bits[i], lowest, shift)] += 1
-    return counts.sum(axis=1)
+    by_block: NDArray[np.int64] = counts.sum(axis=1)
+    return by_block
 
 
 @njit(cache=True, nogil=True, parallel=True)
