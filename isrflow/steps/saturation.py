@@ -16,6 +16,7 @@ from isrflow.kernels.footprints import grow
 from isrflow.kernels.masks import all_masked, mask_at_least
 from isrflow.kernels.rows import interpolate_rows
 from isrflow.kernels.statistics import clip
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import BadAmplifiers
 from isrflow.steps.step import StepConfig, at_amplifier
 
@@ -62,14 +63,17 @@ def mask_saturation(exposure: Exposure, config: SaturationConfig, *, defects: De
     if exposure.detector is None or exposure.is_trimmed:
         state = "has no detector" if exposure.detector is None else "is trimmed already"
         raise GeometryError(f"{exposure.label} {state}: the levels apply to raw segments")
-    bad: set[str] = set()
-    for amp in exposure.detector.amplifiers:
-        if exposure.box.contains(amp.raw):
-            with at_amplifier(amp.name):
-                if mask_saturation_amp(exposure, amp, config, defects):
-                    bad.add(amp.name)
-                    log.warning("%s: amplifier %s has no usable pixel", exposure.label, amp.name)
-    return BadAmplifiers(frozenset(bad))
+    amplifiers = [amp for amp in exposure.detector.amplifiers if exposure.box.contains(amp.raw)]
+
+    def mask(amp: Amplifier) -> bool:
+        with at_amplifier(amp.name):
+            return mask_saturation_amp(exposure, amp, config, defects)
+
+    found = map_in_threads(mask, amplifiers)
+    bad = frozenset(amp.name for amp, is_bad in zip(amplifiers, found, strict=True) if is_bad)
+    if bad:
+        log.warning("%s: amplifiers without a usable pixel: %s", exposure.label, ", ".join(sorted(bad)))
+    return BadAmplifiers(bad)
 
 
 def mask_saturation_amp(
