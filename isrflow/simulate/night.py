@@ -141,7 +141,17 @@ def simulate_shots(
     flaws: Flaws | None = None,
     progress: Progress | None = None,
 ) -> Simulation:
-    """Simulate any list of shots with all detectors; parameters as for `simulate_night`."""
+    """Simulate any list of shots with all detectors; parameters as for `simulate_night`.
+
+    Raises
+    ------
+    ConfigError
+        If two shots have the same exposure id, or the camera's header map cannot say what they are.
+    """
+    ids = [shot.obs.exposure_id for shot in shots]
+    twice = sorted({str(number) for number in ids if ids.count(number) > 1})
+    if twice:
+        raise ConfigError(f"two shots have the same exposure id: {', '.join(twice)}")
     result = Simulation(camera, seed, flaws or Flaws(), list(shots))
     paths: dict[tuple[int, int], Path] = {}
     for detector in camera.detectors:  # one signature at a time: they are large

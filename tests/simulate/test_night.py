@@ -11,7 +11,7 @@ from isrflow.errors import ConfigError
 from isrflow.frame.camera import camera_from_yaml, camera_to_yaml, load_camera
 from isrflow.frame.raw import inspect_raw, read_raw
 from isrflow.frame.times import utc_from_tai_ns
-from isrflow.simulate import afternoon_shots, night_shots, simulate_calibrations, simulate_night
+from isrflow.simulate import afternoon_shots, night_shots, simulate_calibrations, simulate_night, simulate_shots
 from isrflow.simulate.sky import add_star
 
 DAY = 20260301
@@ -134,5 +134,7 @@ def test_what_does_not_exist_is_refused(day, tmp_path):
         simulate_night(day.camera, tmp_path, DAY, filters=["u", "g_01", "z"])
     with pytest.raises(ConfigError, match="20261301 is not a day"):
         simulate_night(day.camera, tmp_path, 20261301)
+    with pytest.raises(ConfigError, match="two shots have the same exposure id: 2026030100001"):
+        simulate_shots(day.camera, tmp_path, [day.shots[0], *night_shots(day.camera, DAY, n_science=2)])
     with pytest.raises(ConfigError, match="exposure 5 is not one of the 15 simulated"):
         day.truth(5, 0)
