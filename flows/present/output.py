@@ -9,13 +9,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
+
+LONG = 36
+"""A text longer than this may be folded in a table on a terminal."""
+_NUMBER = re.compile(r"-?[\d.]+(e[+-]?\d+)?")
+_WHOLE_SECONDS = re.compile(r"T(\d\d:\d\d:\d\d)\.000 UTC")
 
 
 def emit(data: object, *, as_json: bool, text: Callable[[], None]) -> None:
@@ -59,17 +65,24 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] | None
 
 
 def _print_rich(names: list[str], cells: list[list[str]], title: str) -> None:
+    """Print a table on a terminal; only long texts are folded, and a table wider than the terminal is still whole."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", header_style="bold", pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
+    cells = [[_WHOLE_SECONDS.sub(r" \1", cell) for cell in line] for line in cells]
+    table = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", show_edge=False, padding=(0, 1, 0, 0))
+    for name, column in zip(names, zip(*cells, strict=True) if cells else [()] * len(names), strict=True):
+        numeric = all(_NUMBER.fullmatch(cell) for cell in column if cell)
+        width = min(LONG, max(len(name), *(len(cell) for cell in column), 0))  # what is shorter is never folded
+        justify: Literal["left", "right"] = "right" if numeric and column else "left"
+        table.add_column(name, overflow="fold", min_width=width, justify=justify)
     for line in cells:
-        table.add_row(*(Text(cell) for cell in line))
-    Console().print(table)
+        table.add_row(*map(Text, line))
+    console = Console()
+    needed = console.measure(table, options=console.options.update(max_width=10_000)).minimum
+    (console if needed <= console.width else Console(width=needed)).print(table)
 
 
 def _cell(value: object) -> str:

@@ -32,10 +32,10 @@ def progress_bar(label: str, *, quiet: bool = False) -> Iterator[OnProgress]:
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None, failed="")
+        task = bar.add_task(label, total=None, failed="", visible=False)
 
         def move(progress: Progress) -> None:
             failed = f"{progress.failed} failed" if progress.failed else ""
-            bar.update(task, completed=progress.done, total=progress.total, failed=failed)
+            bar.update(task, completed=progress.done, total=progress.total, failed=failed, visible=progress.total > 0)
 
         yield move
