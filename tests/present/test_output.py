@@ -73,7 +73,7 @@ def test_the_stretch_is_dark_for_the_sky_and_clipped_at_both_ends() -> None:
 def test_shrinking_averages_what_is_finite_and_ors_masks() -> None:
     image = np.array([[1, 3, 9], [5, np.nan, 9], [7, 7, 7]], np.float32)
     assert shrink(image, 2).tolist() == [[3.0]]  # (1 + 3 + 5) / 3; the rest at the edges is left out
-    assert shrink(np.full((2, 2), np.nan, np.float32), 2).tolist() == pytest.approx([[math.nan]], nan_ok=True)
+    assert np.isnan(shrink(np.full((2, 2), np.nan, np.float32), 2)).all()
     assert shrink_mask(np.array([[1, 2], [0, 4]], np.int32), 2).tolist() == [[7]]
     assert shrink_factor((1000, 2100), 1000) == 3
     assert shrink(image, 1) is not None
