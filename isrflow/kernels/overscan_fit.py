@@ -169,7 +169,8 @@ def _fit_polynomial(profile: Vector, order: int) -> Vector:
     differ by rounding only.
     """
     basis = _orthonormal_polynomials(profile.size, min(order, profile.size - 1))
-    return np.asarray(basis @ (basis.T @ profile), np.float64)
+    # Not by BLAS: its threads cost more than these few numbers, and its sums depend on the machine.
+    return np.asarray((basis * (basis * profile[:, np.newaxis]).sum(axis=0)).sum(axis=1), np.float64)
 
 
 @lru_cache(maxsize=64)
