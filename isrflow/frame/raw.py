@@ -24,6 +24,7 @@ from isrflow.frame.exposure import Exposure
 from isrflow.frame.fitsbytes import BLOCK, HduBytes, read_hdus
 from isrflow.frame.headers import detector_of, observation_from_header, recognise
 from isrflow.frame.obs import Observation
+from isrflow.frame.raw_wcs import wcs_of
 from isrflow.frame.sections import detector_from_header
 
 __all__ = ["RawSummary", "detector_from_header", "inspect_raw", "read_raw"]
@@ -98,6 +99,7 @@ def read_raw(
         detector=chosen,
         obs=observation_from_header(header, camera, where=str(path)),
         header=header,
+        wcs=wcs_of(header, str(path)) if len(tiles) == 1 else None,  # that of an amplifier is not the mosaic's
     )
 
 

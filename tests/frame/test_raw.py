@@ -259,3 +259,35 @@ def test_bytes_after_the_last_hdu_are_refused(tmp_path):
     path.write_bytes(path.read_bytes() + b"junk" * 720)
     with pytest.raises(RawFileError, match="after HDU 0 come 2880 bytes that are not an HDU"):
         read_raw(path, MOSAIC)
+
+
+WCS_CARDS = {
+    "CTYPE1": "RA---TAN",
+    "CTYPE2": "DEC--TAN",
+    "CRVAL1": 10.0,
+    "CRVAL2": -30.0,
+    "CRPIX1": 3.0,
+    "CRPIX2": 4.0,
+    "CD1_1": -1e-4,
+    "CD1_2": 0.0,
+    "CD2_1": 0.0,
+    "CD2_2": 1e-4,
+}
+
+
+def test_the_coordinates_of_a_single_image_are_kept(tmp_path):
+    raw = read_raw(write_mosaic(tmp_path / "a.fits", **WCS_CARDS), MOSAIC)
+    ra, dec = raw.wcs.pixel_to_world_values(2, 3)  # the reference pixel, counted from zero
+    assert (float(ra), float(dec)) == pytest.approx((10.0, -30.0), abs=1e-10)
+
+
+def test_coordinates_that_make_no_sense_cost_a_warning_and_not_the_exposure(tmp_path, caplog):
+    singular = WCS_CARDS | {"CD1_1": 0.0, "CD2_2": 0.0}
+    raw = read_raw(write_mosaic(tmp_path / "a.fits", **singular), MOSAIC)
+    assert raw.wcs is None
+    assert "a.fits: the coordinates in the header cannot be used" in caplog.text
+    assert np.array_equal(raw.image, pixels())
+
+
+def test_an_image_without_coordinates_has_none(tmp_path):
+    assert read_raw(write_mosaic(tmp_path / "a.fits"), MOSAIC).wcs is None
