@@ -24,6 +24,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.calibrate import calibs
 from flows.chunks import chunks_of
 from flows.dispatch import Core
 from flows.engine import EngineChoice
@@ -86,7 +87,22 @@ def reprocess_flow(
     return _run(reprocess, repository, workers, order)
 
 
-FLOWS: Mapping[str, Flow[..., Any]] = {"night": night_flow, "reprocess": reprocess_flow}
+@flow(name="calibs", task_runner=_RUNNER)
+def calibs_flow(
+    *,
+    repository: str,
+    types: list[str],
+    day: str,
+    out_run: str,
+    settings: dict[str, Any] | None = None,
+    workers: int | None = None,
+) -> State[Any]:
+    """Make calibrations; the parameters are those of `flows.calibrate.build_calibs`."""
+    order = {"types": types, "day": day, "out_run": out_run, "settings": settings}
+    return _run(calibs, repository, workers, order)
+
+
+FLOWS: Mapping[str, Flow[..., Any]] = {"night": night_flow, "reprocess": reprocess_flow, "calibs": calibs_flow}
 """Core function's name to flow."""
 
 
@@ -112,8 +128,8 @@ def run_flow(
     token = _caller.set(caller)
     try:
         with _client_settings(repo, choice):
-            state = FLOWS[name](repository=str(repo.root), workers=workers, **order, return_state=True)
-            problem = state.message
+            state: Any = FLOWS[name](repository=str(repo.root), workers=workers, **order, return_state=True)
+            problem = str(state.message)
     except Exception as error:  # noqa: BLE001 - whatever ails the server, the work may have been done all the same
         problem = f"{type(error).__name__}: {error}"
     finally:

@@ -10,8 +10,11 @@ import importlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, TimeoutError, as_completed  # noqa: A004 - what a future raises
+from multiprocessing import connection, forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
@@ -27,6 +30,7 @@ TASKS = "flows.tasks:TASKS"
 
 # One core a worker: parallelism comes from quanta, and nested thread pools would only fight over the same cores.
 _ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PRELOADED = ("flows.tasks", "flows.repo", "isrflow.recipe", "isrflow.run", "isrflow.frame.raw", "isrflow.calibs.files")
 
 
 class Executor(Protocol):
@@ -90,13 +94,11 @@ class LocalExecutor:
         from pebble import ProcessPool
 
         self._repo = repo
-        # Spawned, not forked: a process that has run parallel compiled kernels must not be forked.
-        context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(
             max_workers=workers,
-            context=context,
+            context=_fork_server(),
             initializer=_begin_worker,
-            initargs=(str(repo.root), tasks, os.getpid()),
+            initargs=(str(repo.root), tasks),
         )
 
     def run(self, quantum_ids: Sequence[int], on_done: OnDone) -> None:
@@ -137,6 +139,26 @@ class LocalExecutor:
         self._pool.join()
 
 
+def _fork_server() -> ForkServerContext:
+    """Return the context whose workers are forked off a process that has imported everything and run nothing.
+
+    Forking this process itself would not do: it may have run compiled kernels, whose threads do not survive a fork.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_PRELOADED))
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    try:
+        forkserver.ensure_running()  # it keeps the environment in which it was started
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    return context
+
+
 def record_loss(repo: Repo, quantum_id: int, failure: QuantumFailure) -> QuantumOutcome:
     """Write down in a dead worker's stead how its quantum ended, and say what the registry then holds."""
     quantum = repo.butler.inputs(quantum_id).quantum
@@ -154,11 +176,11 @@ def record_loss(repo: Repo, quantum_id: int, failure: QuantumFailure) -> Quantum
 _worker: dict[str, Any] = {}
 
 
-def _begin_worker(root: str, tasks: str, parent: int) -> None:
+def _begin_worker(root: str, tasks: str) -> None:
     for name in _ONE_THREAD:
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
-    _end_with(parent)
+    _end_with_supervisor()
     module, _, name = tasks.partition(":")
     _worker["tasks"] = getattr(importlib.import_module(module), name)
     _worker["repo"] = open_repo(Path(root))
@@ -169,14 +191,13 @@ def _run_in_worker(quantum_id: int) -> QuantumOutcome:
     return run_quantum(repo.butler, quantum_id, process_token(), _worker["tasks"], lease_s=repo.settings.lease_s)
 
 
-def _end_with(parent: int) -> None:
+def _end_with_supervisor() -> None:
     """End this worker when its supervisor is gone, so that nobody keeps working for a run that has died."""
-    import threading
-    import time
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
+        connection.wait([supervisor.sentinel])
         os._exit(1)
 
     threading.Thread(target=watch, name="supervisor watch", daemon=True).start()

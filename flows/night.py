@@ -105,8 +105,12 @@ def run_night(
     ServerError
         If Prefect was asked for and there is no server.
     """
-    order = {"day": str(resolve_day(repo, day)), "settings": dict(settings or {}), "where": where}
-    order |= {"retry_failed": retry_failed}
+    order = {
+        "day": str(resolve_day(repo, day)),
+        "settings": dict(settings or {}),
+        "where": where,
+        "retry_failed": retry_failed,
+    }
     return dispatch(night, repo, order, engine=engine, workers=workers, on_progress=on_progress)
 
 

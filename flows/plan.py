@@ -157,9 +157,9 @@ def plan_corrections(
     """
     recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
     config = config_of(recipe)
-    resolutions = _resolve(repo, raws, recipe)
+    resolutions = resolve_all(repo, [raw.data_id for raw in raws], recipe, repo.settings.collections)
     matches = {data_id: found for resolution in resolutions for data_id, found in resolution.matches.items()}
-    lacking = _lacking(resolutions)
+    lacking = what_lacks(resolutions)
     ready = [raw for raw in raws if raw.data_id not in lacking]
     specs = tuple(isr_spec(raw, matches[raw.data_id], config) for raw in ready)
     return WorkPlan(
@@ -168,7 +168,7 @@ def plan_corrections(
         changes=recipe.changes(),
         specs=specs,
         skipped=tuple((ISR, raw.data_id, lacking[raw.data_id]) for raw in raws if raw.data_id in lacking),
-        missing="\n".join(item.report() for item in resolutions if any(one.required for one in item.missing)),
+        missing=missing_report(resolutions),
         warnings=tuple(sorted({match.warning for spec in specs for _, match in spec.calibs if match.warning})),
         before=tuple(quanta_of(repo, run)),
         retry_failed=retry_failed,
@@ -196,20 +196,20 @@ def quanta_of(repo: Repo, run: str) -> list[QuantumRow]:
     return repo.butler.quanta(run) if repo.butler.collections(run) else []
 
 
-def _resolve(repo: Repo, raws: Sequence[DatasetRef], recipe: Recipe) -> list[Resolution]:
-    """Resolve all raws, in one query for all detectors that need the same kinds of calibration."""
+def resolve_all(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe, collections: Sequence[str]) -> list[Resolution]:
+    """Resolve what a recipe needs, in one query for all detectors that need the same kinds of calibration."""
     groups: dict[tuple[tuple[str, bool], ...], list[DataId]] = defaultdict(list)
     needs: dict[int, tuple[tuple[str, bool], ...]] = {}
-    for raw in raws:
-        number = raw.data_id.detector
+    for data_id in data_ids:
+        number = data_id.detector
         assert number is not None
         if number not in needs:
             needs[number] = ((CAMERA, True), *sorted(recipe.needs(repo.camera.detector(number)).items()))
-        groups[needs[number]].append(raw.data_id)
-    return [repo.butler.resolve(data_ids, dict(types), repo.settings.collections) for types, data_ids in groups.items()]
+        groups[needs[number]].append(data_id)
+    return [repo.butler.resolve(some, dict(types), collections) for types, some in groups.items()]
 
 
-def _lacking(resolutions: Sequence[Resolution]) -> dict[DataId, str]:
+def what_lacks(resolutions: Sequence[Resolution]) -> dict[DataId, str]:
     """Return what each data id lacks, of what is required, in one line."""
     found: dict[DataId, list[str]] = defaultdict(list)
     for resolution in resolutions:
@@ -217,6 +217,11 @@ def _lacking(resolutions: Sequence[Resolution]) -> dict[DataId, str]:
             if item.required:
                 found[item.data_id].append(f"no {item.type}: {item.detail}")
     return {data_id: "; ".join(reasons) for data_id, reasons in found.items()}
+
+
+def missing_report(resolutions: Sequence[Resolution]) -> str:
+    """Return all that is required and missing as text; empty if nothing is."""
+    return "\n".join(item.report() for item in resolutions if any(one.required for one in item.missing))
 
 
 def _ids(spec: QuantumSpec) -> dict[str, str]:

@@ -1,0 +1,128 @@
+"""Which masters an observing day can give, of which raws, with which calibrations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.plan import WorkPlan, missing_report, quanta_of, resolve_all, what_lacks
+from flows.repo import Repo
+from flows.tasks import COMBINED, maker_task
+from isrflow.quantum.config import config_of
+from isrflow.quantum.provenance import content_key
+from isrflow.quantum.types import CAMERA
+from registry.errors import UserError
+from registry.refs import DataId, DatasetRef, Match, QuantumSpec
+
+if TYPE_CHECKING:
+    from isrflow.steps.recipe_base import Recipe
+    from registry.resolution import Resolution
+
+Groups = Mapping[DataId, Sequence[DatasetRef]]
+"""What a master is of, to the raws it is made of."""
+
+
+def raws_of(repo: Repo, types: Sequence[str], day: int) -> dict[str, Groups]:
+    """Return the raws of each master: by detector, and for flats by filter; defects look at darks and flats.
+
+    Raises
+    ------
+    UserError
+        If the day has no raws of some types; all are listed.
+    """
+    exposures = {record.id: record for record in repo.butler.exposures(f"day_obs = {day}")}
+    found: dict[str, dict[DataId, list[DatasetRef]]] = {kind: defaultdict(list) for kind in types}
+    for raw in repo.butler.datasets(f"day_obs = {day}", type="raw") if exposures else ():
+        record = exposures[raw.data_id.exposure or 0]
+        owner = DataId(repo.instrument, detector=raw.data_id.detector)
+        if record.obs_type in COMBINED and record.obs_type in found:
+            of_filter = DataId(repo.instrument, detector=owner.detector, physical_filter=record.physical_filter)
+            found[record.obs_type][of_filter if record.obs_type == "flat" else owner].append(raw)
+        if record.obs_type in {"dark", "flat"} and "defects" in found:
+            found["defects"][owner].append(raw)
+    lacking = [kind for kind in types if not found[kind]]
+    if lacking:
+        there = sorted({record.obs_type for record in exposures.values()})
+        raise UserError(
+            f"{day} has no raws to make {', '.join(lacking)} of (it has {', '.join(there) or 'no exposures at all'})",
+            fix=f'isrflow query exposures "day_obs = {day}"',
+        )
+    return dict(found)
+
+
+@dataclass(frozen=True)
+class MasterPlanner:
+    """Plans the masters of one run, kind by kind: those made before go before certified ones."""
+
+    repo: Repo
+    run: str
+    recipe: Recipe
+    makers: Mapping[str, Mapping[str, Any]]
+    """Kind to the settings of its maker."""
+
+    def plan(self, kind: str, groups: Groups) -> WorkPlan:
+        """Plan the masters of a kind; those of earlier kinds must have been made."""
+        config = {**config_of(self.recipe), "maker": dict(self.makers[kind])}
+        if kind == "defects":
+            matches, lacking, missing = self._masters_for_defects(groups)
+        else:
+            matches, lacking, missing = self._calibs_for_raws(kind, groups)
+        task = maker_task(kind)
+        specs = []
+        for data_id, found in matches.items():
+            inputs = [] if kind == "defects" else [(f"raw:{raw.data_id.exposure}", raw) for raw in groups[data_id]]
+            ids = tuple((role, raw.id) for role, raw in inputs)
+            key = content_key(task, config, inputs, found)
+            specs.append(QuantumSpec(task, data_id, ids, tuple(sorted(found.items())), key))
+        return WorkPlan(
+            run=self.run,
+            config=config,
+            changes=self.recipe.changes(),
+            specs=tuple(specs),
+            skipped=tuple((task, data_id, reason) for data_id, reason in lacking.items()),
+            missing=missing,
+            before=tuple(quanta_of(self.repo, self.run)),
+        )
+
+    @property
+    def _collections(self) -> tuple[str, ...]:
+        return (self.run, *self.repo.settings.collections)
+
+    def _calibs_for_raws(self, kind: str, groups: Groups) -> _Found:
+        """Resolve what the raws of a kind need, at the first of each master."""
+        from isrflow.makers.recipes import prefix_of
+
+        first = {group[0].data_id: data_id for data_id, group in groups.items()}
+        resolutions = resolve_all(self.repo, list(first), prefix_of(self.recipe, kind), self._collections)
+        lacking = {first[raw]: reason for raw, reason in what_lacks(resolutions).items()}
+        matches = {
+            first[raw]: dict(found)
+            for resolution in resolutions
+            for raw, found in resolution.matches.items()
+            if first[raw] not in lacking
+        }
+        return matches, lacking, missing_report(resolutions)
+
+    def _masters_for_defects(self, groups: Groups) -> _Found:
+        """Find the dark, and the flat in every filter that there was light through."""
+        raws = [raw.data_id for group in groups.values() for raw in group]
+        wanted = {CAMERA: True, "dark": False, "flat": False}
+        resolution: Resolution = self.repo.butler.resolve(raws, wanted, self._collections)
+        matches: dict[DataId, dict[str, Match]] = {}
+        lacking: dict[DataId, str] = {}
+        for data_id, group in groups.items():
+            masters: dict[str, Match] = {}
+            for raw in group:
+                for role, match in resolution.matches[raw.data_id].items():
+                    masters[f"flat:{match.ref.data_id.physical_filter}" if role == "flat" else role] = match
+            if set(masters) - {CAMERA}:
+                matches[data_id] = masters
+            else:
+                lacking[data_id] = "no dark and no flat to find defects in"
+        return matches, lacking, resolution.report() if lacking else ""
+
+
+_Found = tuple[dict[DataId, dict[str, Match]], dict[DataId, str], str]
+"""Calibrations by master, reasons of those that lack some, and the report of what is missing."""
