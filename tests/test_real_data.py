@@ -19,7 +19,7 @@ from isrflow.frame.raw import inspect_raw, read_raw
 from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
 
-REALDATA = Path(os.environ.get("ISRFLOW_REALDATA", Path(__file__).parents[1] / ".." / "shared" / "realdata"))
+REALDATA = Path(os.environ.get("ISRFLOW_REALDATA") or Path(__file__).parents[1] / ".." / "shared" / "realdata")
 pytestmark = pytest.mark.skipif(
     not REALDATA.is_dir(), reason=f"no real data at {REALDATA}; name their directory in ISRFLOW_REALDATA"
 )
