@@ -11,61 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from isrflow.errors import ConfigError, HeaderError
+from isrflow.errors import HeaderError
 from isrflow.frame.camera import Camera, Detector, HeaderRule
+from isrflow.frame.header_rules import READOUT_MODE, look_up, normalised_obs_type, rules_of
 from isrflow.frame.obs import Observation
 from isrflow.frame.times import SECOND_NS, day_obs_at, tai_ns_from_iso, tai_ns_from_mjd
 
 Header = Mapping[str, Any]
 T = TypeVar("T")
-
-STANDARD_RULES: Mapping[str, HeaderRule] = {
-    "detector": HeaderRule(cards=("DETECTOR", "DETID", "CCDNUM", "CHIPID")),
-    "exposure_id": HeaderRule(cards=("EXPID", "EXPNUM")),
-    "obs_id": HeaderRule(cards=("OBSID", "OBS-ID")),
-    "seq_num": HeaderRule(cards=("SEQNUM",)),
-    "day_obs": HeaderRule(cards=("DAYOBS",)),
-    "obs_type": HeaderRule(cards=("OBSTYPE", "IMAGETYP", "IMGTYPE", "IMTYPE", "FRAME", "OBSMODE")),
-    "object_name": HeaderRule(cards=("OBJECT",)),
-    "physical_filter": HeaderRule(cards=("FILTER",)),
-    "exposure_time_s": HeaderRule(cards=("EXPTIME", "XPOSURE", "EXPOSURE")),
-    "dark_time_s": HeaderRule(cards=("DARKTIME",)),
-    "time_scale": HeaderRule(cards=("TIMESYS",), default="UTC"),
-    "begin": HeaderRule(cards=("DATE-BEG", "DATE-OBS", "MJD-BEG", "MJD-OBS")),
-    "time_of_day": HeaderRule(cards=("TIME-OBS", "UT", "UTC-OBS", "UTSTART")),
-    "end": HeaderRule(cards=("DATE-END", "MJD-END")),
-    "ra_deg": HeaderRule(cards=("RA", "RA_DEG", "RA-OBS")),
-    "dec_deg": HeaderRule(cards=("DEC", "DEC_DEG", "DEC-OBS")),
-}
-READOUT_MODE = "readout_mode."
-"""Prefix of properties that end up in `Observation.readout_mode`."""
-
-OBS_TYPES: Mapping[str, str] = {
-    "bias": "bias",
-    "bias frame": "bias",
-    "zero": "bias",
-    "dark": "dark",
-    "dark frame": "dark",
-    "flat": "flat",
-    "flat field": "flat",
-    "flat frame": "flat",
-    "flatfield": "flat",
-    "dome flat": "flat",
-    "domeflat": "flat",
-    "dflat": "flat",
-    "flatlamp": "flat",
-    "sky flat": "skyflat",
-    "skyflat": "skyflat",
-    "sflat": "skyflat",
-    "twilight flat": "skyflat",
-    "object": "science",
-    "science": "science",
-    "skyexp": "science",
-    "light": "science",
-    "light frame": "science",
-    "focus": "focus",
-}
-"""What headers say, in lower case, to our words; anything else stays as it was written."""
 
 
 def observation_from_header(
@@ -147,7 +100,7 @@ def detector_of(header: Header, camera: Camera, *, where: str = "header") -> Det
         If no card names a detector, or it names none of this camera's.
     """
     rule = rules_of(camera)["detector"]
-    key = _look_up(header, rule)
+    key = look_up(header, rule)
     if key is None and len(camera.detectors) == 1:
         return camera.detectors[0]
     known = ", ".join(f"{detector.id} ({detector.name})" for detector in camera.detectors)
@@ -194,33 +147,9 @@ def recognise(header: Header, cameras: Sequence[Camera], *, where: str = "header
     )
 
 
-def rules_of(camera: Camera | None) -> dict[str, HeaderRule]:
-    """Return the rules for every property: the camera's own, and the standard ones it does not replace.
-
-    Raises
-    ------
-    ConfigError
-        If the camera maps a property that does not exist; all of them are listed.
-    """
-    own = dict(camera.headers) if camera else {}
-    unknown = [name for name in own if name not in STANDARD_RULES and not name.startswith(READOUT_MODE)]
-    if unknown:
-        raise ConfigError(
-            f"camera {camera.name if camera else ''}: headers maps {', '.join(unknown)}, which do not exist "
-            f"(known: {', '.join(STANDARD_RULES)}, {READOUT_MODE}NAME)"
-        )
-    return {**STANDARD_RULES, **own}
-
-
 def exposure_id_of(day_obs: int, seq_num: int) -> int:
     """Return the exposure id of cameras that only number the exposures of a day."""
     return day_obs * 100_000 + seq_num
-
-
-def normalised_obs_type(text: str) -> str:
-    """Return our word for an observation type, or the text itself in lower case: unknown stays visible."""
-    plain = " ".join(text.lower().replace("_", " ").split())
-    return OBS_TYPES.get(plain, plain or "unknown")
 
 
 class _Reader:
@@ -231,7 +160,7 @@ class _Reader:
         self.wrong: list[str] = []
 
     def value(self, name: str) -> Any:
-        return _look_up(self.header, self.rules[name])
+        return look_up(self.header, self.rules[name])
 
     def number(self, name: str) -> float | None:
         return self._convert(name, self.value(name), float)
@@ -280,16 +209,6 @@ class _Reader:
         except (ValueError, TypeError) as error:
             self.wrong.append(f"{name} cannot be read from {value!r}: {error}")
             return None
-
-
-def _look_up(header: Header, rule: HeaderRule) -> Any:
-    for card in rule.cards:
-        value = header.get(card)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            continue
-        wanted = str(value).strip().lower()
-        return next((ours for theirs, ours in rule.values.items() if str(theirs).strip().lower() == wanted), value)
-    return rule.default
 
 
 def _matches(header: Header, camera: Camera) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 
 from isrflow.errors import ConfigError
 from isrflow.frame.camera import Camera
-from isrflow.frame.headers import READOUT_MODE, exposure_id_of, rules_of
+from isrflow.frame.header_rules import READOUT_MODE, rules_of
+from isrflow.frame.headers import exposure_id_of
 from isrflow.frame.obs import Observation
 from isrflow.frame.times import SECOND_NS, tai_ns_from_iso
 from isrflow.simulate.noise import stream

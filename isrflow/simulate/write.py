@@ -14,7 +14,8 @@ from isrflow.errors import ConfigError
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier, Camera, Detector
 from isrflow.frame.exposure import Exposure
-from isrflow.frame.headers import READOUT_MODE, observation_from_header, rules_of
+from isrflow.frame.header_rules import READOUT_MODE, rules_of
+from isrflow.frame.headers import observation_from_header
 from isrflow.frame.obs import Observation
 from isrflow.frame.times import utc_from_tai_ns
 

@@ -8,7 +8,8 @@ import pytest
 
 from isrflow.errors import ConfigError, HeaderError
 from isrflow.frame.camera import camera_from_yaml
-from isrflow.frame.headers import detector_of, normalised_obs_type, observation_from_header, recognise
+from isrflow.frame.header_rules import normalised_obs_type
+from isrflow.frame.headers import detector_of, observation_from_header, recognise
 from isrflow.frame.times import tai_ns_from_iso
 
 CAMERA = """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isrflow.frame.camera import Amplifier, Camera, Detector, Site, camera_from_yaml
-from isrflow.frame.headers import STANDARD_RULES
+from isrflow.frame.header_rules import STANDARD_RULES
 from isrflow.frame.raw import inspect_raw, read_raw
 from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
