@@ -122,7 +122,7 @@ def subtract_crosstalk(
     planes = rows_of(target)
     origin = planes if source is None else rows_of(source)
     no_plane = np.empty((0, 0), np.float32)
-    _subtract(*planes, *origin, no_plane, grid.as_array(), *coupling.by_target(), bit, float(threshold))
+    _subtract(*planes, *origin, no_plane, grid.as_array(), *coupling.by_target(), np.int32(bit), float(threshold))
     _clear_outside(target[1], grid, bit)
 
 
@@ -152,7 +152,7 @@ def subtract_crosstalk_marking_subtrahend(
     image, mask, variance = target
     planes = rows_of((image, mask, variance if with_variance else np.empty((0, 0), np.float32)))
     subtrahend = np.zeros(image.shape, np.float32)
-    _subtract(*planes, *planes, subtrahend, grid.as_array(), *coupling.by_target(), bit, np.inf)
+    _subtract(*planes, *planes, subtrahend, grid.as_array(), *coupling.by_target(), np.int32(bit), np.inf)
     mask &= ~np.int32(bit)
     medians = [np.float32(np.median(subtrahend[section])) for section in levels]
     for section, median in zip(levels, medians, strict=True):
@@ -186,7 +186,7 @@ def _subtract(
     sources: _Int64,
     factors: Float32,
     backgrounds: Float32,
-    bit: int,
+    bit: np.int32,
     threshold: float,
 ) -> None:
     n, width = amplifiers.shape[0], amplifiers[0, 3]
@@ -260,7 +260,7 @@ def _take_from(row: Float32, values: Float32, first: int, step: int) -> None:
 
 @njit(cache=True, nogil=True)
 def _find_marks(
-    marked: NDArray[np.bool_], signal: Float32, mask: Int32, first: int, step: int, bit: int, threshold: float
+    marked: NDArray[np.bool_], signal: Float32, mask: Int32, first: int, step: int, bit: np.int32, threshold: float
 ) -> bool:
     count = 0
     for i in range(signal.size):
@@ -278,7 +278,7 @@ def _mark(
     sources: _Int64,
     first: int,
     step: int,
-    bit: int,
+    bit: np.int32,
 ) -> None:
     width = marked.shape[1]
     for i in range(width):

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
-from scipy.interpolate import Akima1DInterpolator
 
 from isrflow.kernels.layout import Float32, Float64, whole_rows
 
@@ -119,13 +118,64 @@ def correct_by_table(image: Float32, table: Float32, offset: float) -> int:
     return int(outside.sum())
 
 
+def akima_pieces(x: Float64, y: Float64) -> Float64:
+    """Find the cubic of each segment of an Akima spline.
+
+    Parameters
+    ----------
+    x, y
+        (n,) strictly increasing nodes, n > 1, and values.
+
+    Returns
+    -------
+    ndarray
+        (n - 1, 4) coefficients of the powers 0, 1, 2, 3 of the distance from the segment's left node.
+
+    Raises
+    ------
+    ValueError
+        If the nodes do not increase.
+
+    References
+    ----------
+    Akima, H., 1970, Journal of the ACM 17, 589. Where both weights of a node vanish, its slope is the mean of those
+    beside it; vanishing means less than 1e-9 of the largest.
+    """
+    step = np.diff(x)
+    if x.size < 2 or not (step > 0).all():
+        raise ValueError(f"spline nodes must increase, got {x.tolist()}")
+    slopes = np.diff(y) / step
+    at_node = np.repeat(slopes, 2) if x.size == 2 else _node_slopes(slopes)
+    bend = (at_node[:-1] + at_node[1:] - 2 * slopes) / step
+    return np.stack([y[:-1], at_node[:-1], (slopes - at_node[:-1]) / step - bend, bend / step], axis=1)
+
+
+def _node_slopes(slopes: Float64) -> Float64:
+    m = np.empty(slopes.size + 4)
+    m[2:-2] = slopes
+    m[1], m[0] = _extended(m[2], m[3])
+    m[-2], m[-1] = _extended(m[-3], m[-4])
+    change = np.abs(np.diff(m))
+    right, left = change[2:], change[:-2]
+    weight = right + left
+    result: Float64 = 0.5 * (m[3:] + m[:-3])
+    sure = weight > 1e-9 * weight.max()
+    inside = m[1:-2]
+    result[sure] = (inside + np.divide(left, weight, out=np.zeros_like(left), where=sure) * (m[2:-1] - inside))[sure]
+    return result
+
+
+def _extended(nearest: float, next_one: float) -> tuple[float, float]:
+    """Continue slopes in a straight line: the two beyond an end."""
+    first = 2.0 * nearest - next_one
+    return first, 2.0 * first - nearest
+
+
 def _subtract_akima(image: Float32, x: Float64, y: Float64, margin: float) -> bool:
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         image[...] = np.nan
         return False
-    spline = Akima1DInterpolator(x, y)
-    pieces: NDArray[np.float64] = np.ascontiguousarray(spline.c.T[:, ::-1])  # by segment, constant term first
-    _akima(whole_rows(image), image.shape[1], np.ascontiguousarray(x), pieces, float(x[-1] - margin))
+    _akima(whole_rows(image), image.shape[1], np.ascontiguousarray(x), akima_pieces(x, y), float(x[-1] - margin))
     return True
 
 

@@ -43,9 +43,8 @@ def interpolate_rows(
         Value where no neighbour is near, for the image and for the variance, in the unit of the image.
     """
     planes = whole_rows(image), whole_rows(np.empty((0, 0), np.float32) if variance is None else variance)
-    _interpolate(
-        *planes, whole_rows(mask), image.shape[1], bits, interpolated_bit, np.float32(fallback), weight_table()
-    )
+    marks = np.int32(bits), np.int32(interpolated_bit)
+    _interpolate(*planes, whole_rows(mask), image.shape[1], *marks, np.float32(fallback), weight_table())
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
@@ -54,8 +53,8 @@ def _interpolate(
     variance: Float32,
     mask: Int32,
     width: int,
-    bits: int,
-    interpolated_bit: int,
+    bits: np.int32,
+    interpolated_bit: np.int32,
     fallback: np.float32,
     table: Float64,
 ) -> None:
@@ -77,7 +76,7 @@ def _interpolate(
 
 
 @njit(cache=True, nogil=True)
-def _next_bad(mask: Int32, start: int, width: int, bits: int) -> int:
+def _next_bad(mask: Int32, start: int, width: int, bits: np.int32) -> int:
     """Find the next bad pixel, or `width`; most of a row is skipped a chunk at a time."""
     x = start
     while x + _CHUNK <= width:
@@ -143,9 +142,7 @@ def _neighbours(width: int, first: int, last: int, near: tuple[bool, bool]) -> i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _write_run(
-    row: Float32, first: int, last: int, use: int, values: _Neighbours, table: Float64
-) -> None:
+def _write_run(row: Float32, first: int, last: int, use: int, values: _Neighbours, table: Float64) -> None:
     length = last - first + 1
     if length < WIDE:
         for i in range(length):

@@ -14,6 +14,7 @@ from isrflow.kernels import (
     combine,
     crosstalk,
     footprints,
+    gather,
     linearity,
     masks,
     rows,
@@ -73,6 +74,9 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: combine.combine_stack((image[None], mask[None], variance[None]), combine.StackControl())
     yield lambda: statistics.describe(image[left], exclude=mask[left] != 0)
     yield lambda: statistics.describe(image[0].astype(np.float64), exclude=mask[0] != 0)
+    yield lambda: gather.good_pixels(image, mask, 1)
+    yield lambda: gather.fill_where(image, mask, has=1, lacks=4, value=0.0)
+    yield lambda: gather.count_where(mask, has=1, lacks=4)
     yield lambda: footprints.label(mask != 0)
     yield lambda: masks.mask_at_least(image[left], 1e5, mask[left], 2)
     yield lambda: masks.mask_nonfinite(image, variance, mask, 2)

@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
-from isrflow.kernels.statistics import clip, median
+from isrflow.kernels.gather import count_where, fill_where, good_median
+from isrflow.kernels.statistics import clip
 from isrflow.steps.step import ByProduct, StepConfig
 
 
@@ -35,11 +34,11 @@ def fill_bad_regions(exposure: Exposure, config: BadRegionsConfig) -> BadRegions
     If all pixels are BAD they become NaN.
     """
     image, mask, _ = exposure.planes()
-    bad = (mask & mask_bits("BAD")) != 0
-    chosen = bad & ((mask & mask_bits("INTRP")) == 0)
-    count = int(np.count_nonzero(chosen))
+    bad, repaired = mask_bits("BAD"), mask_bits("INTRP")
+    count = count_where(mask, has=bad, lacks=repaired)
     if count == 0:
         return BadRegions(0, math.nan)
-    level = median(image, exclude=bad) if config.statistic == "MEDIAN" else clip(image, exclude=bad).mean
-    image[chosen] = level
+    median = config.statistic == "MEDIAN"
+    level = good_median(image, mask, bad) if median else clip(image, exclude=(mask & bad) != 0).mean
+    fill_where(image, mask, has=bad, lacks=repaired, value=level)
     return BadRegions(count, level)

@@ -23,7 +23,7 @@ from isrflow.kernels.crosstalk import (
     subtract_crosstalk_marking_subtrahend,
 )
 from isrflow.kernels.crosstalk import subtract_crosstalk as subtract_in_planes
-from isrflow.kernels.statistics import median
+from isrflow.kernels.gather import good_median
 from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
 from isrflow.steps.step import StepConfig
 
@@ -148,11 +148,11 @@ def _subtract(
     levels = [_section(exposure, exposure.amp_box(amp)) for amp in amplifiers]
     grid = AmplifierGrid(sections, [_corner(amp, exposure.is_trimmed) for amp in amplifiers])
     image, mask, _ = source.planes()
-    bad = (mask & mask_bits("BAD")) != 0
+    bad = mask_bits("BAD")
     backgrounds: list[float] | None = None
     if config.background == "AMP":
-        backgrounds = [median(image[section], exclude=bad[section]) for section in levels]
-    typical = median(image, exclude=bad)
+        backgrounds = [good_median(image[section], mask[section], bad) for section in levels]
+    typical = good_median(image, mask, bad)
     if config.background == "DETECTOR":
         backgrounds = [typical] * len(levels)
     coupling = Coupling(linear, quadratic, None if backgrounds is None else np.array(backgrounds))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from isrflow.kernels.linearity import (
+    akima_pieces,
     correct_by_table,
     correct_double_spline,
     correct_polynomial,
@@ -85,3 +86,17 @@ def test_a_spline_that_is_not_finite_blanks_the_image() -> None:
     image = np.ones((2, 2), np.float32)
     assert not correct_spline(image, NODES, np.full(5, np.nan))
     assert np.isnan(image).all()
+
+
+def test_akima_splines_are_those_of_scipy() -> None:
+    from scipy.interpolate import Akima1DInterpolator
+
+    rng = np.random.default_rng(2)
+    for n in range(2, 30):
+        x, y = np.cumsum(rng.uniform(0.1, 1000, n)), np.round(rng.normal(0, 2, n))  # rounding makes equal slopes
+        np.testing.assert_array_equal(akima_pieces(x, y), Akima1DInterpolator(x, y).c[::-1].T)
+
+
+def test_spline_nodes_must_increase() -> None:
+    with pytest.raises(ValueError, match=r"nodes must increase, got \[0.0, 2.0, 2.0\]"):
+        akima_pieces(np.array([0.0, 2.0, 2.0]), np.zeros(3))

@@ -1,0 +1,34 @@
+"""Good pixels picked out, counted and filled."""
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isrflow.kernels.gather import count_where, fill_where, good_median, good_pixels
+
+
+@given(st.integers(1, 5), st.integers(1, 300), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_good_pixels_come_in_reading_order(ny, nx, share, seed) -> None:
+    rng = np.random.default_rng(seed)
+    image = rng.normal(0, 1, (ny, nx)).astype(np.float32)
+    image[rng.random((ny, nx)) < share / 3] = rng.choice([np.nan, np.inf, -np.inf])
+    mask = rng.integers(0, 8, (ny, nx), dtype=np.int32) * (rng.random((ny, nx)) < share)
+    expected = image[np.isfinite(image) & ((mask & 5) == 0)]
+    np.testing.assert_array_equal(good_pixels(image, mask.astype(np.int32), 5), expected)
+
+
+def test_the_median_is_that_of_the_good_pixels_of_a_view() -> None:
+    image, mask = np.arange(100, dtype=np.float32).reshape(10, 10), np.zeros((10, 10), np.int32)
+    mask[2, 3], image[2, 4] = 1, np.nan
+    box = np.s_[2:4, 3:7]
+    assert good_median(image[box], mask[box], 1) == 33.5  # of 25, 26, 33, 34, 35, 36
+    assert math.isnan(good_median(image[box], np.ones((2, 4), np.int32), 1))
+
+
+def test_pixels_are_counted_and_filled_by_their_bits() -> None:
+    image, mask = np.zeros((1, 5), np.float32), np.array([[0, 1, 3, 4, 5]], np.int32)
+    assert count_where(mask, has=1, lacks=4) == 2
+    fill_where(image, mask, has=1, lacks=4, value=9.0)
+    assert image.tolist() == [[0, 9, 9, 0, 0]]
