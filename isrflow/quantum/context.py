@@ -68,11 +68,13 @@ class QuantumContext:
 
     def get(self, role: str) -> Any:
         """Return the value of an input; refusals as for `ref`."""
-        return self._butler.get(self.ref(role))
+        ref = self.ref(role)
+        return self._butler.get(ref)
 
     def path(self, role: str) -> Path:
         """Return the file of an input; refusals as for `ref`."""
-        return Path(self._butler.path(self.ref(role)))
+        ref = self.ref(role)
+        return Path(self._butler.path(ref))
 
     def calibrations(self) -> dict[str, Calibration]:
         """Return all calibrations by kind, each carrying its dataset's id; the camera is not one of them."""
