@@ -105,8 +105,11 @@ def _store(repo: Repo, kind: str, run: str, found: Mapping[DataId, tuple[Path, C
 def _owner(calibration: Calibration, camera: Camera, said: int | str | None) -> Detector:
     """Return the detector a calibration belongs to, by its own account or by what was said; both must agree."""
     info = calibration.info
-    if info.instrument and info.instrument.lower() != camera.name.lower():
-        raise CalibrationError(f"belongs to instrument {info.instrument}, this repository is of {camera.name}")
+    if info.instrument and not camera.is_called(info.instrument):
+        raise CalibrationError(
+            f"belongs to instrument {info.instrument}, this repository is of {camera.name}"
+            " (another name of it would be listed under `aliases` in the instrument's YAML)"
+        )
     keys = [key for key in (info.detector_id, info.detector_name, info.detector_serial) if key not in (None, "")]
     own = {_detector(camera, key).id for key in keys if key is not None}
     if said is not None:

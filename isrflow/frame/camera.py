@@ -231,6 +231,8 @@ class Camera(_Model):
 
     name: str
     description: str = ""
+    aliases: tuple[str, ...] = ()
+    """Other names under which files made elsewhere speak of this instrument."""
     detectors: tuple[Detector, ...] = Field(min_length=1)
     filters: tuple[Filter, ...] = ()
     site: Site = Site()
@@ -249,6 +251,10 @@ class Camera(_Model):
             if twice:
                 raise ValueError(f"detector {what} used twice: {', '.join(twice)}")
         return self
+
+    def is_called(self, name: str) -> bool:
+        """Whether this is a name or alias of the instrument, in any case."""
+        return name.lower() in {self.name.lower(), *(alias.lower() for alias in self.aliases)}
 
     def detector(self, key: int | str) -> Detector:
         """Return the detector of that id, name or serial.

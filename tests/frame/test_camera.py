@@ -84,3 +84,10 @@ def test_header_values_may_be_numbers_in_yaml():
     assert camera.recognise == {"TELID": "3"}
     positions = YAML.replace("headers: {", "headers: {band: {cards: [FPOS], values: {1: r}}, ")
     assert camera_from_yaml(positions).headers["band"].values == {"1": "r"}
+
+
+def test_an_instrument_answers_to_its_aliases_in_any_case():
+    camera = camera_from_yaml(YAML + "aliases: [old_duo]\n")
+    assert camera.is_called("Old_Duo")
+    assert camera.is_called("DUO")
+    assert not camera.is_called("solo")
