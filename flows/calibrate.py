@@ -16,7 +16,7 @@ from flows.outcome import OnProgress, Progress, RunReport
 from flows.repo import Repo
 from flows.settings import EngineName
 from flows.tasks import COMBINED
-from flows.work import RunQuanta, carry_out, recover, report_on
+from flows.work import RunQuanta, carry_out, recover, report_on, tidy
 from isrflow.errors import ConfigError, NotBuiltError
 from isrflow.quantum.config import recipe_for
 from registry.errors import UnknownName
@@ -107,6 +107,7 @@ def calibs(
         done_before += plan.n_done_before
         missing += [plan.missing] if plan.missing else []
         quanta += carry_out(repo, plan, run_quanta, _after(len(quanta), on_progress))
+    recovered = "\n".join(filter(None, (recovered, tidy(repo, quanta))))
     return report_on(
         quanta,
         run=run,

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, TimeoutError, as_completed  # noqa: A004 - what a future raises
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext
@@ -20,13 +20,16 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from flows.repo import Repo, open_repo
-from isrflow.quantum.quantum import QuantumOutcome, run_quantum
+from isrflow.quantum.cache import InputCache
+from isrflow.quantum.quantum import QuantumOutcome, Task, run_quantum
 from registry.owner import process_token
 from registry.refs import QuantumFailure
 
 ExecutorName = Literal["local", "inline"]
 OnDone = Callable[[QuantumOutcome], None]
 TASKS = "flows.tasks:TASKS"
+CRASH, TIMEOUT = LOST = "crash", "timeout"
+"""How quanta fail whose worker could not say so itself."""
 
 # One core a worker: parallelism comes from quanta, and nested thread pools would only fight over the same cores.
 _ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -59,14 +62,14 @@ class InlineExecutor:
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
+        self._cache = _new_cache(repo)
 
     def run(self, quantum_ids: Sequence[int], on_done: OnDone) -> None:
         """Run quanta one after the other."""
         from flows.tasks import TASKS
 
-        lease_s = self._repo.settings.lease_s
         for quantum_id in quantum_ids:
-            on_done(run_quantum(self._repo.butler, quantum_id, process_token(), TASKS, lease_s=lease_s))
+            on_done(_run_here(self._repo, TASKS, self._cache, quantum_id))
 
     def __enter__(self) -> Self:
         return self
@@ -119,9 +122,9 @@ class LocalExecutor:
         except TimeoutError:
             limit_s = self._repo.settings.quantum_timeout_s
             message = f"took longer than {limit_s:g} s (quantum_timeout_s) and was killed"
-            return record_loss(self._repo, quantum_id, QuantumFailure("timeout", message, seconds=limit_s))
+            return record_loss(self._repo, quantum_id, QuantumFailure(TIMEOUT, message, seconds=limit_s))
         except ProcessExpired as error:
-            return record_loss(self._repo, quantum_id, QuantumFailure("crash", _last_words(error.exitcode)))
+            return record_loss(self._repo, quantum_id, QuantumFailure(CRASH, _last_words(error.exitcode)))
         except Exception as error:  # noqa: BLE001 - the worker could not even record it; its supervisor does
             failure = QuantumFailure(type(error).__name__, str(error) or repr(error))
             return record_loss(self._repo, quantum_id, failure)
@@ -184,11 +187,20 @@ def _begin_worker(root: str, tasks: str) -> None:
     module, _, name = tasks.partition(":")
     _worker["tasks"] = getattr(importlib.import_module(module), name)
     _worker["repo"] = open_repo(Path(root))
+    _worker["cache"] = _new_cache(_worker["repo"])
 
 
 def _run_in_worker(quantum_id: int) -> QuantumOutcome:
-    repo: Repo = _worker["repo"]
-    return run_quantum(repo.butler, quantum_id, process_token(), _worker["tasks"], lease_s=repo.settings.lease_s)
+    return _run_here(**_worker, quantum_id=quantum_id)
+
+
+def _run_here(repo: Repo, tasks: Mapping[str, Task], cache: InputCache, quantum_id: int) -> QuantumOutcome:
+    lease_s = repo.settings.lease_s
+    return run_quantum(repo.butler, quantum_id, process_token(), tasks, lease_s=lease_s, cache=cache)
+
+
+def _new_cache(repo: Repo) -> InputCache:
+    return InputCache(round(repo.settings.cache_mb * 1e6))
 
 
 def _end_with_supervisor() -> None:

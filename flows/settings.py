@@ -31,8 +31,10 @@ class RepoSettings(BaseModel):
     """Where quanta run: local, in supervised processes, or inline, in the process itself (for debuggers)."""
     workers: int = Field(default=0, ge=0)
     """Worker processes; 0: as many as cores and memory allow."""
-    memory_per_worker_gb: float = Field(default=0.6, gt=0)
+    memory_per_worker_gb: float = Field(default=0.9, gt=0)
     """What one worker is expected to take, for choosing their number."""
+    cache_mb: float = Field(default=256.0, ge=0)
+    """Calibrations a worker keeps between quanta, by size of file; what takes a quarter of it is never kept."""
     quantum_timeout_s: float = Field(default=900.0, gt=0)
     """A quantum that takes longer is killed and reported."""
     lease_s: float = Field(default=120.0, ge=3)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from flows.engine import EngineChoice
-from flows.execute import OnDone
+from flows.execute import LOST, OnDone
 from flows.outcome import OnProgress, Progress, RunReport, Trouble
 from flows.plan import WorkPlan
 from flows.repo import Repo
@@ -31,6 +31,7 @@ def correct(
     recovered = recover(repo)
     plan = make_plan()
     quanta = carry_out(repo, plan, run_quanta, on_progress)
+    recovered = "\n".join(filter(None, (recovered, tidy(repo, quanta))))
     return report_on(
         quanta,
         run=plan.run,
@@ -48,6 +49,11 @@ def recover(repo: Repo) -> str:
     """Clear up what earlier crashes left, and return the explanation; empty if they left nothing."""
     report = repo.butler.recover()
     return report.render() if report.leftovers else ""
+
+
+def tidy(repo: Repo, quanta: Sequence[QuantumRow]) -> str:
+    """Clear up after workers that died or were killed in this very run, and return the explanation."""
+    return recover(repo) if any(row.error_kind in LOST for row in quanta if row.state == "failed") else ""
 
 
 def carry_out(

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isrflow.errors import ConfigError
+from isrflow.quantum.cache import InputCache
 from registry.refs import DataId, DatasetRef, QuantumInputs
 
 if TYPE_CHECKING:
-    from registry.butler import Butler
-
     from isrflow.calibs.base import Calibration
+    from registry.butler import Butler
 
 
 class QuantumContext:
@@ -30,10 +30,15 @@ class QuantumContext:
         What the registry recorded when the quantum was planned.
     outputs
         Dataset types the task may give.
+    cache
+        Keeps calibrations for the quanta to come; by default nothing is kept.
     """
 
-    def __init__(self, butler: Butler, inputs: QuantumInputs, outputs: Sequence[str]) -> None:
+    def __init__(
+        self, butler: Butler, inputs: QuantumInputs, outputs: Sequence[str], cache: InputCache | None = None
+    ) -> None:
         self._butler = butler
+        self._cache = cache or InputCache(0)
         self._allowed = tuple(outputs)
         self.inputs = inputs
         self.outputs: dict[str, Any] = {}
@@ -67,8 +72,10 @@ class QuantumContext:
         return self.refs[role]
 
     def get(self, role: str) -> Any:
-        """Return the value of an input; refusals as for `ref`."""
+        """Return the value of an input, a calibration perhaps shared with other quanta; refusals as for `ref`."""
         ref = self.ref(role)
+        if role in self.inputs.calibs:
+            return self._cache.get(ref, self._butler.get)
         return self._butler.get(ref)
 
     def path(self, role: str) -> Path:

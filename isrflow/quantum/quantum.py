@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from isrflow.errors import GeometryError, IsrflowError, RawError, StepError, UnprocessableError
+from isrflow.quantum.cache import InputCache
 from isrflow.quantum.context import QuantumContext
 from isrflow.quantum.meter import Meter
 from registry.errors import UnavailableError
@@ -40,7 +41,13 @@ class QuantumOutcome:
 
 
 def run_quantum(
-    butler: Butler, quantum_id: int, worker: str, tasks: Mapping[str, Task], *, lease_s: float = 120.0
+    butler: Butler,
+    quantum_id: int,
+    worker: str,
+    tasks: Mapping[str, Task],
+    *,
+    lease_s: float = 120.0,
+    cache: InputCache | None = None,
 ) -> QuantumOutcome:
     """Run a planned quantum in this process.
 
@@ -56,6 +63,8 @@ def run_quantum(
         Task name to task.
     lease_s
         How long the claim outlives the last sign of life; it is renewed while the task runs.
+    cache
+        Keeps calibrations for the quanta to come.
 
     Returns
     -------
@@ -67,7 +76,7 @@ def run_quantum(
     meter = Meter()
     try:
         with _signs_of_life(butler, quantum_id, worker, lease_s):
-            context = _context(butler, quantum_id, tasks)
+            context = _context(butler, quantum_id, tasks, cache)
             tasks[context.inputs.quantum.task].function(context)
             metrics = meter.read()
             run, data_id = context.inputs.quantum.run, context.data_id
@@ -95,12 +104,12 @@ def _cause(error: BaseException) -> BaseException:
     return error if inner is None else inner
 
 
-def _context(butler: Butler, quantum_id: int, tasks: Mapping[str, Task]) -> QuantumContext:
+def _context(butler: Butler, quantum_id: int, tasks: Mapping[str, Task], cache: InputCache | None) -> QuantumContext:
     inputs = butler.inputs(quantum_id)
     task = inputs.quantum.task
     if task not in tasks:
         raise IsrflowError(f"this version of isrflow has no task {task!r}; it has {', '.join(tasks)}")
-    return QuantumContext(butler, inputs, tasks[task].outputs)
+    return QuantumContext(butler, inputs, tasks[task].outputs, cache)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pytest
 
 from flows.night import plan_night, resolve_day, run_night
 from flows.outcome import RunReport
+from flows.repo import open_repo
 from flows.reprocess import plan_reprocess, run_reprocess
 from isrflow.errors import ConfigError
 from registry.errors import ConflictError, QuerySyntaxError, UserError
@@ -193,3 +194,14 @@ def test_reports_survive_json(repo):
     report = run_night(repo, NIGHT, engine="direct", where="detector = 0")
     text = json.dumps(report.to_dict())
     assert json.dumps(RunReport.from_dict(json.loads(text)).to_dict()) == text
+
+
+def test_calibrations_kept_between_quanta_give_what_fresh_ones_give(repo, monkeypatch):
+    run_reprocess(repo, "obs_type = 'science'", "u/kept", engine="direct")
+    monkeypatch.setenv("ISRFLOW_CACHE_MB", "0")
+    with open_repo(repo.root) as other:
+        run_reprocess(other, "obs_type = 'science'", "u/fresh", engine="direct")
+    kept, fresh = products(repo, "u/kept"), products(repo, "u/fresh")
+    assert {key: ref.content_sha256 for key, ref in kept.items()} == {
+        key: ref.content_sha256 for key, ref in fresh.items()
+    }
