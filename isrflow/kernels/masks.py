@@ -12,8 +12,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from isrflow.kernels.footprints import grow
 from isrflow.kernels.layout import whole_rows
+from isrflow.kernels.runs import next_marked
 
 Image = NDArray[Any]
 Mask = NDArray[np.int32]
@@ -61,7 +61,9 @@ def mask_edges(mask: Mask, width: int, bits: int) -> None:
 def grow_mask(mask: Mask, radius: int, from_bits: int, to_bits: int) -> None:
     """Set `to_bits` within the diamond of `radius` around every pixel that has any of `from_bits`."""
     if radius > 0:
-        mask[grow((mask & from_bits) != 0, radius)] |= to_bits
+        # All runs are found before any bit is set: `to_bits` may be among `from_bits`.
+        runs = _runs(whole_rows(mask), np.int32(from_bits), mask.shape[1])
+        _stamp(whole_rows(mask), runs, radius, np.int32(to_bits), mask.shape[1])
 
 
 def widen_trails(mask: Mask, bits: int) -> None:
@@ -119,10 +121,40 @@ def _all(mask: Mask, bits: np.int32, width: int) -> bool:
 
 
 @nb.njit(cache=True, nogil=True)
+def _runs(mask: Mask, bits: np.int32, width: int) -> NDArray[np.int64]:
+    """List the horizontal runs of pixels with any of the bits: y, first column, last column."""
+    found = [(np.int64(0), np.int64(0), np.int64(0)) for _ in range(0)]
+    for y in range(mask.shape[0]):
+        row = mask[y, :width]
+        first = next_marked(row, 0, bits)
+        while first < width:
+            last = first
+            while last + 1 < width and row[last + 1] & bits:
+                last += 1
+            found.append((np.int64(y), np.int64(first), np.int64(last)))
+            first = next_marked(row, last + 1, bits)
+    runs = np.empty((len(found), 3), np.int64)
+    for i, run in enumerate(found):
+        runs[i, 0], runs[i, 1], runs[i, 2] = run
+    return runs
+
+
+@nb.njit(cache=True, nogil=True)
+def _stamp(mask: Mask, runs: NDArray[np.int64], radius: int, bits: np.int32, width: int) -> None:
+    """Set bits in the diamonds around the pixels of all runs."""
+    for i in range(runs.shape[0]):
+        y, first, last = runs[i]
+        for to in range(max(y - radius, 0), min(y + radius + 1, mask.shape[0])):
+            reach = radius - abs(to - y)
+            for x in range(max(first - reach, 0), min(last + reach + 1, width)):
+                mask[to, x] |= bits
+
+
+@nb.njit(cache=True, nogil=True)
 def _widen(mask: Mask, bits: np.int32, width: int) -> None:
     before = np.empty(width, np.int32)  # runs are those found before any is widened
     for y in range(mask.shape[0]):
-        first = _next(mask[y, :width], 0, bits)
+        first = next_marked(mask[y, :width], 0, bits)
         if first == width:
             continue
         before[:] = mask[y, :width]
@@ -133,14 +165,7 @@ def _widen(mask: Mask, bits: np.int32, width: int) -> None:
             more = _extra(after - first)
             for x in range(max(first - more, 0), min(after + more, width)):
                 mask[y, x] |= bits
-            first = _next(before, after, bits)
-
-
-@nb.njit(cache=True, nogil=True)
-def _next(row: Mask, x: int, bits: np.int32) -> int:
-    while x < row.size and row[x] & bits == 0:
-        x += 1
-    return x
+            first = next_marked(before, after, bits)
 
 
 @nb.njit(cache=True, nogil=True)

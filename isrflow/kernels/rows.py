@@ -7,10 +7,10 @@ from numba import njit, prange
 
 from isrflow.kernels.kriging import REACH, WIDE, WIDE_CENTRE, weight_table
 from isrflow.kernels.layout import Float32, Float64, Int32, whole_rows
+from isrflow.kernels.runs import next_marked
 
 _LEFT2, _LEFT1, _RIGHT1, _RIGHT2 = 8, 4, 2, 1
 _LOWEST = -float(np.finfo(np.float32).max)
-_CHUNK = 64
 _Neighbours = tuple[np.float32, np.float32, np.float32, np.float32]
 
 
@@ -59,36 +59,21 @@ def _interpolate(
     table: Float64,
 ) -> None:
     for y in prange(mask.shape[0]):
-        first = _next_bad(mask[y], 0, width, bits)
+        marks = mask[y, :width]
+        first = next_marked(marks, 0, bits)
         previous = -3
         while first < width:
             last = first
-            while last + 1 < width and mask[y, last + 1] & bits:
+            while last + 1 < width and marks[last + 1] & bits:
                 last += 1
-            following = _next_bad(mask[y], last + 1, width, bits)
+            following = next_marked(marks, last + 1, bits)
             near = (previous == first - 2, following == last + 2)
             _fill_run(image[y], width, first, last, near, fallback, table)
             if variance.shape[0]:
                 _fill_run(variance[y], width, first, last, near, fallback, table)
             for x in range(first, last + 1):
-                mask[y, x] |= interpolated_bit
+                marks[x] |= interpolated_bit
             previous, first = last, following
-
-
-@njit(cache=True, nogil=True)
-def _next_bad(mask: Int32, start: int, width: int, bits: np.int32) -> int:
-    """Find the next bad pixel, or `width`; most of a row is skipped a chunk at a time."""
-    x = start
-    while x + _CHUNK <= width:
-        seen = np.int32(0)
-        for i in range(x, x + _CHUNK):
-            seen |= mask[i]
-        if seen & bits:
-            break
-        x += _CHUNK
-    while x < width and not mask[x] & bits:
-        x += 1
-    return x
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -80,6 +80,7 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: footprints.label(mask != 0)
     yield lambda: masks.mask_at_least(image[left], 1e5, mask[left], 2)
     yield lambda: masks.mask_nonfinite(image, variance, mask, 2)
+    yield lambda: masks.grow_mask(mask, 1, 2, 2)
     yield lambda: masks.mask_nonpositive(variance, mask, 1)
     yield lambda: masks.count_masked(mask[left], 1)
     yield lambda: masks.all_masked(mask[left], 1)

@@ -1,0 +1,26 @@
+"""Finding marked pixels in rows that are mostly unmarked."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from isrflow.kernels.layout import Int32
+
+_CHUNK = 64
+
+
+@njit(cache=True, nogil=True)
+def next_marked(row: Int32, start: int, bits: np.int32) -> int:
+    """Find the next pixel with any of the bits, or the row's length; unmarked pixels are passed a chunk at a time."""
+    x = start
+    while x + _CHUNK <= row.size:
+        seen = np.int32(0)
+        for mask in row[x : x + _CHUNK]:
+            seen |= mask
+        if seen & bits:
+            break
+        x += _CHUNK
+    while x < row.size and row[x] & bits == 0:
+        x += 1
+    return x
