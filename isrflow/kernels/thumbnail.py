@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, find_objects
 
 from isrflow.kernels.binning import bin_planes
 from isrflow.kernels.footprints import label
@@ -80,6 +79,8 @@ def make_thumbnail(planes: Planes, stretch: Stretch, *, saturated_bit: int, excl
 
 def _whiten_saturated(image: Float32, saturated: NDArray[np.bool_], white: float, border: int) -> None:
     """Show saturated regions, whose pixels mean nothing, as bright as the brightest good pixel."""
+    from scipy.ndimage import binary_dilation, find_objects  # half a second that only thumbnails pay
+
     labels, _ = label(saturated)
     reach = np.arange(-border, border + 1)
     disc = reach[:, None] ** 2 + reach**2 <= border**2
