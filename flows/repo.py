@@ -11,12 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from registry.butler import Butler
-
 from flows.settings import RepoSettings, read_settings, write_settings
 from isrflow.frame.camera import Camera, load_camera
 from isrflow.quantum.formatters import formatters_for
 from isrflow.quantum.types import dataset_types
+from registry.butler import Butler
 from registry.dimensions import DetectorRecord, FilterRecord, InstrumentRecord
 from registry.errors import UnavailableError
 from registry.refs import DataId

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from isrflow.calibs.files import read_calibration
-from isrflow.calibs.kinds import KINDS
-from isrflow.recipe import IsrConfig
 
 from isrflow.calibs.base import Calibration
+from isrflow.calibs.files import read_calibration
+from isrflow.calibs.kinds import KINDS
 from isrflow.errors import ConfigError
 from isrflow.frame.camera import Camera, load_camera
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.fits import write_exposure
 from isrflow.frame.raw import read_raw
+from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
 from isrflow.steps.recipe_base import Recipe
 

@@ -31,11 +31,10 @@ def recipe(
     as_json: JsonOption = False,
 ) -> int:
     """Show what is done to an exposure: the steps in their order, what they need, and their settings."""
-    from isrflow.recipe import IsrConfig
-
     from flows.present.output import emit, print_table
     from flows.single import parse_settings, read_settings_file
     from isrflow.frame.camera import load_camera
+    from isrflow.recipe import IsrConfig
 
     layers = [load_camera(instrument).recipe if instrument else {}]
     layers += [read_settings_file(config)] if config else []
