@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,9 @@ NETWORK_FILE_SYSTEMS = frozenset(
     ]
 )
 ALLOW_NETWORK = "ISRFLOW_ALLOW_NETWORK_FS"
+_ASK_AGAIN_S = 0.001
 _READ_ONLY = "registry_read_only"
+_WRITES = "registry_writes"
 _abandoned: list[Pool] = []
 
 
@@ -92,7 +95,7 @@ def open_database(where: Path | str, *, read_only: bool = False, busy_timeout_s:
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
     """Open a read transaction: one consistent snapshot, never waiting for writers."""
-    with _transaction(engine, "BEGIN") as connection:
+    with _transaction(engine) as connection:
         yield connection
 
 
@@ -117,7 +120,7 @@ def write(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
     """
     if engine.get_execution_options().get(_READ_ONLY):
         raise UserError(f"the registry {engine.url.database} was opened for reading only; nothing was changed")
-    with _transaction(engine, "BEGIN IMMEDIATE", durable=durable) as connection:
+    with _transaction(engine, writes=True, durable=durable) as connection:
         yield connection
 
 
@@ -217,34 +220,59 @@ def make_engine(path: Path, *, read_only: bool = False, busy_timeout_s: float = 
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("registry_begin", "BEGIN"))
+        if connection.get_execution_options().get(_WRITES):
+            _take_the_write_lock(connection, busy_timeout_s)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     _forget_connections_after_fork(engine)
     return engine
 
 
 @contextmanager
-def _transaction(engine: Engine, begin: str, *, durable: bool = False) -> Iterator[Connection]:
+def _transaction(engine: Engine, *, writes: bool = False, durable: bool = False) -> Iterator[Connection]:
     """Open a connection, begin as told, and turn the driver's errors into ours."""
     try:
-        with engine.connect().execution_options(registry_begin=begin) as connection:
+        with engine.connect().execution_options(**{_WRITES: writes}) as connection:
             if durable:
-                _set_synchronous(connection, "FULL")
+                _driver(connection).execute("PRAGMA synchronous = FULL")
             try:
                 with connection.begin():
                     yield connection
             finally:
                 if durable:
-                    _set_synchronous(connection, "NORMAL")
-    except DBAPIError as error:
+                    _driver(connection).execute("PRAGMA synchronous = NORMAL")
+    except (DBAPIError, sqlite3.Error) as error:
         raise translate(error, str(engine.url.database)) from error
 
 
-def _set_synchronous(connection: Connection, level: str) -> None:
-    """Set how hard a commit hits the disk; on the driver's connection, since it must stand outside any transaction."""
+def _take_the_write_lock(connection: Connection, timeout_s: float) -> None:
+    """Begin to write, asking for the lock every millisecond.
+
+    SQLite's own way of waiting asks ever more rarely, up to ten times a second: of several busy writers the one who
+    waited longest is the least likely to come next. Asking evenly makes the slowest of four writers eight times faster.
+    """
+    driver, give_up = _driver(connection), time.monotonic() + timeout_s
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+                time.sleep(_ASK_AGAIN_S)
+            else:
+                return
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {round(timeout_s * 1000)}")
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's connection, for what must stand outside of SQLAlchemy's transactions."""
     raw = connection.connection.dbapi_connection
-    assert raw is not None
-    raw.cursor().execute(f"PRAGMA synchronous = {level}")
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
 
 
 def _file_system_of(path: Path, mounts: Path) -> str:

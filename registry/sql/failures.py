@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlalchemy.exc import DBAPIError
 
 from registry.errors import ConflictError, FrozenError, RegistryError, UnavailableError, ValidityOverlap
@@ -29,9 +31,9 @@ _UNAVAILABLE = {
 }
 
 
-def translate(error: DBAPIError, file: str) -> RegistryError:
+def translate(error: DBAPIError | sqlite3.Error, file: str) -> RegistryError:
     """Return the registry's error for a driver's error, naming the file and what to do."""
-    text = str(error.orig)
+    text = str(error.orig if isinstance(error, DBAPIError) else error)
     for sign, (what, fix) in _UNAVAILABLE.items():
         if sign in text:
             return UnavailableError(f"the registry {file} {what} ({text})", fix=fix.format(file=file))
