@@ -26,6 +26,8 @@ from registry.errors import UserError
 
 NIGHT = 20260301
 SCIENCE = 12
+WORKERS = 2
+"""However many cores there are: the demo promises to stay below 2 GB."""
 TYPES = ("bias", "dark", "flat", "defects")
 
 
@@ -101,7 +103,7 @@ def run_demo(directory: Path, *, small: bool = False, engine: Literal["prefect",
     with create_repo(directory / "repo", made.instrument) as repo:
         _fill(repo, made, stages)
         with _server(repo, stages, wanted=engine == "prefect"), _stage("night", stages, f"through {engine}") as tell:
-            night = run_night(repo, NIGHT, engine=engine)
+            night = run_night(repo, NIGHT, engine=engine, workers=WORKERS)
             tell(f"{night.n_done} of {night.n_total} done")
         with _stage("report", stages, "one HTML file"):
             page = write_report(repo, NIGHT)
@@ -121,7 +123,7 @@ def _fill(repo: Repo, made: SimulationReport, stages: dict[str, float]) -> None:
         certify_calibs(repo, runs, str(NIGHT), reason="demo: the simulator's truth")
         tell("certified")
     with _stage("calibrate", stages, ", ".join(TYPES)) as tell:
-        built = build_calibs(repo, TYPES, NIGHT, f"calibs/{NIGHT}")
+        built = build_calibs(repo, TYPES, NIGHT, f"calibs/{NIGHT}", engine="direct", workers=WORKERS)
         certify_calibs(repo, [built.run], str(NIGHT), reason="demo")
         tell(f"{built.n_done} made and certified")
 
@@ -152,8 +154,11 @@ def _stage(name: str, stages: dict[str, float], what: str) -> Iterator[Any]:
     sys.stderr.flush()
     try:
         yield said.append
-    except BaseException:
+    except Exception:
         sys.stderr.write("failed\n")
+        raise
+    except BaseException:
+        sys.stderr.write("interrupted\n")
         raise
     stages[name] = time.perf_counter() - started
     sys.stderr.write(f"{said[-1] + ', ' if said else ''}{stages[name]:.1f} s\n")

@@ -80,5 +80,5 @@ def run(argv: Sequence[str] | None = None) -> int:
         usage = describe_usage(error)
         return report(usage or describe(error), as_json=as_json, error=None if usage else error)
     if code == INTERRUPTED:
-        sys.stderr.write("interrupted; what was finished is kept, and the same command goes on from there\n")
+        sys.stderr.write("interrupted; what was finished is kept and will not be done again\n")
     return code if isinstance(code, int) else ALL_OK

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from flows.cli.night import EngineOption, tell_engine
 from flows.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -57,13 +58,13 @@ def build(
     ] = None,
     settings: SetOption = None,
     config: ConfigOption = None,
+    engine: EngineOption = None,
     workers: WorkersOption = None,
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Combine the calibration exposures of a night into master calibrations, one a detector (and filter)."""
     from flows.calibrate import build_calibs
-    from flows.night import resolve_day
     from flows.present.output import emit, say
     from flows.present.progress import progress_bar
     from flows.repo import open_repo
@@ -71,9 +72,9 @@ def build(
 
     layers = (read_settings_file(config) if config else {}) | parse_settings(settings or [])
     with open_repo(repo) as opened, progress_bar("building", quiet=as_json) as advance:
-        day = resolve_day(opened, night)
+        tell_engine(opened, engine)
         report = build_calibs(
-            opened, types, day, out or f"calibs/{day}", workers=workers, settings=layers, on_progress=advance
+            opened, types, night, out, engine=engine, workers=workers, settings=layers, on_progress=advance
         )
     emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
     return report.exit_code

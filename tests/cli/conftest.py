@@ -92,9 +92,9 @@ def isrflow(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture(scope="session")
 def raws(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small night of the tiny camera: 2 biases, 2 darks, 2 flats a filter, 4 exposures; truth beside it."""
+    """A small night of the tiny camera: 3 biases, 3 darks, 3 flats a filter, 4 exposures; truth beside it."""
     directory = tmp_path_factory.mktemp("night")
-    simulate_night(load_camera("tiny"), directory, NIGHT, n_science=4, n_bias=2, n_dark=2, n_flat=2)
+    simulate_night(load_camera("tiny"), directory, NIGHT, n_science=4, n_bias=3, n_dark=3, n_flat=3)
     return directory
 
 

@@ -87,8 +87,8 @@ def test_a_dry_run_plans_and_changes_nothing(isrflow, finished: Path) -> None:
 
 
 def test_reprocess_with_other_settings_goes_into_a_run_of_its_own(isrflow, finished: Path) -> None:
-    where = "exposure = 2026030100011 and detector = 0"
-    assert isrflow("query", "exposures", "exposure = 2026030100011", "--repo", finished, "--json").json
+    science = isrflow("query", "exposures", "obs_type = 'science'", "--repo", finished, "--json").json
+    where = f"exposure = {science[0]['exposure']} and detector = 0"
     options = ("--out", "try/noflat", "--without", "flat", "--engine", "direct", "--workers", 1, "--repo", finished)
     report = isrflow("reprocess", where, *options, "--json").json
     assert report["n_done"] == 1
