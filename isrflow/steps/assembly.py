@@ -19,6 +19,8 @@ from isrflow.steps.step import StepConfig, at_amplifier
 RAW_CARDS = ("DATASEC", "BIASSEC", "TRIMSEC", "GAIN")
 """Cards that describe the raw mosaic and are no longer true."""
 
+PLANES = {"image": np.float32, "mask": np.int32, "variance": np.float32}
+
 
 class AssemblyConfig(StepConfig):
     """What is put together."""
@@ -99,26 +101,31 @@ def _assemble(sources: Mapping[str, Exposure], target: Exposure, detector: Detec
     """Copy every amplifier's pixels into new planes and give those to the target."""
     places = {amp.name: amp.box if config.trim else _untrimmed_place(amp) for amp in detector.amplifiers}
     whole = detector.box if config.trim else _union(places.values())
-    planes = (
-        np.zeros(whole.shape, np.float32),
-        np.zeros(whole.shape, np.int32),
-        np.zeros(whole.shape, np.float32),
-    )
+    origin = (whole.x0, whole.y0)
+    sections = {amp.name: _section(sources[amp.name], amp, config) for amp in detector.amplifiers}
+    for name, dtype in PLANES.items():  # one after the other, so that each raw plane is gone before the next is copied
+        plane = np.zeros(whole.shape, dtype)
 
-    def copy(amp: Amplifier) -> None:
-        with at_amplifier(amp.name):
-            part = sources[amp.name].view(amp.raw_data if config.trim else amp.raw)
-            for plane, pixels in zip(planes, part.planes(), strict=True):
-                plane[places[amp.name].slices((whole.x0, whole.y0))] = _turned(pixels, amp)
+        def copy(amp: Amplifier, name: str = name, plane: NDArray[Any] = plane) -> None:
+            pixels = getattr(sources[amp.name], name)[sections[amp.name]]
+            plane[places[amp.name].slices(origin)] = _turned(pixels, amp)
 
-    map_in_threads(copy, detector.amplifiers)
+        map_in_threads(copy, detector.amplifiers)
+        setattr(target, name, plane)
+    target.xy0 = origin
     target.wcs = _moved_wcs(target.wcs, detector, places, trim=config.trim)
-    target.image, target.mask, target.variance = planes
-    target.xy0 = (whole.x0, whole.y0)
     if not config.trim:
         target.detector = _described_untrimmed(detector)
     for card in (*RAW_CARDS, *config.keys_to_remove):
         target.header.pop(card, None)
+
+
+def _section(source: Exposure, amp: Amplifier, config: AssemblyConfig) -> tuple[slice, slice]:
+    """Return where the amplifier's pixels lie in the planes of a source that has them all."""
+    with at_amplifier(amp.name):
+        box = amp.raw_data if config.trim else amp.raw
+        source.view(box).planes()
+        return box.slices(source.xy0)
 
 
 def _turned(pixels: NDArray[Any], amp: Amplifier) -> NDArray[Any]:
