@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from registry.datastore.base import QUARANTINE, Fingerprint, file_fingerprint, is_temporary
-from registry.refs import DatasetRef
+from registry.datastore.base import QUARANTINE, is_temporary
+from registry.presence import Found, look, record, registered
 from registry.repository import Repository
 from registry.sql import checks
 
@@ -71,64 +70,45 @@ def verify(repository: Repository, *, rehash: bool = False) -> VerifyReport:
     """
     with repository.reading() as connection:
         refs = checks.datasets_with_files(connection)
-        claimed = checks.claimed_paths(connection)
+        known = checks.known_paths(connection)
         rows = checks.dangling_rows(connection)
         log, n_events = checks.broken_log(connection), checks.count_events(connection)
-    found = {ref: _fingerprint(repository, ref, rehash=rehash) for ref in refs}
-    _update_statuses(repository, found)
+    found = look(repository, refs, rehash=rehash)
+    record(repository, found)
     findings = [
         *_files(found),
-        *_orphans(repository, {ref.path for ref in refs} | claimed),
-        *(Finding("dangling row", what, detail, "isrflow recover") for what, detail in rows),
+        *_orphans(repository, known),
+        *(Finding("dangling row", what, detail, "run again the command that made it") for what, detail in rows),
         *(Finding("broken log", "registry_event", text, "restore the database from a backup") for text in log),
     ]
     n_bytes = sum(file.size for file in found.values() if file is not None)
     return VerifyReport(len(refs), n_bytes, n_events, rehash, tuple(findings))
 
 
-def _fingerprint(repository: Repository, ref: DatasetRef, *, rehash: bool) -> Fingerprint | None:
-    """Look at a dataset's file; without `rehash` its hash is taken on trust."""
-    path = str(ref.path)
-    if path.startswith("/"):
-        size = Path(path).stat().st_size if Path(path).is_file() else None
-    else:
-        size = repository.store.size(path)
-    if size is None:
-        return None
-    if not rehash or size != ref.size:
-        return Fingerprint(size, str(ref.sha256) if size == ref.size else "")
-    return file_fingerprint(Path(path)) if path.startswith("/") else repository.store.fingerprint(path)
-
-
-def _update_statuses(repository: Repository, found: dict[DatasetRef, Fingerprint | None]) -> None:
-    gone = [ref.id for ref, file in found.items() if file is None and ref.status == "LIVE"]
-    back = [ref.id for ref, file in found.items() if file == _expected(ref) and ref.status == "MISSING"]
-    if (gone or back) and not repository.read_only:
-        with repository.writing(durable=True) as connection:
-            checks.set_status(connection, gone, "MISSING")
-            checks.set_status(connection, back, "LIVE")
-
-
-def _expected(ref: DatasetRef) -> Fingerprint:
-    return Fingerprint(ref.size or 0, str(ref.sha256))
-
-
-def _files(found: dict[DatasetRef, Fingerprint | None]) -> Iterator[Finding]:
+def _files(found: Found) -> Iterator[Finding]:
     for ref, file in found.items():
         if file is None:
-            fix = f"restore {ref.path} from a backup and verify again, or make it again in another run"
+            fix = f"restore {ref.path} from a backup, or run again the command that made it: it makes what is gone"
             yield Finding("missing file", str(ref), f"there is no {ref.path}", fix)
-        elif file != _expected(ref):
+        elif file != registered(ref):
             size = f"{file.size} bytes instead of {ref.size}"
             what = size if file.size != ref.size else f"SHA-256 {file.sha256[:12]} instead of {str(ref.sha256)[:12]}"
             fix = f"set the file aside and restore {ref.path} from a backup"
             yield Finding("changed file", str(ref), f"{ref.path} has {what}", fix)
 
 
+def _unknown_files(repository: Repository, known: set[str | None]) -> list[str]:
+    """Return the files that the registry does not know; those that appeared during the check are asked about again."""
+    unknown = [path for path in repository.store.list() if path not in known]
+    if not unknown:
+        return []
+    with repository.reading() as connection:
+        meanwhile = checks.known_paths(connection)
+    return sorted(path for path in unknown if path not in meanwhile and repository.store.size(path) is not None)
+
+
 def _orphans(repository: Repository, known: set[str | None]) -> Iterator[Finding]:
-    for path in sorted(repository.store.list()):
-        if path in known:
-            continue
+    for path in _unknown_files(repository, known):
         if path.startswith(f"{QUARANTINE}/"):
             yield Finding(
                 "quarantined", path, "set aside when another file needed its name", "look at it, then delete it"

@@ -18,6 +18,7 @@ from registry.errors import CorruptDataset, MissingDataset, UnavailableError, Us
 from registry.ingest import IngestItem, IngestResult, Transfer, ingest
 from registry.lineage import Direction, Lineage, ProvenanceRecord, lineage, provenance
 from registry.owner import process_token
+from registry.planning import plan
 from registry.publish import Work, publish
 from registry.query.fields import What
 from registry.query.run import select_exposures, select_refs, select_rows
@@ -213,11 +214,7 @@ class Butler:
         source
             Where it comes from, for the log of events.
         """
-        (ref,) = publish(self._repository, {type: value}, run=run, data_id=data_id)
-        if source is not None:
-            with self._repository.writing() as connection:
-                payload = {"dataset": str(ref.id), "type": type, "source": source}
-                append_event(connection, "put", actor=self._repository.actor, payload=payload)
+        (ref,) = publish(self._repository, {type: value}, run=run, data_id=data_id, source=source)
         return ref
 
     def get(self, ref: DatasetRef | UUID) -> object:
@@ -422,16 +419,22 @@ class Butler:
     ) -> list[QuantumRow]:
         """Record work to do, and work that cannot be done with the reason; harmless when repeated.
 
+        What is done is planned again if a product's file is gone; see `registry.planning`.
+
         Returns
         -------
         list of QuantumRow
             The quanta of `specs`, then those of `skipped`, in their order.
         """
-        with self._repository.writing() as connection:
-            planned = quanta.plan_quanta(
-                connection, run, specs, config=config, software=software, retry_failed=retry_failed
-            )
-            return planned + quanta.skip_quanta(connection, run, skipped, config=config, software=software)
+        return plan(
+            self._repository,
+            run,
+            specs,
+            config=config,
+            software=software,
+            skipped=skipped,
+            retry_failed=retry_failed,
+        )
 
     def quanta(
         self, run: str | None = None, *, states: Sequence[str] | None = None, day_obs: int | None = None
@@ -572,19 +575,19 @@ class Butler:
     @contextmanager
     def _local(self, ref: DatasetRef) -> Iterator[Path]:
         """Lend a dataset's file, after a look at its size."""
-        store, name = self._repository.store, str(ref.path)
-        in_place = Path(name) if name.startswith("/") else None
-        size = store.size(name) if in_place is None else in_place.stat().st_size if in_place.is_file() else None
+        name = str(ref.path)
+        size = self._repository.size_of(name)
         if size is None:
             message = f"the file of {ref} is gone: {name}"
-            raise MissingDataset(message, id=ref.id, path=name, fix="restore it from a backup, or make it again")
+            fix = "restore it from a backup, or run again the command that made it: it makes what is gone"
+            raise MissingDataset(message, id=ref.id, path=name, fix=fix)
         if ref.size is not None and size != ref.size:
             message = f"the file of {ref} has {size} bytes instead of {ref.size}: {name}"
             raise CorruptDataset(message, path=name, expected=str(ref.size), found=str(size))
-        if in_place is not None:
-            yield in_place
+        if name.startswith("/"):
+            yield Path(name)
             return
-        with store.local_copy(name) as path:
+        with self._repository.store.local_copy(name) as path:
             yield path
 
     def _formatter(self, type_name: str) -> Formatter:

@@ -26,7 +26,7 @@ worker processes.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -203,3 +203,10 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     if 0 < len(known) <= 20:
         return "; there is " + ", ".join(sorted(known))
     return ""
+
+
+def listed(items: Iterable[object], limit: int = 20) -> str:
+    """Return one indented line an item, and how many more there are; who needs all of them asks the error's fields."""
+    lines = [f"  {item}" for item in items]
+    more = [f"  and {len(lines) - limit} more"] if len(lines) > limit else []
+    return "\n".join(lines[:limit] + more)

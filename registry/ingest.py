@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 from registry.datastore.base import Fingerprint, file_fingerprint
-from registry.errors import ConflictError, RegistryError, TransferError, UserError
-from registry.publish import Output, forget_abandoned, new_ref, publish_outputs
+from registry.errors import ConflictError, RegistryError, TransferError, UserError, listed
+from registry.outputs import Output, new_ref
+from registry.publish import forget_abandoned, publish_outputs
 from registry.refs import DataId, DatasetRef
 from registry.repository import Repository
 from registry.sql.dataset_types import type_row
-from registry.sql.datasets import insert_datasets, refs_by_uuid
+from registry.sql.datasets import insert_datasets, move_datasets, refs_by_uuid
 from registry.sql.keys import data_id_keys
 
 Transfer = Literal["copy", "link", "direct"]
@@ -85,11 +88,13 @@ def ingest(repository: Repository, items: Sequence[IngestItem], run: str, transf
     _refuse_doubles(candidates)
     known = _known(repository, candidates)
     _refuse_other_content(candidates, known)
-    new = [c for c in candidates if c.ref.id not in known]
-    skipped = [known[c.ref.id] for c in candidates if c.ref.id in known]
-    return IngestResult(
-        _store_in_place(repository, new) if transfer == "direct" else _store(repository, new, transfer), skipped
-    )
+    there = {
+        id_: ref for id_, ref in known.items() if ref.path is not None and repository.size_of(ref.path) is not None
+    }
+    new = [c for c in candidates if c.ref.id not in there]
+    skipped = [there[c.ref.id] for c in candidates if c.ref.id in there]
+    stored = _store_in_place(repository, new, known) if transfer == "direct" else _store(repository, new, transfer)
+    return IngestResult(stored, skipped)
 
 
 def _refuse_unknown(repository: Repository, items: Sequence[IngestItem]) -> None:
@@ -111,8 +116,9 @@ def _looked_at(repository: Repository, items: Sequence[IngestItem], run: str, tr
         except Exception as problem:  # noqa: BLE001 - formats raise what they like; every text reaches the user below
             problems[item.path] = _reason(problem)
     if problems:
-        lines = "\n".join(f"  {path}: {reason}" for path, reason in problems.items())
-        fix = "--transfer copy" if transfer == "link" and "hard links" in lines else "mend or leave out these files"
+        lines = listed(f"{path}: {reason}" for path, reason in problems.items())
+        unlinked = any("hard links" in reason for reason in problems.values())
+        fix = "isrflow ingest PATHS --transfer copy" if unlinked else "mend or leave out these files"
         message = f"{len(problems)} of {len(items)} file(s) cannot be ingested; nothing was stored:\n{lines}"
         raise TransferError(message, path=next(iter(problems)), fix=fix)
     return candidates
@@ -127,6 +133,8 @@ def _formats(repository: Repository, items: Sequence[IngestItem]) -> Mapping[str
 
 def _look(item: IngestItem, run: str, dataset_type: Any, formatter: Any) -> _Candidate:
     path = item.path.absolute()
+    if not str(path).isprintable():
+        raise ValueError(f"its name is not plain text: {str(path)!r}")
     if not path.is_file():
         raise FileNotFoundError("no such file" if not path.exists() else "not a file")
     content = item.content_sha256 or formatter.content_sha256(path)
@@ -142,8 +150,8 @@ def _refuse_other_device(path: Path, device: int) -> None:
 
 def _suffix(path: Path, usual: str) -> str:
     """Keep what the file says about itself (``.fits.fz``); readers choose the decompression by it."""
-    start = path.name.find(usual) if usual else -1
-    return path.name[start:] if start > 0 else usual
+    kept = re.search(re.escape(usual) + r"(\.[A-Za-z0-9]+)*$", path.name) if usual else None
+    return kept.group() if kept is not None and kept.start() > 0 else usual
 
 
 def _reason(problem: Exception) -> str:
@@ -155,21 +163,21 @@ def _refuse_doubles(candidates: Sequence[_Candidate]) -> None:
     count = Counter(candidate.ref.id for candidate in candidates)
     doubles = [candidate for candidate in candidates if count[candidate.ref.id] > 1]
     if doubles:
-        lines = "\n".join(f"  {c.path}: {c.ref.type} {c.ref.data_id}" for c in sorted(doubles, key=lambda c: c.ref.id))
+        lines = listed(f"{c.path}: {c.ref.type} {c.ref.data_id}" for c in sorted(doubles, key=lambda c: c.ref.id))
         raise ConflictError(f"files of the same identity; nothing was stored:\n{lines}", conflicts=doubles)
 
 
-def _known(repository: Repository, candidates: Sequence[_Candidate]) -> dict[Any, DatasetRef]:
-    """Return those that are stored already; what a crash left half-stored, or lost its file, is not."""
+def _known(repository: Repository, candidates: Sequence[_Candidate]) -> dict[UUID, DatasetRef]:
+    """Return those that were stored before, even if their file is gone by now; what a crash left half-stored is not."""
     with repository.reading() as connection:
         known = refs_by_uuid(connection, [candidate.ref.id for candidate in candidates])
-    return {id_: ref for id_, ref in known.items() if ref.status == "LIVE"}
+    return {id_: ref for id_, ref in known.items() if ref.status in {"LIVE", "MISSING"}}
 
 
-def _refuse_other_content(candidates: Sequence[_Candidate], known: Mapping[Any, DatasetRef]) -> None:
+def _refuse_other_content(candidates: Sequence[_Candidate], known: Mapping[UUID, DatasetRef]) -> None:
     differing = [c for c in candidates if c.ref.id in known and known[c.ref.id].content_sha256 != c.ref.content_sha256]
     if differing:
-        lines = "\n".join(f"  {c.path}: {known[c.ref.id]} holds something else" for c in differing)
+        lines = listed(f"{c.path}: {known[c.ref.id]} holds something else" for c in differing)
         message = f"{len(differing)} file(s) are there already with other content; nothing was stored:\n{lines}"
         raise ConflictError(message, conflicts=differing, fix="ingest them into another run")
 
@@ -195,10 +203,13 @@ class _Fill:
         return str(self.candidate.ref.content_sha256)
 
 
-def _store_in_place(repository: Repository, candidates: Sequence[_Candidate]) -> list[DatasetRef]:
-    """Record files where they are; there is nothing to move, so one transaction does it."""
+def _store_in_place(
+    repository: Repository, candidates: Sequence[_Candidate], known: Mapping[UUID, DatasetRef]
+) -> list[DatasetRef]:
+    """Record files where they are, or are now; there is nothing to move, so one transaction does it."""
     refs = [replace(c.ref, status="LIVE", path=str(c.path), size=c.file.size, sha256=c.file.sha256) for c in candidates]
     forget_abandoned(repository, [ref.id for ref in refs])
     with repository.writing(durable=True) as connection:
-        insert_datasets(connection, refs)
+        insert_datasets(connection, [ref for ref in refs if ref.id not in known])
+        move_datasets(connection, [ref for ref in refs if ref.id in known])
     return refs

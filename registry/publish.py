@@ -15,43 +15,29 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from registry.canonical import canonical_json
-from registry.datastore.base import Datastore, Fingerprint, temporary_name
-from registry.datastore.paths import dataset_path
-from registry.errors import ConflictError, RegistryError, TransferError, UnknownName, UserError
+from registry.datastore.base import Datastore, temporary_name
+from registry.errors import ConflictError, RegistryError, TransferError, UnknownName, listed
+from registry.outputs import Output, output_paths, outputs_of
 from registry.owner import process_token, spoken
-from registry.refs import DataId, DatasetRef, DatasetType, dataset_uuid
+from registry.refs import DataId, DatasetRef
 from registry.repository import Repository
 from registry.sql import journal, leases
 from registry.sql import tables as t
-from registry.sql.dataset_types import dataset_types
-from registry.sql.datasets import dataset_rows, insert_datasets, refs_by_uuid
-from registry.sql.exposures import exposures_by_number
+from registry.sql.datasets import dataset_rows, identity_values, insert_datasets, refs_by_uuid, set_status
+from registry.sql.events import append_event
 from registry.sql.journal import Entry, Sealed
 from registry.sql.quanta import load_quanta
 from registry.times import SECOND_NS, now_ns
 
 _OWN_COLUMNS = ("seconds", "cpu_s", "peak_rss_bytes")
 """Metrics of an attempt that have a column; any others are kept as JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A dataset to be published: `write` fills a new file and returns the hash of its content."""
-
-    ref: DatasetRef
-    extension: str
-    write: Callable[[Path], str]
-    expected: Fingerprint | None = None
-    """What the file must be, if that is known before it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +50,13 @@ class Work:
 
 
 def publish(
-    repository: Repository, values: Mapping[str, object], *, run: str, data_id: DataId, work: Work | None = None
+    repository: Repository,
+    values: Mapping[str, object],
+    *,
+    run: str,
+    data_id: DataId,
+    work: Work | None = None,
+    source: str | None = None,
 ) -> list[DatasetRef]:
     """Publish the outputs of a piece of work, all or none.
 
@@ -82,6 +74,8 @@ def publish(
         What the work is about; each dataset keeps those dimensions that its type has.
     work
         The quantum to be marked done in the same transaction, if there is one.
+    source
+        Where the values come from, if no quantum made them; an event in the same transaction keeps it.
 
     Raises
     ------
@@ -93,47 +87,26 @@ def publish(
     TransferError
         If a file cannot be written.
     """
-    return publish_outputs(repository, outputs_of(repository, values, run, data_id), work=work)
+    return publish_outputs(repository, outputs_of(repository, values, run, data_id), work=work, source=source)
 
 
-def publish_outputs(repository: Repository, outputs: Sequence[Output], *, work: Work | None = None) -> list[DatasetRef]:
+def publish_outputs(
+    repository: Repository, outputs: Sequence[Output], *, work: Work | None = None, source: str | None = None
+) -> list[DatasetRef]:
     """Run the four phases; what goes wrong in a living process is tidied up at once."""
     entries = claim(repository, outputs, work)
     try:
         entries = seal(repository, entries, outputs, work)
         refuse_other_content(entries)
-        move(repository.store, entries)
-        settle(repository, entries, work)
+        with _disk_trouble(", ".join(entry.final_path for entry in entries)):
+            move(repository.store, entries)
+        settle(repository, entries, work, source=source)
     except BaseException:
         # If this cannot be done either (the disk is full, the database locked), `recover` will find it.
         with suppress(RegistryError, OSError):
             discard(repository, entries)
         raise
     return _published(repository, outputs, entries)
-
-
-def outputs_of(repository: Repository, values: Mapping[str, object], run: str, data_id: DataId) -> list[Output]:
-    """Describe values as outputs of their dataset types."""
-    with repository.reading() as connection:
-        known = dataset_types(connection)
-    unknown = [name for name in values if name not in known]
-    if unknown:
-        raise UnknownName(kind="dataset type", name=unknown[0], known=list(known))
-    types = {name: known[name].type for name in values}
-    formats = {name: repository.formatter(type_.formatter) for name, type_ in types.items()}
-    return [
-        Output(new_ref(types[name], run, data_id), formats[name].extension, partial(formats[name].write, value))
-        for name, value in values.items()
-    ]
-
-
-def new_ref(dataset_type: DatasetType, run: str, data_id: DataId) -> DatasetRef:
-    """Return the ref that a dataset will have, STAGED; `UserError` if the data id lacks a dimension of the type."""
-    own = data_id.subset(dataset_type.dimensions)
-    missing = [name for name in dataset_type.dimensions if name not in own.dimensions]
-    if missing:
-        raise UserError(f"a {dataset_type.name} needs {', '.join(missing)}, which '{data_id}' does not say")
-    return DatasetRef(dataset_uuid(run, dataset_type.name, own), dataset_type.name, run, own, status="STAGED")
 
 
 def claim(repository: Repository, outputs: Sequence[Output], work: Work | None = None) -> list[Entry]:
@@ -144,17 +117,21 @@ def claim(repository: Repository, outputs: Sequence[Output], work: Work | None =
     ConflictError
         If a living process is writing one of them, or the quantum is leased by somebody else.
     """
+    refs = [output.ref for output in outputs]
+    with repository.reading() as connection:
+        values, paths = identity_values(connection, refs), output_paths(connection, outputs)
     with repository.writing() as connection:
         _refuse_unleased(connection, work)
-        known = refs_by_uuid(connection, [output.ref.id for output in outputs])
+        known = refs_by_uuid(connection, [ref.id for ref in refs])
         _refuse_purged(known.values())
+        # Whose file has vanished is made again, even if nobody has noticed yet.
+        set_status(connection, [ref.id for ref in known.values() if _has_vanished(repository, ref)], "MISSING")
         rows = dataset_rows(connection, known)
-        rows |= insert_datasets(connection, [output.ref for output in outputs if output.ref.id not in known])
+        rows |= insert_datasets(connection, [ref for ref in refs if ref.id not in known], values)
         left = journal.entries(connection, [rows[id_] for id_ in known])
         _refuse_busy(left)
         for entry in left:
             repository.store.delete(entry.tmp_path)
-        paths = _paths(connection, outputs)
         common = {
             "quantum_id": None if work is None else work.quantum_id,
             "owner": process_token(),
@@ -163,13 +140,13 @@ def claim(repository: Repository, outputs: Sequence[Output], work: Work | None =
         }
         new = [
             common
-            | {"dataset_id": rows[output.ref.id], "role": output.ref.type, "final_path": path}
+            | {"dataset_id": rows[ref.id], "role": ref.type, "final_path": path}
             | {"tmp_path": temporary_name(path, secrets.token_hex(4))}
-            for output, path in zip(outputs, paths, strict=True)
+            for ref, path in zip(refs, paths, strict=True)
         ]
         journal.open_entries(connection, new)
         of_row = {entry.dataset_id: entry for entry in journal.entries(connection, list(rows.values()))}
-        return [of_row[rows[output.ref.id]] for output in outputs]
+        return [of_row[rows[ref.id]] for ref in refs]
 
 
 def seal(
@@ -202,7 +179,9 @@ def move(store: Datastore, entries: Sequence[Entry]) -> None:
         waiting = {tmp: entry for tmp, entry in waiting.items() if store.size(tmp) is not None}
 
 
-def settle(repository: Repository, entries: Sequence[Entry], work: Work | None = None) -> None:
+def settle(
+    repository: Repository, entries: Sequence[Entry], work: Work | None = None, *, source: str | None = None
+) -> None:
     """Phase 4: make everything visible in one durable transaction.
 
     Raises
@@ -216,11 +195,17 @@ def settle(repository: Repository, entries: Sequence[Entry], work: Work | None =
             own = {name: work.metrics[name] for name in _OWN_COLUMNS if name in work.metrics}
             rest = {name: value for name, value in work.metrics.items() if name not in own}
             leases.finish(connection, work.quantum_id, work.worker, metrics=rest or None, **own)
+        new = [entry for entry in entries if entry.status != "LIVE"] if source is not None else []
+        for entry in new:
+            payload = {"dataset": str(entry.uuid), "type": entry.type, "source": source}
+            append_event(connection, "put", actor=repository.actor, payload=payload)
 
 
 def discard(repository: Repository, entries: Sequence[Entry]) -> None:
     """Give up: remove the files of these claims and forget the datasets that were never published."""
     ours = {entry.tmp_path for entry in entries}
+    for path in ours:
+        repository.store.delete(path)  # first: on a full disk this makes room for the rest
     with repository.writing() as connection:
         held = [e for e in journal.entries(connection, [e.dataset_id for e in entries]) if e.tmp_path in ours]
         for entry in held:
@@ -228,8 +213,6 @@ def discard(repository: Repository, entries: Sequence[Entry]) -> None:
             if entry.status != "LIVE" and is_at(repository.store, entry.final_path, entry):
                 repository.store.delete(entry.final_path)
         journal.drop_entries(connection, held)
-    for path in ours:
-        repository.store.delete(path)
 
 
 def forget_abandoned(repository: Repository, ids: Sequence[UUID]) -> None:
@@ -250,10 +233,15 @@ def is_at(store: Datastore, path: str, entry: Entry) -> bool:
 def refuse_other_content(entries: Sequence[Entry]) -> None:
     """Refuse to publish again what says something else now; all offenders are listed."""
     differing = [e for e in entries if e.status != "STAGED" and e.content_sha256 != e.known_content_sha256]
-    if differing:
-        lines = "\n".join(f"  {e.type} {e.uuid.hex[:8]}, {e.final_path}: {_change(e)}" for e in differing)
-        message = f"published before with other content; nothing was changed:\n{lines}"
-        raise ConflictError(message, conflicts=differing, fix="publish into another run")
+    if not differing:
+        return
+    lines = listed(f"{e.type} {e.uuid.hex[:8]}, {e.final_path}: {_change(e)}" for e in differing)
+    if any(entry.status == "MISSING" for entry in differing):
+        message = f"NOT REPRODUCED: made again, because the file was lost, it says something else than before:\n{lines}"
+        fix = "restore the lost file from a backup, or make the products anew in another run"
+    else:
+        message, fix = f"published before with other content; nothing was changed:\n{lines}", "publish into another run"
+    raise ConflictError(message, conflicts=differing, fix=fix)
 
 
 def finished_work(entry: Entry, worker: str) -> Work | None:
@@ -277,17 +265,24 @@ def _published(repository: Repository, outputs: Sequence[Output], entries: Seque
 
 def _stage(store: Datastore, entry: Entry, output: Output) -> Sealed:
     content: list[str] = []
-    try:
+    with _disk_trouble(str(output.ref)):
         file = store.stage(entry.tmp_path, lambda path: content.append(output.write(path)))
-    except OSError as problem:
-        if isinstance(problem, RegistryError):
-            raise
-        message = f"{output.ref} could not be written: {problem}"
-        raise TransferError(message, path=entry.final_path, fix="free or mend the disk, then run again") from problem
     if output.expected not in {None, file}:
         store.delete(entry.tmp_path)
         raise TransferError(f"{output.ref}: the file changed while it was being stored; nothing was stored")
     return Sealed(file, content[0])
+
+
+@contextmanager
+def _disk_trouble(what: str) -> Iterator[None]:
+    """Turn the system's errors about files into ours."""
+    try:
+        yield
+    except OSError as problem:
+        if isinstance(problem, RegistryError):
+            raise
+        message = f"{what} could not be written: {problem}"
+        raise TransferError(message, path=problem.filename, fix="free or mend the disk, then run again") from problem
 
 
 def _sealed(entry: Entry, sealed: Sealed) -> Entry:
@@ -311,17 +306,24 @@ def _refuse_unleased(connection: Any, work: Work | None) -> None:
     """Refuse work that somebody else has by now, before anything is written for it."""
     if work is None:
         return
-    (row,) = load_quanta(connection, t.quantum.c.id == work.quantum_id)
+    found = load_quanta(connection, t.quantum.c.id == work.quantum_id)
+    if not found:
+        raise UnknownName(kind="quantum", name=str(work.quantum_id), fix="isrflow query quanta")
+    row = found[0]
     if row.state != "leased" or row.worker != work.worker:
         now = f"leased by {spoken(row.worker or '')}" if row.state == "leased" else row.state
         message = f"quantum {row.short} ({row.task} {row.data_id}) is not leased by {spoken(work.worker)}: it is {now}"
         raise ConflictError(message, conflicts=[row], fix="nothing is lost: run the same command again")
 
 
+def _has_vanished(repository: Repository, ref: DatasetRef) -> bool:
+    return ref.status == "LIVE" and ref.path is not None and repository.size_of(ref.path) is None
+
+
 def _refuse_purged(refs: Iterable[DatasetRef]) -> None:
     gone = [ref for ref in refs if ref.status in {"DELETING", "PURGED"}]
     if gone:
-        lines = "\n".join(f"  {ref}: {ref.status}" for ref in gone)
+        lines = listed(f"{ref}: {ref.status}" for ref in gone)
         raise ConflictError(f"deleted datasets are not made again:\n{lines}", conflicts=gone, fix="use another run")
 
 
@@ -329,31 +331,7 @@ def _refuse_busy(entries: Iterable[Entry]) -> None:
     # What this very process left, it could not tidy up when it failed; now it tries again.
     busy = [e for e in entries if e.owner != process_token() and not e.is_abandoned]
     if busy:
-        lines = "\n".join(f"  {entry.type} {entry.uuid.hex[:8]} by {spoken(entry.owner)}" for entry in busy)
+        lines = listed(f"{entry.type} {entry.uuid.hex[:8]} by {spoken(entry.owner)}" for entry in busy)
         raise ConflictError(
             f"being written by another process:\n{lines}", conflicts=busy, fix="wait for it, or stop it"
         )
-
-
-def _paths(connection: Any, outputs: Sequence[Output]) -> list[str]:
-    """Return where the files will stand."""
-    by_instrument: dict[str, set[int]] = {}
-    for output in outputs:
-        if output.ref.data_id.exposure is not None:
-            by_instrument.setdefault(output.ref.data_id.instrument, set()).add(output.ref.data_id.exposure)
-    days: dict[tuple[str, int | None], int] = {
-        (name, record.id): record.day_obs
-        for name, numbers in by_instrument.items()
-        for record in exposures_by_number(connection, name, numbers)
-    }
-    return [
-        dataset_path(
-            id=ref.id,
-            type=ref.type,
-            run=ref.run,
-            data_id=ref.data_id,
-            day_obs=days.get((ref.data_id.instrument, ref.data_id.exposure)),
-            extension=extension,
-        )
-        for ref, extension in ((output.ref, output.extension) for output in outputs)
-    ]

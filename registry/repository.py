@@ -65,6 +65,15 @@ class Repository:
         """Open a durable write transaction, or a read one for a dry run."""
         return self.reading() if dry_run else self.writing(durable=True)
 
+    def size_of(self, path: str) -> int | None:
+        """Return the size in bytes of a dataset's file, in the datastore or left in place; None if it is gone."""
+        if not path.startswith("/"):
+            return self.store.size(path)
+        try:
+            return Path(path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     def formatter(self, name: str) -> Formatter:
         """Return a format by name; `UnknownName` if this program was not given it."""
         try:

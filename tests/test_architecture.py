@@ -73,7 +73,8 @@ REGISTRY_FLOORS = (
     ("refs", "resolution"),
     ("sql", "datastore"),
     ("migrate", "repository"),
-    ("query", "resolve", "explain", "lineage", "publish", "recover", "ingest", "audit"),
+    ("outputs", "presence"),
+    ("query", "resolve", "explain", "lineage", "publish", "planning", "recover", "ingest", "audit"),
     ("butler",),
     ("export",),
 )

@@ -1,15 +1,13 @@
-"""Questions that only `registry.audit` asks: rows that contradict each other, what is believed about files."""
+"""Questions that only `registry.audit` asks: rows that contradict each other, what should have a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from uuid import UUID
+from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from registry.refs import DatasetRef
 from registry.sql import tables as t
-from registry.sql.bulk import chunks
 from registry.sql.datasets import load_refs
 from registry.sql.events import verify_chain
 from registry.sql.validity_seal import verify_validity
@@ -20,10 +18,11 @@ def datasets_with_files(connection: Connection) -> list[DatasetRef]:
     return load_refs(connection, t.dataset.c.status.in_(("LIVE", "MISSING")), t.artifact.c.path.is_not(None))
 
 
-def claimed_paths(connection: Connection) -> set[str | None]:
-    """Return the paths, temporary and final, of files that are being written."""
+def known_paths(connection: Connection) -> set[str | None]:
+    """Return the paths of all files that are stored, or being written under a temporary and a final name."""
     c = t.journal.c
-    return {path for row in connection.execute(select(c.tmp_path, c.final_path)) for path in row}
+    stored: set[str | None] = set(connection.execute(select(t.artifact.c.path)).scalars())
+    return stored | {path for row in connection.execute(select(c.tmp_path, c.final_path)) for path in row}
 
 
 def dangling_rows(connection: Connection) -> list[tuple[str, str]]:
@@ -47,12 +46,6 @@ def broken_log(connection: Connection) -> list[str]:
 def count_events(connection: Connection) -> int:
     """Return how many events there are."""
     return int(connection.execute(select(func.count()).select_from(t.registry_event)).scalar_one())
-
-
-def set_status(connection: Connection, ids: Sequence[UUID], status: str) -> None:
-    """Give datasets a status."""
-    for some in chunks(ids):
-        connection.execute(update(t.dataset).where(t.dataset.c.uuid.in_(some)).values(status=status))
 
 
 def _described(connection: Connection, problem: str, *where: ColumnElement[bool]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -270,9 +270,7 @@ def _take_the_write_lock(connection: Connection, timeout_s: float) -> None:
 
 def _driver(connection: Connection) -> sqlite3.Connection:
     """Return the driver's connection, for what must stand outside of SQLAlchemy's transactions."""
-    raw = connection.connection.dbapi_connection
-    assert isinstance(raw, sqlite3.Connection)
-    return raw
+    return cast("sqlite3.Connection", connection.connection.dbapi_connection)
 
 
 def _file_system_of(path: Path, mounts: Path) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
 
-from registry.errors import AmbiguousId, ConflictError, UnknownName
+from registry.errors import AmbiguousId, ConflictError, UnknownName, listed
 from registry.refs import DataId, DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
@@ -21,8 +21,44 @@ from registry.times import now_ns
 _SHORTEST_ID = 4
 
 
-def insert_datasets(connection: Connection, refs: Sequence[DatasetRef]) -> dict[UUID, int]:
+Values = Mapping[UUID, Mapping[str, Any]]
+"""Column values of dataset rows, by their public ids."""
+
+
+def identity_values(connection: Connection, refs: Iterable[DatasetRef]) -> Values:
+    """Look up all that makes the identity of datasets; a read transaction does, so that no writer has to wait for it.
+
+    Raises
+    ------
+    UnknownName
+        If a type, run or data id is not registered.
+    """
+    these = list(refs)
+    types = dataset_types(connection)
+    for name in sorted({ref.type for ref in these} - set(types)):
+        raise UnknownName(kind="dataset type", name=name, known=list(types))
+    runs = run_ids(connection, {ref.run for ref in these})
+    keys = data_id_keys(connection, {ref.data_id for ref in these})
+    return {
+        ref.id: {"uuid": ref.id, "type_id": types[ref.type].id, "run_id": runs[ref.run]}
+        | dict(zip(t.DATA_ID, keys[ref.data_id], strict=True))
+        for ref in these
+    }
+
+
+def insert_datasets(
+    connection: Connection, refs: Sequence[DatasetRef], values: Values | None = None
+) -> dict[UUID, int]:
     """Add datasets with the status their refs have, and the rows of their files if a path is given.
+
+    Parameters
+    ----------
+    connection
+        A write transaction.
+    refs
+        The datasets.
+    values
+        What `identity_values` gave for them, if it was asked before.
 
     Returns
     -------
@@ -38,33 +74,36 @@ def insert_datasets(connection: Connection, refs: Sequence[DatasetRef]) -> dict[
     FrozenError
         If a run takes no more datasets.
     """
+    if not refs:
+        return {}
     there = dataset_rows(connection, [ref.id for ref in refs])
     times = Counter(ref.id for ref in refs)
     doubles = [ref for ref in refs if ref.id in there or times[ref.id] > 1]
     if doubles:
-        lines = "\n".join(f"  {ref}" for ref in doubles)
-        raise ConflictError(f"already registered, or given twice; nothing was stored:\n{lines}", conflicts=doubles)
-    types = dataset_types(connection)
-    for name in sorted({ref.type for ref in refs} - set(types)):
-        raise UnknownName(kind="dataset type", name=name, known=list(types))
-    runs = run_ids(connection, {ref.run for ref in refs})
-    keys = data_id_keys(connection, {ref.data_id for ref in refs})
+        message = f"already registered, or given twice; nothing was stored:\n{listed(doubles)}"
+        raise ConflictError(message, conflicts=doubles)
+    identities = identity_values(connection, refs) if values is None else values
     now = now_ns()
-    rows = [
-        {
-            "uuid": ref.id,
-            "type_id": types[ref.type].id,
-            "run_id": runs[ref.run],
-            "status": ref.status,
-            "created_ns": now,
-        }
-        | dict(zip(t.DATA_ID, keys[ref.data_id], strict=True))
-        for ref in refs
-    ]
+    rows = [{**identities[ref.id], "status": ref.status, "created_ns": now} for ref in refs]
     insert_rows(connection, t.dataset, rows)
     ids = dataset_rows(connection, [ref.id for ref in refs])
     insert_rows(connection, t.artifact, [_artifact_values(ref, ids[ref.id]) for ref in refs if ref.path is not None])
     return ids
+
+
+def move_datasets(connection: Connection, refs: Sequence[DatasetRef]) -> None:
+    """Record that the files of datasets are elsewhere now, where their refs say; they are LIVE there."""
+    ids = dataset_rows(connection, [ref.id for ref in refs])
+    for some in chunks(list(ids.values())):
+        connection.execute(delete(t.artifact).where(t.artifact.c.dataset_id.in_(some)))
+    insert_rows(connection, t.artifact, [_artifact_values(ref, ids[ref.id]) for ref in refs])
+    set_status(connection, list(ids), "LIVE")
+
+
+def set_status(connection: Connection, ids: Sequence[UUID], status: str) -> None:
+    """Give datasets a status."""
+    for some in chunks(ids):
+        connection.execute(update(t.dataset).where(t.dataset.c.uuid.in_(some)).values(status=status))
 
 
 def dataset_rows(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, int]:
@@ -118,10 +157,9 @@ def ref_by_text(connection: Connection, text: str) -> DatasetRef:
             f"no dataset has an id that begins with {text}", kind="dataset", name=text, fix="isrflow query datasets"
         )
     if len(found) > 1:
-        lines = "\n".join(f"  {ref.id}  {ref}" for ref in found[:20])
-        raise AmbiguousId(
-            f"{len(found)} datasets have an id that begins with {text}:\n{lines}", text=text, matches=found
-        )
+        lines = listed(f"{ref.id}  {ref}" for ref in found)
+        message = f"{len(found)} datasets have an id that begins with {text}:\n{lines}"
+        raise AmbiguousId(message, text=text, matches=found)
     return found[0]
 
 

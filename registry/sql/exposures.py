@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select
 
 from registry.canonical import canonical_json, sha256_text
 from registry.dimensions import DetectorRecord, ExposureRecord, FilterRecord, InstrumentRecord
-from registry.errors import ConflictError, UnknownName
+from registry.errors import ConflictError, UnknownName, listed
+from registry.refs import DataId
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.keys import instrument_id, known_filters
@@ -121,6 +122,20 @@ def exposures_by_number(connection: Connection, instrument: str, numbers: Iterab
     ]
 
 
+def observing_days(connection: Connection, data_ids: Iterable[DataId]) -> dict[DataId, int]:
+    """Return the observing day of each data id whose exposure exists."""
+    exposed = [data_id for data_id in data_ids if data_id.exposure is not None]
+    e = t.exposure.c
+    days: dict[tuple[str, int | None], int] = {}
+    for some in chunks(sorted({data_id.exposure for data_id in exposed if data_id.exposure is not None})):
+        query = select(t.instrument.c.name, e.number, e.day_obs).join(
+            t.instrument, t.instrument.c.id == e.instrument_id
+        )
+        rows = connection.execute(query.where(e.number.in_(some), e.id != t.NOT_APPLICABLE))
+        days |= {(row.name, row.number): row.day_obs for row in rows}
+    return {one: days[one.instrument, one.exposure] for one in exposed if (one.instrument, one.exposure) in days}
+
+
 def load_exposures(connection: Connection, *where: ColumnElement[bool]) -> list[ExposureRecord]:
     """Return the exposures that fulfil conditions on `exposure_select`, in the order in which they were taken."""
     query = exposure_select().where(*where).order_by(t.exposure.c.begin_ns, t.exposure.c.number)
@@ -189,19 +204,21 @@ def _mode_ids(connection: Connection, spellings: set[str]) -> dict[str, int]:
     if not wanted:
         return ids
     table = t.readout_mode
-    query = select(table.c.canonical, table.c.id).where(table.c.sha256.in_(list(wanted.values())))
-    known = {row.canonical for row in connection.execute(query)}
-    new = [{"canonical": text, "sha256": sha} for text, sha in wanted.items() if text not in known]
-    insert_rows(connection, table, new)
-    return ids | {row.canonical: row.id for row in connection.execute(query)}
+    for some in chunks(list(wanted.items())):
+        query = select(table.c.canonical, table.c.id).where(table.c.sha256.in_([sha for _, sha in some]))
+        known = {row.canonical for row in connection.execute(query)}
+        new = [{"canonical": text, "sha256": sha} for text, sha in some if text not in known]
+        insert_rows(connection, table, new)
+        ids |= {row.canonical: row.id for row in connection.execute(query)}
+    return ids
 
 
 def _refuse_changes(changes: Sequence[tuple[object, object]]) -> None:
     """Refuse records that exist with other properties, naming each property."""
     if not changes:
         return
-    lines = [f"  {_difference(old, new)}" for old, new in changes]
-    message = "already registered with other properties; nothing was stored:\n" + "\n".join(lines)
+    lines = listed(_difference(old, new) for old, new in changes)
+    message = f"already registered with other properties; nothing was stored:\n{lines}"
     raise ConflictError(message, conflicts=[new for _, new in changes])
 
 

@@ -35,27 +35,7 @@ def instrument_id(connection: Connection, name: str) -> int:
 
 def known_filters(connection: Connection, instrument: str) -> dict[str, int]:
     """Return name -> row of the filters of an instrument."""
-    table = t.physical_filter.c
-    query = select(table.name, table.id).where(table.instrument_id == instrument_id(connection, instrument))
-    return {row.name: row.id for row in connection.execute(query)}
-
-
-def known_detectors(connection: Connection, instrument: str) -> dict[int, int]:
-    """Return number -> row of the detectors of an instrument."""
-    table = t.detector.c
-    query = select(table.number, table.id).where(table.instrument_id == instrument_id(connection, instrument))
-    return {row.number: row.id for row in connection.execute(query)}
-
-
-def known_exposures(connection: Connection, instrument: str, numbers: Iterable[int]) -> dict[int, int]:
-    """Return number -> row of those exposures that exist."""
-    table = t.exposure.c
-    where = table.instrument_id == instrument_id(connection, instrument)
-    found: dict[int, int] = {}
-    for some in chunks(sorted(set(numbers))):
-        query = select(table.number, table.id).where(where, table.number.in_(some))
-        found |= {row.number: row.id for row in connection.execute(query)}
-    return found
+    return _filters(connection, instrument_id(connection, instrument))
 
 
 def data_id_keys(connection: Connection, data_ids: Iterable[DataId]) -> dict[DataId, Key]:
@@ -79,13 +59,37 @@ def _keys_of_one_instrument(connection: Connection, name: str, group: Sequence[D
     """Translate the data ids of one instrument."""
     number = instrument_id(connection, name)
     wanted = {data_id.exposure for data_id in group if data_id.exposure is not None}
-    exposures = _with_none(known_exposures(connection, name, wanted))
-    detectors = _with_none(known_detectors(connection, name))
-    filters = _with_none(known_filters(connection, name))
+    exposures = _with_none(_exposures(connection, number, wanted))
+    detectors = _with_none(_detectors(connection, number) if any(d.detector is not None for d in group) else {})
+    filters = _with_none(_filters(connection, number) if any(d.physical_filter is not None for d in group) else {})
     _refuse_unknown(name, "exposure", {d.exposure for d in group}, exposures)
     _refuse_unknown(name, "detector", {d.detector for d in group}, detectors)
     _refuse_unknown(name, "physical filter", {d.physical_filter for d in group}, filters)
     return {d: (number, exposures[d.exposure], detectors[d.detector], filters[d.physical_filter]) for d in group}
+
+
+def _filters(connection: Connection, instrument: int) -> dict[str, int]:
+    """Return name -> row of the filters of an instrument."""
+    c = t.physical_filter.c
+    query = select(c.name, c.id).where(c.instrument_id == instrument)
+    return {row.name: row.id for row in connection.execute(query)}
+
+
+def _detectors(connection: Connection, instrument: int) -> dict[int, int]:
+    """Return number -> row of the detectors of an instrument."""
+    c = t.detector.c
+    query = select(c.number, c.id).where(c.instrument_id == instrument)
+    return {row.number: row.id for row in connection.execute(query)}
+
+
+def _exposures(connection: Connection, instrument: int, numbers: Iterable[int]) -> dict[int, int]:
+    """Return number -> row of those exposures that exist."""
+    c = t.exposure.c
+    found: dict[int, int] = {}
+    for some in chunks(sorted(set(numbers))):
+        query = select(c.number, c.id).where(c.instrument_id == instrument, c.number.in_(some))
+        found |= {row.number: row.id for row in connection.execute(query)}
+    return found
 
 
 def _with_none(rows: Mapping[T, int]) -> dict[T | None, int]:

@@ -2,7 +2,7 @@
 
 States::
 
-    planned -> leased -> done      for good
+    planned -> leased -> done      for good, unless a product is lost, see `registry.sql.remaking`
                       -> failed    leased again if it may be retried; planned again by the next plan
     planned <- leased              the lease expired or its process died, see `registry.sql.leases`
     skipped -> planned             its calibrations were missing, and then were there
@@ -25,6 +25,7 @@ from registry.sql.collections import collection_id
 from registry.sql.datasets import dataset_rows
 from registry.sql.keys import Key, data_id_keys
 from registry.sql.quantum_conflicts import refuse_other_content
+from registry.sql.remaking import with_products
 from registry.times import now_ns
 
 Skipped = tuple[str, DataId, str]
@@ -74,11 +75,11 @@ def plan_quanta(
         "config_id": blob_id(connection, t.config_blob, config),
         "software_id": blob_id(connection, t.software_env, software),
     }
-    idle = {u: quantum for u, quantum in there.items() if _is_idle(quantum)}
-    refuse_other_content(connection, {u: (there[u], wanted[u]) for u in there if u not in idle}, parts)
-    open_specs = {u: spec for u, spec in wanted.items() if u not in there or u in idle}
+    idle, free = _idle(connection, there)
+    refuse_other_content(connection, {u: (there[u], wanted[u]) for u in there if u not in free}, parts)
+    open_specs = {u: spec for u, spec in wanted.items() if u not in there or u in free}
     set_of = calib_set_ids(connection, {u: spec.calibs for u, spec in open_specs.items()})
-    same = _unchanged(connection, idle, open_specs, set_of)
+    same = _unchanged(connection, free, open_specs, set_of)
     fresh = {u: spec for u, spec in open_specs.items() if u not in same}
     keys = data_id_keys(connection, {spec.data_id for spec in fresh.values()})
     rows = {
@@ -92,7 +93,9 @@ def plan_quanta(
     _change(connection, [values | {"row": there[u].id} for u, values in rows.items() if u in there])
     _replace_inputs(connection, fresh)
     if retry_failed:
-        _plan_again(connection, [there[u].id for u in same if there[u].state == "failed"])
+        _plan_again(
+            connection, [quantum.id for u, quantum in idle.items() if u not in fresh and quantum.state == "failed"]
+        )
     return _in_order(connection, wanted)
 
 
@@ -130,8 +133,8 @@ def skip_quanta(
         for u, (task, data_id, reason) in wanted.items()
     }
     insert_rows(connection, t.quantum, [values for u, values in rows.items() if u not in there])
-    idle = {u: quantum.id for u, quantum in there.items() if _is_idle(quantum)}
-    _change(connection, [rows[u] | {"row": row} for u, row in idle.items()])
+    _, free = _idle(connection, there)
+    _change(connection, [rows[u] | {"row": quantum.id} for u, quantum in free.items()])
     return _in_order(connection, wanted)
 
 
@@ -221,6 +224,15 @@ def quantum_from_row(row: Row[Any]) -> QuantumRow:
         cpu_s=row.cpu_s,
         peak_rss_bytes=row.peak_rss_bytes,
     )
+
+
+def _idle(
+    connection: Connection, there: Mapping[UUID, QuantumRow]
+) -> tuple[dict[UUID, QuantumRow], dict[UUID, QuantumRow]]:
+    """Return the idle quanta, and those of them that may become other work, because nothing came of them yet."""
+    idle = {u: quantum for u, quantum in there.items() if _is_idle(quantum)}
+    bound = with_products(connection, [quantum.id for quantum in idle.values()])
+    return idle, {u: quantum for u, quantum in idle.items() if quantum.id not in bound}
 
 
 def _is_idle(quantum: QuantumRow) -> bool:

@@ -12,8 +12,9 @@ from sqlalchemy import update
 
 from registry.butler import Butler
 from registry.errors import ConflictError
+from registry.outputs import outputs_of
 from registry.owner import process_token
-from registry.publish import Work, claim, move, outputs_of, seal, settle
+from registry.publish import Work, claim, move, seal, settle
 from registry.refs import DataId, QuantumSpec
 from registry.sql import journal
 from registry.sql import tables as t

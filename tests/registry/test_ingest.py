@@ -114,7 +114,9 @@ def test_unknown_things_are_refused_before_files_are_read(butler, tmp_path):
 def test_linking_from_another_file_system_says_what_to_do(butler):
     with tempfile.TemporaryDirectory(dir=SHM) as folder:
         items = raw_files(Path(folder) / "in", numbers=[0])
-        with pytest.raises(TransferError, match=r"hard links cannot reach[\s\S]*fix: --transfer copy"):
+        with pytest.raises(
+            TransferError, match=r"hard links cannot reach[\s\S]*fix: isrflow ingest PATHS --transfer copy"
+        ):
             butler.ingest(items, RUN, "link")
     assert nothing_is_stored(butler)
 

@@ -1,0 +1,72 @@
+"""Work that is done, but has lost a product: planned again, under the same ids, with an event that says why.
+
+The quantum keeps its content key, its inputs and its attempts; what it made and still has stays LIVE. Until it is done
+again it can only be planned with the same content, so that those products never seem to have been made otherwise.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+
+from registry.refs import DatasetRef, QuantumRow
+from registry.sql import tables as t
+from registry.sql.bulk import chunks
+from registry.sql.datasets import load_refs
+from registry.sql.events import append_event
+
+
+def products_of_done(connection: Connection, quanta: Iterable[UUID]) -> list[DatasetRef]:
+    """Return the published products of those quanta that are done."""
+    o, q, d = t.quantum_output.c, t.quantum.c, t.dataset.c
+    refs: list[DatasetRef] = []
+    for some in chunks(sorted(set(quanta))):
+        made = select(o.dataset_id).join(t.quantum, q.id == o.quantum_id).where(q.uuid.in_(some), q.state == "done")
+        refs += load_refs(connection, d.id.in_(made), d.status.in_(("LIVE", "MISSING")))
+    return refs
+
+
+def plan_remaking(connection: Connection, run: str, done: Sequence[QuantumRow], *, actor: str) -> dict[int, str]:
+    """Plan those quanta again that have lost a product; return the explanation of each by its row."""
+    lost = _lost(connection, [row.id for row in done])
+    if not lost:
+        return {}
+    for some in chunks(sorted(lost)):
+        connection.execute(update(t.quantum).where(t.quantum.c.id.in_(some)).values(state="planned", retriable=1))
+    payload = {
+        "run": run,
+        "quanta": [str(row.uuid) for row in done if row.id in lost],
+        "lost": [str(ref.id) for refs in lost.values() for ref in refs],
+    }
+    append_event(connection, "remake", actor=actor, reason="files of products are gone", payload=payload)
+    return {
+        row: "made again: the file is gone of " + ", ".join(f"{ref.type} {ref.short}" for ref in refs)
+        for row, refs in lost.items()
+    }
+
+
+def with_products(connection: Connection, quanta: Iterable[int]) -> set[int]:
+    """Return those quanta that have published something."""
+    o = t.quantum_output.c
+    found: set[int] = set()
+    for some in chunks(sorted(set(quanta))):
+        found.update(connection.execute(select(o.quantum_id).where(o.quantum_id.in_(some))).scalars())
+    return found
+
+
+def _lost(connection: Connection, quanta: Sequence[int]) -> dict[int, list[DatasetRef]]:
+    """Return the lost products of each quantum that has lost any."""
+    o, d = t.quantum_output.c, t.dataset.c
+    maker: dict[UUID, int] = {}
+    for some in chunks(quanta):
+        query = select(d.uuid, o.quantum_id).join(t.dataset, d.id == o.dataset_id)
+        query = query.where(o.quantum_id.in_(some), d.status == "MISSING")
+        maker |= {row.uuid: row.quantum_id for row in connection.execute(query)}
+    lost: defaultdict[int, list[DatasetRef]] = defaultdict(list)
+    for ids in chunks(sorted(maker)):
+        for ref in load_refs(connection, d.uuid.in_(ids)):
+            lost[maker[ref.id]].append(ref)
+    return dict(lost)
