@@ -20,6 +20,7 @@ from flows.repo import create_repo, open_repo
 from flows.server import down, up
 from isrflow.frame.camera import load_camera
 from isrflow.simulate.night import simulate_night
+from registry.owner import is_dead
 from tests.flows.conftest import CALIBS, NIGHT, certify
 
 pytestmark = pytest.mark.slow
@@ -48,8 +49,10 @@ def undisturbed(base, tmp_path_factory):
     """What the night gives if nobody kills it."""
     root = tmp_path_factory.mktemp("undisturbed") / "repo"
     shutil.copytree(base, root)
-    with pytest.MonkeyPatch.context() as patch, open_repo(root) as repo:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISRFLOW_EXECUTOR", "inline")
+        repo = open_repo(root)
+    with repo:
         assert run_night(repo, NIGHT, engine="direct").exit_code == 0
         return products(repo)
 
@@ -112,8 +115,8 @@ def started_and_done(repo):
 
 def check_that_a_second_run_completes(root, undisturbed, engine="direct"):
     with open_repo(root) as repo:
-        while repo.butler.recover(dry_run=True).left_alone:  # the kernel takes a moment to end what was killed
-            time.sleep(0.01)
+        while any(not is_dead(row.worker) for row in repo.butler.quanta(RUN, states=["leased"])):
+            time.sleep(0.01)  # the kernel takes a moment to end what was killed
         foreseen = repo.butler.recover(dry_run=True)
         assert all(item.what and item.action and item.explanation for item in foreseen.leftovers)
         n_done = started_and_done(repo)
