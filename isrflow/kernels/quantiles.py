@@ -26,7 +26,7 @@ def quantile(sample: Sample, fraction: float) -> float:
     if is_integer(sample):
         sample.sort()
         return _integer_quantile(sample, fraction)
-    if _is_large(sample):
+    if is_large(sample):
         return _select_at(sample, [fraction * (sample.size - 1)])[0]
     return _interpolate_at(sample, fraction * (sample.size - 1))
 
@@ -36,7 +36,7 @@ def quartiles(sample: Sample) -> tuple[float, float, float]:
     if is_integer(sample):
         return _integer_quartiles(sample)
     last = sample.size - 1
-    if _is_large(sample):
+    if is_large(sample):
         q25, median, q75 = _select_at(sample, [0.25 * last, 0.5 * last, 0.75 * last])
         return q25, median, q75
     start = last // 2
@@ -52,7 +52,8 @@ def is_integer(sample: Sample) -> bool:
     return sample.dtype.kind in "iu"
 
 
-def _is_large(sample: Sample) -> bool:
+def is_large(sample: Sample) -> bool:
+    """Tell whether quantiles of the sample are found by counting, which leaves it as it is."""
     return sample.dtype == np.float32 and sample.size >= WORTHWHILE
 
 

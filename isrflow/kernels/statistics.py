@@ -22,12 +22,13 @@ import numba as nb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isrflow.kernels.quantiles import is_integer, quantile, quartiles
+from isrflow.kernels.quantiles import is_integer, is_large, quantile, quartiles
 
 IQR_TO_SIGMA = 0.741301109252802
 """Standard deviation of a Gaussian over its interquartile range."""
 
 _LANES = 16
+_BLOCKS = 16  # of large samples; a fixed number, so that results do not depend on the number of threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,11 @@ def clip(
 
 
 def usable(values: ArrayLike, exclude: ArrayLike | None = None) -> NDArray[Any]:
-    """Copy the finite, not excluded values into a fresh one-dimensional array, in reading order."""
+    """Copy the finite, not excluded values into a fresh one-dimensional array, in reading order.
+
+    A large contiguous float32 image that is finite everywhere is not copied: finding quantiles of so many values leaves
+    them where they are.
+    """
     array = np.asarray(values)
     if array.size == 0:
         raise ValueError("statistics of an array without elements: check the box the pixels were taken from")
@@ -189,6 +194,8 @@ def usable(values: ArrayLike, exclude: ArrayLike | None = None) -> NDArray[Any]:
         return (array.copy() if exclude is None else array[~np.asarray(exclude, bool)]).ravel()
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float64)
+    if exclude is None and is_large(array) and array.flags.c_contiguous and _all_finite(array.reshape(-1)):
+        return array.reshape(-1)
     flat = array.flatten()
     # A sum of float32 in double precision is finite exactly when every term is.
     if exclude is None and flat.dtype == np.float32:
@@ -216,7 +223,7 @@ def _clip_passes(sample: NDArray[Any], middle: float, iqr: float, n_sigma: float
 
 def _moments(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
     """Compute mean, variance and count of the values within `width` of `centre`."""
-    first, second, kept = _sums_about(sample, centre, width)
+    first, second, kept = (_sums_in_blocks if is_large(sample) else _sums_about)(sample, centre, width)
     if kept == 0:
         return math.nan, math.nan, 0
     offset = first / kept
@@ -238,6 +245,33 @@ def _gather(values: NDArray[Any], exclude: NDArray[np.bool_], buffer: NDArray[An
         if np.isfinite(np.float32(values[i])) and not (masked and exclude[i]):
             n += 1
     return n
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)
+def _all_finite(values: NDArray[np.float32]) -> bool:
+    """Tell whether no value is NaN or infinite; only a finite number minus itself is zero."""
+    finite = np.ones(_BLOCKS, np.bool_)
+    step = -(-values.size // _BLOCKS)
+    for block in nb.prange(_BLOCKS):
+        odd = np.int64(0)
+        for i in range(block * step, min((block + 1) * step, values.size)):
+            odd += values[i] - values[i] != 0
+        finite[block] = odd == 0
+    return bool(finite.all())
+
+
+@nb.njit(cache=True, nogil=True, parallel=True)
+def _sums_in_blocks(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
+    """Do `_sums_about` for a fixed number of blocks and add up their sums in order."""
+    sums = np.zeros((_BLOCKS, 3))
+    step = -(-sample.size // _BLOCKS)
+    for block in nb.prange(_BLOCKS):
+        first, second, kept = _sums_about(sample[block * step : min((block + 1) * step, sample.size)], centre, width)
+        sums[block, 0], sums[block, 1], sums[block, 2] = first, second, kept
+    total = np.zeros(3)
+    for block in range(_BLOCKS):
+        total += sums[block]
+    return total[0], total[1], int(total[2])
 
 
 @nb.njit(cache=True, nogil=True)
