@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -52,13 +53,13 @@ class DemoReport:
     @property
     def next_steps(self) -> list[str]:
         """Five commands worth typing."""
-        there = f"--repo {self.repo}"
+        there, isrflow = f"--repo {self.repo}", _program()
         return [
-            f"isrflow status {there}",
-            f"isrflow query datasets \"type = 'post_isr' and physical_filter = 'r_01'\" {there}",
-            f"isrflow explain {self.an_exposure} 0 flat {there}",
-            f"isrflow lineage {self.a_product} {there}",
-            f"isrflow show {self.a_product} -o {self.directory / 'picture.png'} {there}",
+            f"{isrflow} status {there}",
+            f"{isrflow} query datasets \"type = 'post_isr' and physical_filter = 'r_01'\" {there}",
+            f"{isrflow} explain {self.an_exposure} 0 flat {there}",
+            f"{isrflow} lineage {self.a_product} {there}",
+            f"{isrflow} show {self.a_product} -o {self.directory / 'picture.png'} {there}",
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,6 +127,12 @@ def _fill(repo: Repo, made: SimulationReport, stages: dict[str, float]) -> None:
         built = build_calibs(repo, TYPES, NIGHT, f"calibs/{NIGHT}", engine="direct", workers=WORKERS)
         certify_calibs(repo, [built.run], str(NIGHT), reason="demo")
         tell(f"{built.n_done} made and certified")
+
+
+def _program() -> str:
+    """Return what to type for isrflow: its path, if it was started by path and is on no other."""
+    started = Path(sys.argv[0])
+    return str(started) if started.name == "isrflow" and shutil.which("isrflow") is None else "isrflow"
 
 
 @contextmanager

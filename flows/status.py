@@ -14,7 +14,7 @@ from flows.repo import CALIBS, Repo
 
 @dataclass(frozen=True, slots=True)
 class NightStatus:
-    """One observing day: its exposures by kind, and its quanta by state."""
+    """One observing day: its exposures by kind, and its quanta by state and run."""
 
     night: int
     exposures: Mapping[str, int]
@@ -62,7 +62,7 @@ def repo_status(repo: Repo) -> RepoStatus:
     for row in repo.butler.quanta():
         day = days.get(row.data_id.exposure or -1)
         if day is not None:
-            quanta.setdefault(day, Counter())[row.state] += 1
+            quanta.setdefault(day, Counter())[f"{row.state} in {row.run}"] += 1
     nights = [NightStatus(day, exposures[day], quanta.get(day, Counter())) for day in sorted(exposures)]
     certified = [row for row in repo.butler.validity(CALIBS) if row.type != "camera"]
     running = server.running(repo.root)
@@ -89,7 +89,7 @@ def _next_steps(nights: Sequence[NightStatus], n_certified: int) -> list[str]:
             f"isrflow calibs certify calibs/{day} --begin {_dashed(day)}",
         ]
     science = [item for item in nights if item.exposures.get("science")]
-    waiting = [item for item in science if item.quanta.get("done", 0) < 1 or set(item.quanta) - {"done"}]
+    waiting = [item for item in science if not item.quanta.get(f"done in night/{item.night}")]
     if waiting:
         return [f"isrflow night {waiting[-1].night}"]
     return [f"isrflow report {item.night}" for item in science[-1:]] or ["isrflow ingest RAW_FILES"]

@@ -35,6 +35,8 @@ class InOrder(TyperGroup):
 app = typer.Typer(
     name="isrflow",
     cls=InOrder,
+    epilog="Exit codes: 0 all ok, 1 user error, 2 partial, 3 nothing succeeded, 4 registry unavailable. With --json, "
+    "errors too are one JSON document on stdout.",
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

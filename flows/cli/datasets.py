@@ -19,7 +19,9 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite the file."
 def get(
     *,
     dataset: DatasetArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the copy goes.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where the copy goes; a directory keeps the name.")
+    ],
     force: ForceOption = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
@@ -30,11 +32,13 @@ def get(
     from flows.present.output import emit, say
     from flows.repo import open_repo
 
-    _refuse_existing(output, force=force)
     with open_repo(repo) as opened:
         ref = opened.butler.resolve_id(dataset)
-        shutil.copyfile(opened.butler.path(ref), output)
-    emit({"dataset": ref, "output": output}, as_json=as_json, text=lambda: say(f"{ref} -> {output}"))
+        source = opened.butler.path(ref)
+        target = output / source.name if output.is_dir() else output
+        _refuse_existing(target, force=force)
+        shutil.copyfile(source, target)
+    emit({"dataset": ref, "output": target}, as_json=as_json, text=lambda: say(f"{ref} -> {target}"))
     return 0
 
 

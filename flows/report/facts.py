@@ -70,7 +70,7 @@ class NightFacts:
         """Judge the night."""
         total, done, skipped = len(self.quanta), self.count("done"), self.count("skipped")
         if done == total:
-            return Verdict("good", "Complete", f"All {total} raws were corrected.")
+            return Verdict("good", "Complete", _all_of(total))
         lost = [f"{total - done - skipped} failed"] if total > done + skipped else []
         lost += [f"{skipped} were skipped"] if skipped else []
         sentence = f"{done} of {total} raws were corrected; {' and '.join(lost)}."
@@ -86,6 +86,10 @@ class NightFacts:
     def peak_rss_bytes(self) -> int | None:
         """The largest memory a worker had."""
         return max((row.peak_rss_bytes for row in self.quanta.values() if row.peak_rss_bytes), default=None)
+
+
+def _all_of(total: int) -> str:
+    return f"All {total} raws were corrected." if total > 1 else "The only raw was corrected."
 
 
 def gather_facts(repo: Repo, day: str | int, run: str | None = None) -> NightFacts:

@@ -8,6 +8,8 @@ from html import escape
 from flows.report.layout import FocalPlane, Place
 from flows.report.scale import Scale
 
+LARGEST = 0.055
+"""Height of the figures at most, as a fraction of the width of the focal plane."""
 LABELLED = 64
 """Up to so many amplifiers carry their value in figures."""
 
@@ -25,12 +27,13 @@ def amplifier_map(plane: FocalPlane, values: Mapping[tuple[int, str], float], sc
     left, bottom, width, height = plane.bounds
     unit = max(width, height) / 100
     labelled = sum(len(place.detector.amplifiers) for place in plane.places) <= LABELLED
+    largest = width * LARGEST if labelled else None
     view = f"{left - unit:g} {-(bottom + height) - unit:g} {width + 2 * unit:g} {height + 2 * unit:g}"
     parts = [f'<svg class="map" viewBox="{view}" role="img">']
     for place in plane.places:
         parts.append(f'<g transform="translate({place.x_mm:g} {-place.y_mm:g}) rotate({-place.rotation_deg:g})">')
         parts += [
-            _amplifier(place, amp.name, values, scale, digits, labelled=labelled) for amp in place.detector.amplifiers
+            _amplifier(place, amp.name, values, scale, digits, largest=largest) for amp in place.detector.amplifiers
         ]
         parts.append(
             f'<rect class="edge" x="{-place.width_mm / 2:g}" y="{-place.height_mm / 2:g}" width="{place.width_mm:g}" '
@@ -46,7 +49,7 @@ def _amplifier(
     scale: Scale,
     digits: int,
     *,
-    labelled: bool,
+    largest: float | None,
 ) -> str:
     x, y, width, height = place.amplifier_box(place.detector.amplifier(name))
     value = values.get((place.detector.id, name))
@@ -57,9 +60,9 @@ def _amplifier(
         f'<rect x="{x:g}" y="{top:g}" width="{width:g}" height="{height:g}" {fill}>'
         f"<title>{escape(place.detector.name)} {escape(name)}: {shown}</title></rect>"
     )
-    if value is None or not labelled:
+    if value is None or largest is None:
         return box
-    size = min(width / 5.2, height * 0.3)  # one size for all maps: room for seven characters
+    size = min(width / 5.2, height * 0.3, largest)  # room for seven characters
     middle = f'x="{x + width / 2:g}" y="{top + height / 2:g}"'
     return f'{box}<text {middle} font-size="{size:g}" fill="{scale.ink(value)}">{shown}</text>'
 
