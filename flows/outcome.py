@@ -155,7 +155,7 @@ class IngestReport:
         nights = ", ".join(str(night) for night in self.nights)
         counts = f"{self.n_ingested} files ingested into {self.run}, {self.n_already_there} were there already"
         parts = [f"{counts} ({self.n_exposures} exposures, nights {nights or 'none'}) in {self.seconds:.1f} s"]
-        parts += ["refused:", *(f"  {item.path}: {item.reason}" for item in self.refused)] if self.refused else []
+        parts += ["refused:", *(f"  {item.reason}" for item in self.refused)] if self.refused else []
         parts += ["next:", *(f"  {step}" for step in self.next_steps)] if self.next_steps else []
         return "\n".join(parts)
 
