@@ -11,6 +11,7 @@ import time
 import pytest
 
 HEAVY = (
+    "rich",
     "prefect",
     "matplotlib",
     "numba",

@@ -5,32 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from flows.cli import calibs, datasets, demo, ingest, night, query, recipe, repo, reprocess, simulate
 from flows.cli import run as run_one
-from flows.cli.options import PANEL_CARE, PANEL_NIGHT
+from flows.cli.groups import InOrder
+from flows.cli.options import MARKUP, PANEL_CARE, PANEL_NIGHT
 from flows.cli.usage import describe_usage
 from flows.present.failures import ALL_OK, INTERRUPTED, describe, report
-
-ORDER = (
-    *("init", "ingest", "calibs", "night", "reprocess"),
-    *("query", "explain", "lineage", "show", "get", "report"),
-    *("status", "recover", "db", "up", "down"),
-)
-
-
-class InOrder(TyperGroup):
-    """Lists the commands in the order in which they are needed."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names, those of `ORDER` first."""
-        names = super().list_commands(ctx)
-        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
-
 
 app = typer.Typer(
     name="isrflow",
@@ -38,7 +22,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 all ok, 1 user error, 2 partial, 3 nothing succeeded, 4 registry unavailable. With --json, "
     "errors too are one JSON document on stdout.",
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
@@ -55,7 +39,7 @@ def root(
 ) -> None:
     """Remove the instrument signature from CCD exposures, and be able to prove what made each product.
 
-    New here? [bold]isrflow demo[/bold] simulates a night, processes it, and tells what to try next.
+    New here? `isrflow demo` simulates a night, processes it, and tells what to try next.
     """
     if version:
         from isrflow import __version__

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -33,27 +34,29 @@ WorkersOption = Annotated[
     typer.Option("--workers", min=1, help="Worker processes; one a core if not given.", show_default=False),
 ]
 
+_KEEP_LINES = "\b"  # tells the formatter not to fold the paragraph
 PANEL_NIGHT = "A night, in this order"
 PANEL_LOOK = "Looking and asking"
 PANEL_SINGLE = "Without a repository"
 PANEL_CARE = "Care of the repository"
 
 
+MARKUP: Literal["rich"] | None = "rich" if sys.stdout.isatty() else None
+"""Help is drawn by rich on a terminal; in a pipe it is plain, and its import is spared."""
+
+
 def example(*commands: str) -> str:
     """Write the examples at the foot of a command's help; the first is also what a usage error suggests."""
-    return "\n\n".join(
-        ["[bold]Example[/bold]" if len(commands) == 1 else "[bold]Examples[/bold]", *map(_escaped, commands)]
-    )
+    heading = "Example" if len(commands) == 1 else "Examples"
+    if MARKUP == "rich":
+        return "\n\n".join([f"[bold]{heading}[/bold]", *(command.replace("[", "\\[") for command in commands)])
+    return "\n".join([_KEEP_LINES, f"{heading}:", *(f"  {command}" for command in commands)])
 
 
-def first_example(epilog: str | None) -> str | None:
-    """Return the first command of what `example` wrote."""
-    lines = (epilog or "").split("\n\n")
-    return lines[1].replace("\\[", "[") if len(lines) > 1 else None
-
-
-def _escaped(command: str) -> str:
-    return command.replace("[", "\\[")
+def examples_of(epilog: str | None) -> list[str]:
+    """Return the commands of what `example` wrote."""
+    lines = [line.strip().replace("\\[", "[") for line in (epilog or "").splitlines()]
+    return [line for line in lines if line.startswith("isrflow ")]
 
 
 def comma_list(text: str) -> list[str]:

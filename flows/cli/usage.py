@@ -6,7 +6,7 @@ import re
 from difflib import get_close_matches
 from typing import Any
 
-from flows.cli.options import first_example
+from flows.cli.options import examples_of
 from flows.present.failures import USER_ERROR, Failure
 
 _NOT_ONE_OF = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>.*)")
@@ -39,4 +39,4 @@ def _next(message: str, context: Any) -> str:
     meant = [name for name in known if f"mean '{name}'" in message]
     if meant:
         return f"{context.command_path} {meant[0]} --help"
-    return first_example(context.command.epilog) or f"{context.command_path} --help"
+    return next(iter(examples_of(context.command.epilog)), f"{context.command_path} --help")

@@ -4,7 +4,7 @@ import pytest
 from typer.main import get_command
 
 from flows.cli.app import app, run
-from flows.cli.options import first_example
+from flows.cli.options import examples_of
 
 
 def commands(group, prefix: str = "isrflow"):
@@ -30,9 +30,8 @@ def test_every_promised_command_exists_and_no_other() -> None:
 @pytest.mark.parametrize("path", ALL)
 def test_every_command_has_an_example_json_and_a_sentence(path: str) -> None:
     command = ALL[path]
-    example = first_example(command.epilog)
-    assert example is not None
-    assert example.startswith(path)
+    assert examples_of(command.epilog)
+    assert all(example.startswith(path) for example in examples_of(command.epilog))
     assert "--json" in {name for parameter in command.params for name in parameter.opts}
     assert command.help.splitlines()[0].endswith(".")
 
@@ -42,12 +41,12 @@ def test_the_examples_parse_and_the_help_shows_them(path: str, capsys: pytest.Ca
     import shlex
 
     command = ALL[path]
-    for line in command.epilog.split("\n\n")[1:]:
-        words = shlex.split(line.replace("\\[", "["))[len(path.split()) :]
+    for line in examples_of(command.epilog):
+        words = shlex.split(line)[len(path.split()) :]
         command.make_context(path, words)  # raises if an option or argument does not exist
     assert run([*path.split()[1:], "--help"]) == 0
-    shown = "".join(capsys.readouterr().out.split())
-    assert "".join(first_example(command.epilog).split()) in shown
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert set(examples_of(command.epilog)) <= set(shown)
 
 
 @pytest.mark.parametrize(
