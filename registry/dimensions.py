@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from registry.timespan import BEGINNING_NS, FOREVER_NS
 
 DIMENSIONS = ("instrument", "detector", "physical_filter", "exposure")
 """All dimensions, in the order in which they are printed.
@@ -48,7 +51,12 @@ class ExposureRecord:
 
     `begin_ns` and `end_ns` are TAI nanoseconds of opening and closing; a bias may have equal ones. `readout_mode` and
     `attrs` are JSON mappings: the mode is what changes the electronics' behaviour (binning, window, speed), `attrs`
-    is anything else worth asking for.
+    is anything else worth asking for. NaN of what may be None is None: a database knows no NaN.
+
+    Raises
+    ------
+    ValueError
+        If it ends before it begins, or never (whoever has no end time must reckon one), or lasts NaN seconds.
     """
 
     instrument: str
@@ -72,6 +80,16 @@ class ExposureRecord:
         if self.end_ns < self.begin_ns:
             message = f"exposure {self.id} ends before it begins ({self.begin_ns} > {self.end_ns} TAI ns)"
             raise ValueError(message)
+        if not (self.begin_ns > BEGINNING_NS and self.end_ns < FOREVER_NS):
+            message = f"exposure {self.id} has no begin or no end ({self.begin_ns}, {self.end_ns} TAI ns)"
+            raise ValueError(message)
+        if not math.isfinite(self.exposure_time_s):
+            message = f"exposure {self.id} has no exposure time ({self.exposure_time_s})"
+            raise ValueError(message)
+        for name in ("dark_time_s", "ra_deg", "dec_deg"):
+            value = getattr(self, name)
+            if value is not None and math.isnan(value):
+                object.__setattr__(self, name, None)
 
     @property
     def mid_ns(self) -> int:

@@ -19,8 +19,8 @@ from registry.sql.candidates import Candidate, CandidateScope, Wanted, failures,
 from registry.sql.collections import flatten
 from registry.sql.dataset_types import type_row
 from registry.sql.targets import Target, load_targets
-from registry.times import day_span, format_time
-from registry.timespan import Timespan
+from registry.times import day_span, format_time, spell_time
+from registry.timespan import FOREVER_NS, Timespan
 
 CHOSEN = "CHOSEN"
 SHADOWED = "SHADOWED"
@@ -131,19 +131,20 @@ def explain(
     data_id = DataId(instrument or _instrument_of(connection, exposure), exposure, detector)
     target = load_targets(connection, [data_id])[data_id]
     chosen = resolve(connection, [data_id], {type_name: True}, collections, as_of=as_of).matches[data_id].get(type_name)
-    scope = CandidateScope(row.id, target.instrument_id, [target.key(row.type)[0]])
+    scope = CandidateScope(row.id, target.instrument_id, [target.key(row.type)[0]], as_of=as_of)
     candidates = load_candidates(connection, scope, path)
     filter_name = target.filter_name if "physical_filter" in row.type.dimensions else None
     wanted = Wanted(target.mid_ns, filter_name, [one.name for one in path], as_of)
     ranked = sorted(candidates, key=lambda candidate: nearness(candidate, wanted))
-    verdicts = tuple(_verdict(candidate, wanted, chosen, target) for candidate in ranked)
+    home = next((one.name for one in path if one.kind == "CALIBRATION"), None)
+    verdicts = tuple(_verdict(one, wanted, chosen, _free_range(one, ranked, home, target)) for one in ranked)
     searched = tuple(wanted.path)
     return Explanation(
         data_id, type_name, target.filter_name, target.mid_ns, target.day_obs, searched, chosen, verdicts
     )
 
 
-def _verdict(candidate: Candidate, wanted: Wanted, chosen: Match | None, target: Target) -> Verdict:
+def _verdict(candidate: Candidate, wanted: Wanted, chosen: Match | None, certify: str) -> Verdict:
     """Judge one candidate."""
     failed = failures(candidate, wanted)
     code = next(iter(failed), SHADOWED)
@@ -161,7 +162,7 @@ def _verdict(candidate: Candidate, wanted: Wanted, chosen: Match | None, target:
         detail=detail,
         others=tuple(failed)[1:],
         certified=str(row.certified) if row is not None and row.certified is not None else "",
-        fix=_fix(code, candidate, target) if len(failed) == 1 else "",
+        fix=_fix(code, candidate, certify) if len(failed) == 1 else "",
     )
 
 
@@ -171,19 +172,35 @@ def _is_chosen(candidate: Candidate, chosen: Match) -> bool:
     return (candidate.ref.id, candidate.collection, row_id) == (chosen.ref.id, chosen.collection, chosen.validity_id)
 
 
-def _fix(code: str, candidate: Candidate, target: Target) -> str:
-    """Return the smallest change that would make a candidate match."""
-    night = day_span(target.day_obs, 0.0)
-    begin = format_time(night.begin_ns)[:10]
-    certify = f"isrflow calibs certify {candidate.ref.short} --begin {begin}"
+def _fix(code: str, candidate: Candidate, certify: str) -> str:
+    """Return the smallest change that would make a candidate match; `certify` is the command that certifies it."""
+    again = "run again the `isrflow calibs build` that made it"
     return {
-        "COLLECTION_NOT_IN_PATH": f"search collection {candidate.collection} too",
+        "COLLECTION_NOT_IN_PATH": certify,
         "NEVER_CERTIFIED": certify,
         "GAP": certify,
         "REVOKED": certify,
-        "NOT_LIVE": "isrflow recover",
+        "NOT_LIVE": f"restore the file of {candidate.ref.short} from a backup, or {again}",
         "NOT_YET_CERTIFIED": "ask about a later moment",
     }.get(code, "")
+
+
+def _free_range(candidate: Candidate, rivals: Sequence[Candidate], home: str | None, target: Target) -> str:
+    """Return the command that certifies a candidate around an exposure, without touching what is certified there.
+
+    `home` is the collection to certify it in: the first of the path that can hold validity; none, none is named.
+    """
+    begin, end = day_span(target.day_obs, 0.0).begin_ns, FOREVER_NS
+    begin = min(begin, target.begin_ns)
+    for rival in rivals:
+        same_key = rival.ref.data_id == candidate.ref.data_id and rival.collection == home
+        if not same_key or rival.row is None or rival.row.revoked is not None:
+            continue
+        begin = max(begin, rival.span.end_ns) if rival.span.end_ns <= target.mid_ns else begin
+        end = min(end, rival.span.begin_ns) if rival.span.begin_ns > target.mid_ns else end
+    words = ["isrflow calibs certify", candidate.ref.short, "--begin", spell_time(begin)]
+    words += ["--end", spell_time(end)] if end < FOREVER_NS else []
+    return " ".join(words + (["--collection", home] if home is not None else []))
 
 
 def _instrument_of(connection: Connection, exposure: int) -> str:

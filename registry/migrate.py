@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from registry.errors import UnavailableError, UserError, VersionError
 from registry.sql.database import (
     HEAD,
+    NOT_OURS,
     REVISIONS,
     current_revision,
     database_path,
     make_engine,
+    read,
     refuse_network_file_system,
     write,
 )
@@ -47,8 +49,10 @@ def create_database(where: Path | str) -> Path:
         raise UnavailableError(f"the directory {path.parent} cannot be made: {error.strerror}") from error
     refuse_network_file_system(path)
     with _one_at_a_time(path):
-        if path.exists():
-            raise UserError(f"there is already a registry database {path}", fix="choose another directory")
+        if path.exists() and not _is_blank(path):
+            raise UserError(
+                f"there is already a registry database {path}", fix="isrflow init OTHERDIR --instrument NAME"
+            )
         _run(path)
     return path
 
@@ -74,7 +78,7 @@ def upgrade_database(where: Path | str) -> tuple[str | None, str]:
     with _one_at_a_time(path):
         before = database_revision(path)
         if before is None:
-            raise UnavailableError(f"{path} is not an isrflow registry (it has no schema revision)")
+            raise UnavailableError(f"{path} is not an isrflow registry (it has no schema revision)", fix=NOT_OURS)
         if before not in REVISIONS:
             message = f"the registry {path} has schema {before}, newer than this program (schema {HEAD})"
             raise VersionError(message, found=before, expected=HEAD, fix="pip install --upgrade isrflow")
@@ -100,6 +104,16 @@ def alembic_config() -> Config:
     location = str(resources.files("migrations"))
     config.set_main_option("script_location", location.replace("%", "%%"))
     return config
+
+
+def _is_blank(path: Path) -> bool:
+    """Say whether a database holds nothing at all: all that a creation leaves that was killed."""
+    engine = make_engine(path)
+    try:
+        with read(engine) as connection:
+            return not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
+    finally:
+        engine.dispose()
 
 
 def _run(path: Path) -> None:

@@ -40,7 +40,8 @@ def is_dead(token: str) -> bool:
     here = _parsed(process_token())
     if here is None or (process.host, process.boot, process.namespace) != (here.host, here.boot, here.namespace):
         return False
-    return _start_of(process.pid) != process.start
+    start = _start_of(process.pid)
+    return start is None or start not in {"", process.start}
 
 
 def spoken(token: str) -> str:
@@ -77,19 +78,19 @@ def _namespace() -> str:
 
 
 def _start_of(pid: int) -> str | None:
-    """Return when a process began, "" where the system does not tell, None if there is no such process."""
+    """Return when a process began, "" where the system does not tell (others' may be hidden), None if it is gone."""
     try:
         # The second field, the program's name in brackets, may itself hold spaces and brackets.
         state, *rest = (
             Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         )
     except OSError:
-        return "" if not Path("/proc/self").exists() and _answers(pid) else None
+        return "" if _answers(pid) else None
     return None if state in {"Z", "X"} else rest[18]
 
 
 def _answers(pid: int) -> bool:
-    """Ask the system about a process where there is no /proc."""
+    """Ask the system about a process that /proc does not show."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from registry.datastore.base import Datastore
+from registry.errors import ConflictError
 from registry.owner import is_dead, process_token, spoken
 from registry.publish import Work, discard, finished_work, is_at, move, settle
 from registry.refs import QuantumRow
@@ -110,21 +111,19 @@ def _mend(repository: Repository, group: list[Entry], over: dict[int, QuantumRow
     quantum_id = group[0].quantum_id
     complete = all(_is_complete(store, entry) for entry in group) and (quantum_id is None or quantum_id in over)
     foreign = [entry for entry in group if _holds_foreign_file(store, entry)]
-    leftovers = [_foreign(entry) for entry in foreign]
-    leftovers += [_explained(store, entry, complete=complete) for entry in group]
+    told = [_explained(store, entry, complete=complete) for entry in group]
     row = over.pop(quantum_id) if complete and quantum_id is not None else None
-    if dry_run:
-        return leftovers
-    mine = _taken_over(repository, group)
-    if not mine:
-        return []  # somebody else is recovering this right now
-    for entry in foreign:
-        store.quarantine(entry.final_path)
-    if complete:
-        _complete(repository, mine, row)
-    else:
-        discard(repository, mine)
-    return leftovers
+    if not dry_run:
+        mine = _taken_over(repository, group)
+        if not mine:
+            return []  # somebody else is recovering this right now
+        for entry in foreign:
+            store.quarantine(entry.final_path)
+        if not complete:
+            discard(repository, mine)
+        elif not _complete(repository, mine, row):
+            told = [_overtaken(entry) for entry in group]
+    return [_foreign(entry) for entry in foreign] + told
 
 
 def _is_complete(store: Datastore, entry: Entry) -> bool:
@@ -140,14 +139,22 @@ def _holds_foreign_file(store: Datastore, entry: Entry) -> bool:
     return taken and not is_at(store, entry.final_path, entry)
 
 
-def _complete(repository: Repository, group: Sequence[Entry], row: QuantumRow | None) -> None:
-    """Do what the dead process did not come to: the final names, and the one transaction."""
+def _complete(repository: Repository, group: Sequence[Entry], row: QuantumRow | None) -> bool:
+    """Do what the dead process did not come to: the final names, and the one transaction.
+
+    Returns False, with everything cleared away, if the quantum was leased by another worker in the meantime.
+    """
     at_home = [entry for entry in group if is_at(repository.store, entry.final_path, entry)]
     for entry in at_home:
         repository.store.delete(entry.tmp_path)
     move(repository.store, [entry for entry in group if entry not in at_home])
     work: Work | None = finished_work(group[0], row.worker or "") if row is not None else None
-    settle(repository, group, work)
+    try:
+        settle(repository, group, work)
+    except ConflictError:
+        discard(repository, group)
+        return False
+    return True
 
 
 def _taken_over(repository: Repository, group: Sequence[Entry]) -> list[Entry]:
@@ -160,9 +167,10 @@ def _taken_over(repository: Repository, group: Sequence[Entry]) -> list[Entry]:
 
 def _release(repository: Repository, over: dict[int, QuantumRow], *, dry_run: bool) -> list[Leftover]:
     """Plan again what dead workers had leased."""
+    freed = set(over)
     if over and not dry_run:
         with repository.writing() as connection:
-            leases.release(connection, list(over))
+            freed = set(leases.release(connection, list(over.values())))
     return [
         Leftover(
             "lease",
@@ -171,6 +179,7 @@ def _release(repository: Repository, over: dict[int, QuantumRow], *, dry_run: bo
             f"{spoken(row.worker or '')} {'is dead' if is_dead(row.worker or '') else 'let its lease run out'}",
         )
         for row in over.values()
+        if row.id in freed
     ]
 
 
@@ -181,6 +190,11 @@ def _foreign(entry: Entry) -> Leftover:
         "set aside in .quarantine",
         "its bytes are not those that the journal expects under this name",
     )
+
+
+def _overtaken(entry: Entry) -> Leftover:
+    what = f"{entry.type} {entry.uuid.hex[:8]} ({entry.final_path})"
+    return Leftover("written", what, "removed", "another worker took the quantum over and makes it again")
 
 
 def _explained(store: Datastore, entry: Entry, *, complete: bool) -> Leftover:

@@ -139,6 +139,19 @@ def spell_numbers(numbers: Iterable[int]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
+def spell_data_ids(data_ids: Iterable[DataId]) -> str:
+    """Write data ids of one kind in short: "lupine exposures 1-3, detectors 0-188, filter r"; a single one in full."""
+    ids = sorted(set(data_ids))
+    if len(ids) == 1:
+        return str(ids[0])
+    exposures = spell_numbers(one.exposure for one in ids if one.exposure is not None)
+    detectors = spell_numbers(one.detector for one in ids if one.detector is not None)
+    filters = ", ".join(sorted({one.physical_filter for one in ids if one.physical_filter is not None}))
+    words = [("exposures", exposures), ("detectors", detectors), ("filter", filters)]
+    instruments = ", ".join(sorted({one.instrument for one in ids}))
+    return f"{instruments} " + ", ".join(f"{word} {text}" for word, text in words if text)
+
+
 def _grouped(missing: Iterable[Missing]) -> list[list[Missing]]:
     """Group by type, reason and detail, in the order in which they come."""
     groups: defaultdict[tuple[str, str, str, bool], list[Missing]] = defaultdict(list)

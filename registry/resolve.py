@@ -3,7 +3,8 @@
 A calibration matches an exposure if it is of the type, has the exposure's instrument and those of detector and filter
 that the type declares, and is valid at the exposure's *mid-instant*. A row counts if it was certified, and not yet
 revoked, at the event asked about (now, unless said), and if its dataset is live. The first collection of the path
-that has such a row decides; RUN and TAGGED collections hold calibrations valid at any time. There are no wildcards.
+that has such a row decides; RUN and TAGGED collections hold calibrations valid at any time (as of an event: those made
+by then; what was tagged later, or is live no more, is not remembered). There are no wildcards.
 
 What is not found is diagnosed, not raised: all of it at once, each with its reason. The number of queries does not
 depend on the number of exposures.
@@ -23,7 +24,7 @@ from registry.sql.collections import FlatCollection, flatten
 from registry.sql.dataset_types import TypeRow, dataset_types
 from registry.sql.datasets import refs_by_row
 from registry.sql.diagnosis import Diagnosis
-from registry.sql.events import newest_seq
+from registry.sql.events import newest_seq, refuse_future
 from registry.sql.searching import Hit, Scope, SearchIndex
 from registry.sql.targets import Target, load_targets
 from registry.timespan import Timespan
@@ -70,7 +71,10 @@ def resolve(
     ------
     UnknownName
         If a collection, an exposure or a detector is not registered; all are listed.
+    UserError
+        If event `as_of` has not happened yet.
     """
+    refuse_future(connection, as_of)
     known = dataset_types(connection)
     question = _Question(
         connection,

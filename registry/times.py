@@ -65,15 +65,10 @@ def parse_time(value: str | float | datetime, scale: str = "utc") -> int:
     InvalidTime
         If the value is none of these, with the accepted forms in the text.
     """
-    if isinstance(value, datetime):
-        if value.tzinfo is not None:
-            value, scale = value.astimezone(UTC).replace(tzinfo=None), "utc"
-        return _parse_text(value.isoformat(), scale)
-    if isinstance(value, str):
-        return _parse_text(value.strip(), scale)
-    if isinstance(value, int):
-        return _parse_text(str(value), scale) if 10_000_000 <= value < 100_000_000 else value
-    return _from_mjd(repr(value), scale)
+    ns = _parse(value, scale)
+    if not BEGINNING_NS <= ns <= FOREVER_NS:
+        raise _invalid(value, "only times from 1823 to 2116 are known; 'the beginning' and 'forever' are words")
+    return ns
 
 
 def format_time(ns: int) -> str:
@@ -90,6 +85,15 @@ def format_time(ns: int) -> str:
     moment = datetime(1970, 1, 1) + timedelta(seconds=seconds - leap)  # noqa: DTZ001 - a label, arithmetic is done above
     text = moment.isoformat(timespec="seconds")
     return f"{text[:-2]}60.{rest // 1_000_000:03d} UTC" if leap else f"{text}.{rest // 1_000_000:03d} UTC"
+
+
+def spell_time(ns: int) -> str:
+    """Write a time in UTC as a single word that `parse_time` reads back to the nanosecond; a midnight as its day."""
+    text = format_time(ns).removesuffix(" UTC")
+    if " " in text or ns in {FOREVER_NS, BEGINNING_NS}:
+        return f"'{text}'"
+    rest = ns % 1_000_000
+    return f"{text}{rest:06d}" if rest else text.removesuffix(".000").removesuffix("T00:00:00")
 
 
 def format_duration(ns: int) -> str:
@@ -137,6 +141,19 @@ def day_obs_at(ns: int, rollover_s: float) -> int:
     """Return the observing day, as YYYYMMDD, that an instant belongs to."""
     text = format_time(ns - round(rollover_s * SECOND_NS))
     return int(text[:10].replace("-", ""))
+
+
+def _parse(value: str | float | datetime, scale: str) -> int:
+    """Read a time of any kind."""
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            value, scale = value.astimezone(UTC).replace(tzinfo=None), "utc"
+        return _parse_text(value.isoformat(), scale)
+    if isinstance(value, str):
+        return _parse_text(value.strip(), scale)
+    if isinstance(value, int):
+        return _parse_text(str(value), scale) if 10_000_000 <= value < 100_000_000 else value
+    return _from_mjd(repr(value), scale)
 
 
 def _parse_text(text: str, scale: str) -> int:

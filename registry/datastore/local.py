@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import itertools
 import os
 from contextlib import contextmanager
@@ -12,6 +14,10 @@ from registry.datastore.base import Fingerprint, checked, file_fingerprint, quar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What systems say of a file system that has no hard links (FAT, some network and FUSE ones)."""
 
 
 class LocalDatastore:
@@ -43,10 +49,8 @@ class LocalDatastore:
             for temporary, final in moves.items():
                 source, target = self._at(temporary), self._at(final)
                 _make_folder(target.parent)
-                # os.rename would silently replace; a hard link fails when the name is taken, also against a race.
-                os.link(source, target)
+                self._move(source, target)
                 touched |= {source.parent, target.parent}
-                source.unlink()
         finally:
             for folder in sorted(touched):
                 _sync(folder)
@@ -97,6 +101,28 @@ class LocalDatastore:
         for folder, _, names in os.walk(start):
             for name in names:
                 yield (Path(folder) / name).relative_to(self.root).as_posix()
+
+    def _move(self, source: Path, target: Path) -> None:
+        """Give a file another name, never replacing: a hard link fails when the name is taken, also against a race."""
+        try:
+            os.link(source, target)
+        except OSError as problem:
+            if problem.errno not in _NO_LINKS:
+                raise
+            self._move_without_links(source, target)
+        else:
+            source.unlink()
+
+    def _move_without_links(self, source: Path, target: Path) -> None:
+        """Do the same on a file system that has no hard links: os.rename replaces, so only one at a time may do it."""
+        folder = os.open(self.root, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            source.rename(target)
+        finally:
+            os.close(folder)
 
     def _at(self, path: str) -> Path:
         return self.root / checked(path)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, update
 
-from registry.errors import ConflictError, UnknownName, UserError, ValidityOverlap
+from registry.errors import ConflictError, UnknownName, UserError, ValidityOverlap, listed
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
@@ -23,7 +23,7 @@ from registry.sql.collections import collection_id
 from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import refs_by_row
 from registry.sql.events import append_event
-from registry.sql.validity_rows import ValidityRow, load_validity
+from registry.sql.validity_rows import ValidityRow, load_validity, spell_rows
 from registry.sql.validity_seal import rows_sha256
 from registry.timespan import ALL_TIME, Timespan
 
@@ -57,9 +57,9 @@ class CertifyDiff:
     dry_run: bool = False
 
     def render(self) -> str:
-        """Return the change as text, one row a line."""
+        """Return the change as text; what many detectors have in common is one line."""
         signs = (("+", self.added), ("-", self.closed), ("=", self.unchanged))
-        lines = [f"{sign} {row.type} {row.short} {row.data_id} {row.span}" for sign, rows in signs for row in rows]
+        lines = [f"{sign} {line}" for sign, rows in signs for line in spell_rows(rows)]
         counts = f"{len(self.added)} added, {len(self.closed)} closed, {len(self.unchanged)} unchanged"
         return "\n".join([*lines, f"{counts} (dry run: nothing was changed)" if self.dry_run else counts])
 
@@ -239,9 +239,7 @@ def _certifiable(connection: Connection, refs: Sequence[DatasetRef]) -> list[_Sl
         if first is not row:
             problems.append(f"{_name(types, first)} and {_name(types, row)} are the same calibration twice; choose one")
     if problems:
-        raise ConflictError(
-            "nothing was certified:\n" + "\n".join(f"  {line}" for line in problems), conflicts=problems
-        )
+        raise ConflictError(f"nothing was certified:\n{listed(problems)}", conflicts=problems)
     return rows
 
 
@@ -257,7 +255,7 @@ def _dataset_rows(connection: Connection, refs: Sequence[DatasetRef]) -> list[_S
     ]
     missing = sorted(str(uuid) for uuid in wanted - {row.uuid for row in rows})
     if missing:
-        raise UnknownName(f"no such dataset: {', '.join(missing)}", kind="dataset", name=missing[0])
+        raise UnknownName(f"no such dataset: {', '.join(missing[:20])}", kind="dataset", name=missing[0])
     if not rows:
         raise UserError("no datasets were given", fix="isrflow query datasets")
     return sorted(rows, key=lambda row: (row.key, row.dataset_id))
@@ -297,10 +295,10 @@ def _overlap(
 ) -> ValidityOverlap:
     """Make the error that lists every row in the way."""
     rows = _described(connection, clashes)
-    lines = "\n".join(f"  {row}" for row in rows)
     what = f"{len(rows)} calibrations are already valid within {span} in {collection}"
-    message = f"{what} (mode {mode}); nothing was certified:\n{lines}"
-    fix = "--mode replace (closes those, keeping what sticks out) or --mode fill-gaps; --dry-run shows what either does"
+    message = f"{what} (mode {mode}); nothing was certified:\n{listed(spell_rows(rows))}"
+    fix = "isrflow calibs certify ... --mode replace (closes those, keeping what sticks out) or --mode fill-gaps; "
+    fix += "--dry-run shows what either does"
     return ValidityOverlap(message, conflicts=rows, fix=fix)
 
 

@@ -16,6 +16,7 @@ from registry.sql import tables as t
 from registry.sql.bulk import chunks
 from registry.sql.collections import FlatCollection
 from registry.sql.datasets import load_refs
+from registry.sql.events import until_ns
 from registry.sql.validity_rows import ValidityRow, load_validity, visible
 from registry.timespan import ALL_TIME, Timespan
 
@@ -179,6 +180,9 @@ def _members(
 ) -> Iterator[tuple[DatasetRef, str]]:
     """Yield the calibrations of a scope in the RUN and TAGGED collections of a path."""
     d, g = t.dataset.c, t.dataset_tag.c
+    there = [*_datasets(scope), d.status != "STAGED"]
+    if scope.as_of is not None:
+        there.append(d.created_ns < until_ns(connection, scope.as_of))
     for collection in path:
         if collection.kind == "RUN":
             where = d.run_id == collection.id
@@ -186,7 +190,7 @@ def _members(
             where = d.id.in_(select(g.dataset_id).where(g.collection_id == collection.id, g.type_id == scope.type_id))
         else:
             continue
-        for ref in load_refs(connection, *_datasets(scope), where, d.status != "STAGED"):
+        for ref in load_refs(connection, *there, where):
             yield ref, collection.name
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from registry.errors import ConflictError, FrozenError, UnknownName, UserError
+from registry.errors import ConflictError, FrozenError, UnknownName, UserError, listed
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
@@ -59,9 +59,9 @@ def register_collection(
     """
     if kind not in t.COLLECTION_KINDS:
         raise UserError(f"'{kind}' is not a kind of collection; there is {', '.join(t.COLLECTION_KINDS)}")
-    if not name or name != name.strip() or any(character in name for character in "*?[]'\"\n"):
+    if not name.isprintable() or not name or name != name.strip() or any(sign in name for sign in "*?[]'\""):
         raise UserError(
-            f"{name!r} cannot name a collection: no quotes, patterns or surrounding blanks", fix="calibs/20260301"
+            f"{name!r} cannot name a collection: no quotes, patterns or surrounding blanks", fix="--out calibs/20260301"
         )
     known = _all(connection)
     if name in known:
@@ -175,7 +175,7 @@ def tag(connection: Connection, name: str, refs: Sequence[DatasetRef]) -> int:
     stored = set(holder.values())
     clashes = [row.uuid for row in rows if holder.setdefault(tuple(row[2:]), row.id) != row.id]
     if clashes:
-        lines = "\n".join(f"  {ref}" for ref in refs if ref.id in set(clashes))
+        lines = listed(ref for ref in refs if ref.id in set(clashes))
         message = f"collection {name} holds other datasets of the same type and data id; nothing was tagged:\n{lines}"
         raise ConflictError(message, conflicts=clashes)
     new = [

@@ -28,6 +28,7 @@ REVISIONS = ("0001",)
 """Every schema revision this program knows, oldest first; a test compares it with the migrations."""
 HEAD = REVISIONS[-1]
 """The revision this program works with."""
+NOT_OURS = "restore it from a backup; if it never was a registry: isrflow init OTHERDIR --instrument NAME"
 BUSY_TIMEOUT_S = 60.0
 OLDEST_SQLITE = (3, 37)
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -141,9 +142,7 @@ def check_version(engine: Engine) -> None:
         return
     path = engine.url.database
     if found is None:
-        raise UnavailableError(
-            f"{path} is not an isrflow registry (it has no schema revision)", fix="isrflow init DIR --instrument NAME"
-        )
+        raise UnavailableError(f"{path} is not an isrflow registry (it has no schema revision)", fix=NOT_OURS)
     if found in REVISIONS:
         message = f"the registry {path} has schema {found}, older than {HEAD} which this program works with"
         raise VersionError(message, found=found, expected=HEAD, fix="isrflow db upgrade")
@@ -158,9 +157,7 @@ def database_path(where: Path | str) -> Path:
     try:
         url = make_url(where)
     except ArgumentError as error:
-        raise UserError(
-            f"'{where}' is not a database URL: {error}", fix="--db sqlite:////absolute/path/registry.sqlite3"
-        ) from error
+        raise UserError(f"'{where}' is not a database URL: {error}", fix="leave out --db") from error
     if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
         return Path(str(url.database)).absolute()
     coming = (
@@ -171,7 +168,7 @@ def database_path(where: Path | str) -> Path:
     message = (
         f"the registry cannot be kept at {url.render_as_string()}: {coming}; this version keeps it in a SQLite file"
     )
-    raise UserError(message, fix="leave out --db, or give --db sqlite:////absolute/path/registry.sqlite3")
+    raise UserError(message, fix="leave out --db")
 
 
 def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> None:

@@ -16,8 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from registry.canonical import canonical_json, sha256_json
+from registry.errors import UserError
 from registry.sql import tables as t
 from registry.times import now_ns
+from registry.timespan import FOREVER_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,26 @@ def seq_at(connection: Connection, time_ns: int) -> int:
     """Return the number of the last event at or before a time; zero if there was none."""
     query = select(func.coalesce(func.max(t.registry_event.c.seq), 0)).where(t.registry_event.c.at_ns <= time_ns)
     return int(connection.execute(query).scalar_one())
+
+
+def refuse_future(connection: Connection, as_of: int | None) -> None:
+    """Refuse to look at the registry as of an event that is not there yet.
+
+    Raises
+    ------
+    UserError
+        Naming the newest event; who hands over a time instead of a number is caught by this, too.
+    """
+    newest = newest_seq(connection)
+    if as_of is not None and as_of > newest:
+        raise UserError(f"there is no event {as_of} yet: the newest is {newest}; 'as of' takes the number of an event")
+
+
+def until_ns(connection: Connection, as_of: int) -> int:
+    """Return when the moment of an event ended (TAI ns): with the next event, or never."""
+    following = select(t.registry_event.c.at_ns).where(t.registry_event.c.seq == as_of + 1)
+    found = connection.execute(following).scalar()
+    return FOREVER_NS if found is None else int(found)
 
 
 def verify_chain(connection: Connection) -> list[str]:

@@ -6,11 +6,12 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError
 
-from registry.errors import ConflictError, FrozenError, RegistryError, UnavailableError, ValidityOverlap
+from registry.errors import ConflictError, FrozenError, RegistryError, UnavailableError, UserError, ValidityOverlap
 
 GUARD = "registry guard: "
 """How the message of every trigger begins."""
 
+_RESTORE = "restore {file} from a backup (without its -wal and -shm files); keep the damaged one, and the datastore"
 _UNAVAILABLE = {
     "database is locked": (
         "is locked: another process has been writing for too long",
@@ -26,9 +27,10 @@ _UNAVAILABLE = {
         "cannot be read or written: the disk reports an error",
         "check the disk, then run `isrflow recover`",
     ),
-    "not a database": ("is not a SQLite database", "isrflow init DIR --instrument NAME"),
-    "malformed": ("is damaged", "restore it from a backup"),
+    "not a database": ("is damaged at its very beginning, or no SQLite database", _RESTORE),
+    "malformed": ("is damaged", _RESTORE),
 }
+_TOO_LONG = ("too many SQL variables", "Expression tree is too large", "parser stack overflow")
 
 
 def translate(error: DBAPIError | sqlite3.Error, file: str) -> RegistryError:
@@ -37,6 +39,10 @@ def translate(error: DBAPIError | sqlite3.Error, file: str) -> RegistryError:
     for sign, (what, fix) in _UNAVAILABLE.items():
         if sign in text:
             return UnavailableError(f"the registry {file} {what} ({text})", fix=fix.format(file=file))
+    if any(sign in text for sign in _TOO_LONG):
+        return UserError(
+            f"the question is too long for the database ({text})", fix="ask for ranges, in a..b, or in parts"
+        )
     if GUARD in text:
         return _guarded(text.split(GUARD, 1)[1])
     if "constraint failed" in text:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from registry.canonical import canonical_json
 from registry.errors import ConflictError, UnknownName, UserError
-from registry.refs import QuantumFailure
+from registry.refs import QuantumFailure, QuantumRow
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
 from registry.times import SECOND_NS, now_ns
@@ -55,19 +55,6 @@ def heartbeat(connection: Connection, quantum_ids: Sequence[int], worker: str, s
         statement = update(t.quantum).where(_q.id.in_(some), _q.state == "leased", _q.worker == worker)
         held.update(connection.execute(statement.values(lease_until_ns=until).returning(_q.id)).scalars())
     return [quantum_id for quantum_id in dict.fromkeys(quantum_ids) if quantum_id in held]
-
-
-def require_lease(connection: Connection, quantum_id: int, worker: str) -> None:
-    """Insist that a worker holds the lease of a quantum.
-
-    Raises
-    ------
-    ConflictError
-        If it does not (any more), naming who does.
-    """
-    mine = and_(_q.id == quantum_id, _q.state == "leased", _q.worker == worker)
-    if connection.execute(select(_q.id).where(mine)).scalar() is None:
-        raise _not_held(connection, quantum_id, worker)
 
 
 def finish(
@@ -116,23 +103,19 @@ def fail(
     _end_attempt(connection, quantum_id, number, outcome)
 
 
-def release(connection: Connection, quantum_ids: Sequence[int]) -> list[int]:
-    """Take leases away and plan the quanta again, for workers known to be dead; return those that were leased."""
+def release(connection: Connection, rows: Sequence[QuantumRow]) -> list[int]:
+    """Take leases away and plan the quanta again, for workers known to be dead; return the quanta that were freed.
+
+    A lease that changed since its row was read belongs to somebody else, or was prolonged: it is left alone.
+    """
     freed: list[int] = []
-    for some in chunks(sorted(set(quantum_ids))):
-        statement = update(t.quantum).where(_q.id.in_(some), _q.state == "leased")
+    for row in rows:
+        same = and_(_q.id == row.id, _q.state == "leased", _q.worker == row.worker, _q.attempt == row.attempt)
+        same = and_(same, _q.lease_until_ns == row.lease_until_ns)
         values = {"state": "planned", "worker": None, "lease_until_ns": None}
-        freed += connection.execute(statement.values(values).returning(_q.id)).scalars()
+        freed += connection.execute(update(t.quantum).where(same).values(values).returning(_q.id)).scalars()
     _end_lost_attempts(connection, freed, now_ns())
     return sorted(freed)
-
-
-def leased(connection: Connection, *, expired_only: bool = False) -> dict[int, str]:
-    """Return the leased quanta and who holds each."""
-    query = select(_q.id, _q.worker).where(_q.state == "leased").order_by(_q.id)
-    if expired_only:
-        query = query.where(_q.lease_until_ns < now_ns())
-    return {row.id: row.worker for row in connection.execute(query)}
 
 
 def _end(connection: Connection, quantum_id: int, worker: str, values: Mapping[str, Any]) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from registry.errors import ConflictError
-from registry.refs import QuantumRow, QuantumSpec
+from registry.errors import ConflictError, listed
+from registry.refs import DataId, QuantumRow, QuantumSpec
+from registry.resolution import spell_data_ids
 from registry.sql import tables as t
+from registry.sql.bulk import chunks
 
 
 def refuse_other_content(
@@ -34,30 +38,54 @@ def refuse_other_content(
     changed = [(row, spec) for row, spec in pairs.values() if row.content_key != spec.content_key]
     if not changed:
         return
-    lines = [
-        f"  {row.task} {row.data_id} ({row.state}): {_difference(connection, row, spec, parts)}"
-        for row, spec in changed
-    ]
+    stored = _stored(connection, [row for row, _ in changed])
+    groups: defaultdict[tuple[str, str, str], list[DataId]] = defaultdict(list)
+    for row, spec in changed:
+        groups[row.task, row.state, _difference(stored[row.id], spec, parts)].append(row.data_id)
+    lines = listed(f"{task} {spell_data_ids(ids)} ({state}): {what}" for (task, state, what), ids in groups.items())
     run = changed[0][0].run
-    message = f"{len(changed)} quanta of run {run} are there with another content; nothing was planned:\n" + "\n".join(
-        lines
-    )
-    raise ConflictError(message, conflicts=[row for row, _ in changed], fix="plan them into another run (--out RUN)")
+    message = f"{len(changed)} quanta of run {run} are there with another content; nothing was planned:\n{lines}"
+    fix = "keep what is there and work into another run, for example: isrflow reprocess WHERE --out RUN"
+    raise ConflictError(message, conflicts=[row for row, _ in changed], fix=fix)
 
 
-def _difference(connection: Connection, row: QuantumRow, spec: QuantumSpec, parts: Mapping[str, int]) -> str:
-    """Say which parts of the content of a quantum differ."""
+@dataclass(slots=True)
+class _Stored:
+    """What a quantum was planned with; inputs and calibrations by role."""
+
+    config_id: int
+    software_id: int
+    calib_set_id: int
+    inputs: dict[str, UUID] = field(default_factory=dict)
+    calibs: Mapping[str, UUID] = field(default_factory=dict)
+
+
+def _stored(connection: Connection, rows: Sequence[QuantumRow]) -> dict[int, _Stored]:
+    """Return what quanta were planned with, in a few queries for any number of them."""
     q, m, i = t.quantum.c, t.calib_set_member.c, t.quantum_input.c
-    old = connection.execute(select(q.config_id, q.software_id, q.calib_set_id).where(q.id == row.id)).one()
+    found: dict[int, _Stored] = {}
+    for some in chunks([row.id for row in rows]):
+        query = select(q.id, q.config_id, q.software_id, q.calib_set_id).where(q.id.in_(some))
+        found |= {row.id: _Stored(*row[1:]) for row in connection.execute(query)}
+        inputs = select(i.quantum_id, i.role, t.dataset.c.uuid).join(t.dataset, i.dataset_id == t.dataset.c.id)
+        for row in connection.execute(inputs.where(i.quantum_id.in_(some))):
+            found[row.quantum_id].inputs[row.role] = row.uuid
+    sets: defaultdict[int, dict[str, UUID]] = defaultdict(dict)
+    for some in chunks(sorted({one.calib_set_id for one in found.values()})):
+        members = select(m.set_id, m.role, t.dataset.c.uuid).join(t.dataset, m.dataset_id == t.dataset.c.id)
+        for row in connection.execute(members.where(m.set_id.in_(some))):
+            sets[row.set_id][row.role] = row.uuid
+    for one in found.values():
+        one.calibs = sets[one.calib_set_id]
+    return found
+
+
+def _difference(old: _Stored, spec: QuantumSpec, parts: Mapping[str, int]) -> str:
+    """Say which parts of the content of a quantum differ."""
     words = ["configuration"] if old.config_id != parts["config_id"] else []
     words += ["software"] if old.software_id != parts["software_id"] else []
-    calibs = select(m.role, t.dataset.c.uuid).join(t.dataset, m.dataset_id == t.dataset.c.id)
-    calibs = calibs.where(m.set_id == old.calib_set_id)
-    new_calibs = {role: match.ref.id for role, match in spec.calibs}
-    words += _changed_roles({r.role: r.uuid for r in connection.execute(calibs)}, new_calibs)
-    inputs = select(i.role, t.dataset.c.uuid).join(t.dataset, i.dataset_id == t.dataset.c.id)
-    inputs = inputs.where(i.quantum_id == row.id)
-    words += _changed_roles({r.role: r.uuid for r in connection.execute(inputs)}, dict(spec.inputs))
+    words += _changed_roles(old.calibs, {role: match.ref.id for role, match in spec.calibs})
+    words += _changed_roles(old.inputs, dict(spec.inputs))
     return ", ".join(words) or "something that only the content key sees (task or code version)"
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from registry.sql import tables as t
 from registry.sql.collections import FlatCollection
+from registry.sql.events import until_ns
 from registry.sql.validity_rows import visible
 from registry.timespan import ALL_TIME, Timespan
 
@@ -105,6 +106,8 @@ def _unbounded(connection: Connection, rank: dict[int, int], scope: Scope) -> It
         d.status == "LIVE",
         d.exposure_id == t.NOT_APPLICABLE,
     )
+    if scope.as_of is not None:
+        base = base.where(d.created_ns < until_ns(connection, scope.as_of))
     ids = sorted(rank)
     queries = (
         base.add_columns(d.run_id).where(d.run_id.in_(ids)),

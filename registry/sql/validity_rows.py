@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,9 +11,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from registry.refs import DataId
+from registry.resolution import spell_data_ids
 from registry.sql import tables as t
 from registry.sql.collections import collection_id
 from registry.sql.dataset_types import type_row
+from registry.sql.events import refuse_future
 from registry.times import format_time
 from registry.timespan import Timespan
 
@@ -60,10 +63,33 @@ class ValidityRow:
         certified = self.certified is not None and self.certified.seq <= as_of
         return certified and (self.revoked is None or as_of < self.revoked.seq)
 
-    def __str__(self) -> str:
+    @property
+    def told(self) -> str:
+        """When and where it is valid, and by whose word."""
         stamp = f", certified {self.certified}" if self.certified else ""
         stamp += f", revoked {self.revoked}" if self.revoked else ""
-        return f"{self.type} {self.short} {self.data_id} valid {self.span} in {self.collection}{stamp}"
+        return f"valid {self.span} in {self.collection}{stamp}"
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.short} {self.data_id} {self.told}"
+
+
+def spell_rows(rows: Iterable[ValidityRow]) -> list[str]:
+    """Write validity rows, those of many detectors that say the same in one line."""
+    groups: defaultdict[tuple[object, ...], list[ValidityRow]] = defaultdict(list)
+    for row in rows:
+        data_id = row.data_id
+        who = (row.type, data_id.instrument, data_id.physical_filter, data_id.detector is None)
+        groups[(*who, row.run, row.span, row.collection, row.certified, row.revoked)].append(row)
+    return [_spell(group) for group in groups.values()]
+
+
+def _spell(group: Sequence[ValidityRow]) -> str:
+    first = group[0]
+    if len(group) == 1:
+        return str(first)
+    what = f"{len(group)} {first.type}: {spell_data_ids(row.data_id for row in group)} (run {first.run})"
+    return f"{what} {first.told}"
 
 
 def validity_rows(
@@ -84,7 +110,10 @@ def validity_rows(
     ------
     UnknownName
         If the collection or the type does not exist.
+    UserError
+        If event `as_of` has not happened yet.
     """
+    refuse_future(connection, as_of)
     v = t.calib_validity.c
     where = [visible(as_of)]
     if collection is not None:

@@ -11,6 +11,7 @@ from registry.errors import UnknownName
 from registry.explain import explain
 from registry.sql.collections import register_collection
 from registry.sql.exposures import register_instrument
+from registry.times import parse_time
 from tests.registry.world import World
 
 
@@ -70,7 +71,21 @@ def test_the_text_names_the_choice_the_candidates_and_the_nearest_fix(world):
     assert lines[0] == "flat for lupine exposure=1 detector=0 (filter r, mid-exposure 1969-12-31T23:59:50.000 UTC)"
     assert lines[1:3] == ["searched: calib, other", "chosen: none"]
     assert lines[3].split()[:3] == ["1", ref.short, "scratch"]
-    assert lines[-1] == "fix: search collection scratch too; or isrflow calibs build flat --night 20260301"
+    assert lines[-1].startswith(f"fix: isrflow calibs certify {ref.short} --begin 1969-12-31T23:59:50.")
+    assert lines[-1].endswith(" --collection calib; or isrflow calibs build flat --night 20260301")
+
+
+def test_the_command_that_certifies_keeps_clear_of_what_is_certified_around_the_exposure(world):
+    before, after, loose = (world.calib(f"run/{i}") for i in range(3))
+    begin, end = parse_time("2026-03-01T05:00:00.5"), parse_time("2026-03-03")
+    world.expose(77, parse_time("2026-03-01T06:00"), parse_time("2026-03-01T06:01"))
+    world.certify(before, begin - 10**15, begin)
+    world.certify(after, end, end + 10**15)
+    with world.read() as connection:
+        fixes = {one.short: one.fix for one in explain(connection, 77, 0, "bias", ["calib"]).candidates}
+    command = "--begin 2026-03-01T05:00:00.500 --end 2026-03-03 --collection calib"
+    assert fixes[loose.short] == f"isrflow calibs certify {loose.short} {command}"
+    world.certify(loose, begin, end)
 
 
 def test_nothing_at_all_says_so_and_how_to_make_it(world):
@@ -81,7 +96,7 @@ def test_nothing_at_all_says_so_and_how_to_make_it(world):
 
 def test_an_uncertified_calibration_suggests_certifying_it(world):
     ref = world.calib("run/1")
-    assert f"isrflow calibs certify {ref.short} --begin 2026-03-01" in ask(world, "bias").fix
+    assert f"isrflow calibs certify {ref.short} --begin 1969-12-31T23:59:50." in ask(world, "bias").fix
 
 
 def test_a_calibration_of_a_run_on_the_path_is_chosen(world):

@@ -128,3 +128,15 @@ def test_a_certified_calibration_cannot_be_forgotten(two):
     with pytest.raises(ConflictError):
         two.sql("DELETE FROM dataset")
     assert held(two) == [("run/1", 0, 10)]
+
+
+def test_detectors_in_the_same_way_are_told_in_one_line(world):
+    old = [world.calib("run/1", detector=i) for i in range(3)]
+    new = [world.calib("run/2", detector=i) for i in range(3)]
+    diff = world.certify(old, 0, 10)
+    assert diff.render().splitlines()[0].startswith("+ 3 bias: lupine detectors 0-2 (run run/1) valid [")
+    with pytest.raises(ValidityOverlap, match=r"3 calibrations are already[^\n]*\n  3 bias: [^\n]*by ada[^\n]*\n  fix"):
+        world.certify(new, 0, 10)
+    with pytest.raises(ValidityOverlap) as caught:
+        world.certify(new, 0, 10)
+    assert len(caught.value.conflicts) == 3

@@ -110,7 +110,9 @@ def test_what_is_not_there_or_not_a_database_is_refused(tmp_path):
     with pytest.raises(UnavailableError, match=r"there is no registry database.*\n  fix: isrflow init"):
         open_database(tmp_path / "registry.sqlite3")
     (tmp_path / "text.sqlite3").write_text("not a database, but long enough to look like a header " * 20)
-    with pytest.raises(UnavailableError, match="is not a SQLite database"):
+    with pytest.raises(
+        UnavailableError, match=r"is damaged at its very beginning, or no SQLite database[\s\S]*fix: restore"
+    ):
         open_database(tmp_path / "text.sqlite3")
 
 
