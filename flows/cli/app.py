@@ -59,12 +59,21 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         code = app(arguments, prog_name="isrflow", standalone_mode=False, obj=tuple(arguments))
         sys.stdout.flush()
-    except BrokenPipeError:  # `isrflow query ... | head` is no error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ALL_OK
+    except BrokenPipeError:
+        return _reader_has_gone()
+    except SystemExit as ending:  # typer turns a broken pipe into one; any other is meant
+        if not isinstance(ending.__context__, BrokenPipeError):
+            raise
+        return _reader_has_gone()
     except Exception as error:  # noqa: BLE001 - the boundary: everything becomes a message and an exit code
         usage = describe_usage(error)
         return report(usage or describe(error), as_json=as_json, error=None if usage else error)
     if code == INTERRUPTED:
         sys.stderr.write("interrupted; what was finished is kept and will not be done again\n")
     return code if isinstance(code, int) else ALL_OK
+
+
+def _reader_has_gone() -> int:
+    """Return success: `isrflow query ... | head` is no error. What is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ALL_OK

@@ -110,6 +110,16 @@ def test_everything_can_be_queried_and_says_what_it_has(isrflow, finished: Path,
     assert isrflow("query", what, "--fields", "--json").json
 
 
+def test_a_reader_that_goes_away_is_no_error(finished: Path) -> None:
+    import subprocess
+    import sys
+
+    many = f"{sys.executable} -c 'from flows.cli import main; main()' query datasets --json --repo {finished} | head -1"
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", many], capture_output=True, text=True, cwd=root, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")
+
+
 def test_a_wrong_query_points_at_the_column(isrflow, finished: Path) -> None:
     typed = isrflow("query", "exposures", "obs_tpe = 'science'", "--repo", finished, code=1)
     assert "did you mean 'obs_type'" in typed.err
