@@ -183,6 +183,8 @@ def _begin_worker(root: str, tasks: str) -> None:
     for name in _ONE_THREAD:
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    # Where processes are started by any kind of fork, numba makes a semaphore, and a stopped worker leaves it behind.
+    multiprocessing.set_start_method("spawn", force=True)
     _end_with_supervisor()
     module, _, name = tasks.partition(":")
     _worker["tasks"] = getattr(importlib.import_module(module), name)

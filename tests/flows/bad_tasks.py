@@ -45,5 +45,16 @@ def greedy(context):
     context.get("flat")
 
 
-FUNCTIONS = (segfault, killed, leave, hang, slow, hopeless, fine, greedy)
+class Deadly(dict):
+    """A value that kills whoever writes it to a file."""
+
+    def items(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def half_published(context):
+    context.put("isr_statistics", Deadly(a=1))
+
+
+FUNCTIONS = (half_published, segfault, killed, leave, hang, slow, hopeless, fine, greedy)
 TASKS = {**REAL, **{function.__name__: Task(function, ("isr_statistics",)) for function in FUNCTIONS}}

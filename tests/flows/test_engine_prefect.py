@@ -13,11 +13,12 @@ import urllib.request
 
 import pytest
 
+from flows.calibrate import build_calibs
 from flows.engine import choose_engine
 from flows.night import run_night
 from flows.repo import open_repo
 from flows.reprocess import run_reprocess
-from flows.server import down, running, up
+from flows.server import ServerError, down, running, up
 from registry.errors import ConflictError
 from tests.flows.conftest import CALIBS, N_SCIENCE, NIGHT, certify
 
@@ -78,6 +79,20 @@ def test_a_night_under_prefect_is_partial_then_whole_and_the_server_shows_it(ser
     assert "3 of 6 done" in runs[0]["state"]["message"]
     tables = ask(info, "artifacts/filter", artifacts={"type": {"any_": ["table"]}})
     assert any("no bias" in item["data"] for item in tables)
+
+
+def test_calibrations_are_made_under_prefect_too(served):
+    root, info = served
+    with open_repo(root) as repo:
+        report = build_calibs(repo, ["bias"], NIGHT, workers=1)
+        assert (report.engine, report.exit_code, report.n_done) == ("prefect", 0, 2)
+    assert "calibs" in {item["name"] for item in ask(info, "flows/filter")}
+
+
+def test_a_server_that_is_gone_is_an_error_with_the_way_out(a_copy, ready_dir, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with open_repo(a_copy(ready_dir)) as repo, pytest.raises(ServerError, match="--engine direct"):
+        run_night(repo, NIGHT)
 
 
 def test_the_serving_process_runs_the_last_night_when_told_and_ends_when_asked(served, tmp_path):

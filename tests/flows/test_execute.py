@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from flows.execute import InlineExecutor, LocalExecutor
 from flows.repo import open_repo
-from flows.work import describe
+from flows.work import describe, tidy
 from registry.owner import is_dead
 from registry.refs import QuantumSpec
 
@@ -71,6 +73,16 @@ def test_a_quantum_that_crashes_or_hangs_costs_itself_alone_and_is_named(planned
     assert retriable["hang"]
 
 
+def test_what_a_dead_worker_left_is_cleared_away_at_the_end_of_the_run(planned):
+    repo, rows = planned("half_published", "fine")
+    run(repo, rows)
+    assert repo.butler.recover(dry_run=True).leftovers
+    text = tidy(repo, repo.butler.quanta("u/bad"))
+    assert "isr_statistics" in text
+    assert not repo.butler.recover(dry_run=True).leftovers
+    assert tidy(repo, repo.butler.quanta("u/bad")) == ""
+
+
 def test_what_a_quantum_cost_is_recorded(planned):
     repo, rows = planned("fine")
     run(repo, rows, workers=1)
@@ -97,13 +109,15 @@ def test_a_quantum_of_an_unknown_task_fails_by_name(planned):
     assert describe(rows[0]).startswith("fortune_telling of tiny exposure=")
 
 
-def test_workers_end_when_their_supervisor_is_killed(planned, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_workers_end_with_their_supervisor(planned, tmp_path, number):
     repo, rows = planned("hang")
     script = tmp_path / "supervisor.py"
     script.write_text(
         f"""
-import sys
+import signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would this
 from flows.execute import LocalExecutor
 from flows.repo import open_repo
 if __name__ == "__main__":
@@ -112,18 +126,22 @@ if __name__ == "__main__":
 """,
         encoding="utf-8",
     )
-    import subprocess
-    import sys
-
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "ISRFLOW_QUANTUM_TIMEOUT_S": "600"}
-    supervisor = subprocess.Popen([sys.executable, str(script)], env=environment)
+    with (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, str(script)]
+        supervisor = subprocess.Popen(command, env=environment, stderr=log)
     try:
         worker = until(lambda: next((row.worker for row in repo.butler.quanta("u/bad") if row.state == "leased"), None))
         assert not is_dead(worker)
+        supervisor.send_signal(number)
+        supervisor.wait(30)
     finally:
-        os.kill(supervisor.pid, signal.SIGKILL)
+        supervisor.kill()
         supervisor.wait()
+    assert supervisor.returncode == -number
     until(lambda: is_dead(worker))
+    assert [item.kind for item in repo.butler.recover().leftovers] == ["lease"]
+    assert states(repo)["hang"][0] == "planned"
 
 
 def until(condition, seconds=60):
