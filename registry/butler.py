@@ -227,13 +227,12 @@ class Butler:
         CorruptDataset
             If its file has another size than it had when it was stored.
         """
-        found = self._usable(ref)
-        with self._local(found) as path:
+        with self._file(ref) as (found, path):
             return self._formatter(found.type).read(path)
 
     def path(self, ref: DatasetRef | UUID) -> Path:
         """Return where a dataset's file is, for reading only."""
-        with self._local(self._usable(ref)) as path:
+        with self._file(ref) as (_, path):
             return path
 
     def exists(self, ref: DatasetRef | UUID) -> bool:
@@ -563,14 +562,17 @@ class Butler:
             raise MissingDataset(f"no dataset {id_} is registered here", id=id_, fix="isrflow query datasets")
         return found[id_]
 
-    def _usable(self, ref: DatasetRef | UUID) -> DatasetRef:
-        """Return a dataset that is LIVE; a ref that says so is believed, since its file is looked at next."""
-        if isinstance(ref, DatasetRef) and ref.status == "LIVE" and ref.path is not None:
-            return ref
-        found = self._registered(ref)
+    @contextmanager
+    def _file(self, ref: DatasetRef | UUID) -> Iterator[tuple[DatasetRef, Path]]:
+        """Lend the file of a LIVE dataset; a ref that says so is believed as long as its file is there."""
+        found = ref if isinstance(ref, DatasetRef) and self._is_as_it_says(ref) else self._registered(ref)
         if found.status != "LIVE" or found.path is None:
             raise MissingDataset(f"{found} cannot be used: it is {found.status}", id=found.id, path=found.path)
-        return found
+        with self._local(found) as path:
+            yield found, path
+
+    def _is_as_it_says(self, ref: DatasetRef) -> bool:
+        return ref.status == "LIVE" and ref.path is not None and self._repository.size_of(ref.path) == ref.size
 
     @contextmanager
     def _local(self, ref: DatasetRef) -> Iterator[Path]:
