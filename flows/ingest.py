@@ -97,7 +97,8 @@ def _store(
         part = [item for item in good if (item.record.id in known) == is_known]
         if part:
             repo.butler.insert_exposures(list({item.record.id: item.record for item in part}.values()))
-            result = repo.butler.ingest([IngestItem(item.path, RAW, item.data_id) for item in part], run, transfer)
+            items = [IngestItem(item.path, RAW, item.data_id, item.content_sha256) for item in part]
+            result = repo.butler.ingest(items, run, transfer)
             n_new, n_known = n_new + len(result.refs), n_known + len(result.skipped)
     return IngestReport(
         run=run,

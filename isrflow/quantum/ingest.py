@@ -31,6 +31,7 @@ class RawFile:
     path: Path
     record: ExposureRecord
     data_id: DataId
+    content_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +104,20 @@ def exposure_record(obs: Observation) -> ExposureRecord:
 
 
 def _inspect(path: Path, camera: Camera) -> RawFile | BadFile:
+    from isrflow.frame.content import content_sha256
     from isrflow.frame.raw import inspect_raw
 
     try:
         summary = inspect_raw(path, [camera])
         record = exposure_record(summary.obs)
+        digest = content_sha256(path)  # here, where several files are looked at side by side
     except (IsrflowError, OSError, ValueError) as error:
         return BadFile(path, type(error).__name__, getattr(error, "message", str(error)))
     if record.physical_filter is not None and camera.filters and camera.band_of(record.physical_filter) is None:
         known = ", ".join(item.name for item in camera.filters)
         reason = f"{path} was taken through filter {record.physical_filter!r}, which camera {camera.name} does not list"
         return BadFile(path, "HeaderError", f"{reason} (it has {known})")
-    return RawFile(path, record, DataId(camera.name, record.id, summary.detector.id))
+    return RawFile(path, record, DataId(camera.name, record.id, summary.detector.id), digest)
 
 
 def _without_rivals(files: Iterable[RawFile]) -> tuple[list[RawFile], list[BadFile]]:
