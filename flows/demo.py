@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -131,7 +132,7 @@ def _fill(repo: Repo, made: SimulationReport, stages: dict[str, float]) -> None:
 
 def _program() -> str:
     """Return what to type for isrflow: its path, if it was started by path and is on no other."""
-    started = Path(sys.argv[0])
+    started = Path(os.path.relpath(sys.argv[0]))
     return str(started) if started.name == "isrflow" and shutil.which("isrflow") is None else "isrflow"
 
 
