@@ -115,8 +115,10 @@ def started_and_done(repo):
 
 def check_that_a_second_run_completes(root, undisturbed, engine="direct"):
     with open_repo(root) as repo:
+        deadline = time.monotonic() + 30  # the kernel takes a moment to end what was killed
         while any(not is_dead(row.worker) for row in repo.butler.quanta(RUN, states=["leased"])):
-            time.sleep(0.01)  # the kernel takes a moment to end what was killed
+            assert time.monotonic() < deadline, "a killed worker lives on"
+            time.sleep(0.01)
         foreseen = repo.butler.recover(dry_run=True)
         assert all(item.what and item.action and item.explanation for item in foreseen.leftovers)
         n_done = started_and_done(repo)
