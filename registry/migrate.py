@@ -18,9 +18,9 @@ from registry.sql.database import (
     database_path,
     make_engine,
     read,
-    refuse_network_file_system,
     write,
 )
+from registry.sql.file_system import refuse_network_file_system
 
 if TYPE_CHECKING:
     from alembic.config import Config

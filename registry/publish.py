@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,17 +23,16 @@ from uuid import UUID
 
 from registry.canonical import canonical_json
 from registry.datastore.base import Datastore, temporary_name
-from registry.errors import ConflictError, RegistryError, TransferError, UnknownName, listed
+from registry.errors import RegistryError, TransferError
 from registry.outputs import Output, output_paths, outputs_of
-from registry.owner import process_token, spoken
+from registry.owner import process_token
 from registry.refs import DataId, DatasetRef
+from registry.refusals import refuse_busy, refuse_other_content, refuse_purged, refuse_unleased
 from registry.repository import Repository
 from registry.sql import journal, leases
-from registry.sql import tables as t
 from registry.sql.datasets import dataset_rows, identity_values, insert_datasets, refs_by_uuid, set_status
 from registry.sql.events import append_event
 from registry.sql.journal import Entry, Sealed
-from registry.sql.quanta import load_quanta
 from registry.times import SECOND_NS, now_ns
 
 _OWN_COLUMNS = ("seconds", "cpu_s", "peak_rss_bytes")
@@ -121,15 +120,16 @@ def claim(repository: Repository, outputs: Sequence[Output], work: Work | None =
     with repository.reading() as connection:
         values, paths = identity_values(connection, refs), output_paths(connection, outputs)
     with repository.writing() as connection:
-        _refuse_unleased(connection, work)
+        if work is not None:
+            refuse_unleased(connection, work.quantum_id, work.worker)
         known = refs_by_uuid(connection, [ref.id for ref in refs])
-        _refuse_purged(known.values())
+        refuse_purged(known.values())
         # Whose file has vanished is made again, even if nobody has noticed yet.
         set_status(connection, [ref.id for ref in known.values() if _has_vanished(repository, ref)], "MISSING")
         rows = dataset_rows(connection, known)
         rows |= insert_datasets(connection, [ref for ref in refs if ref.id not in known], values)
         left = journal.entries(connection, [rows[id_] for id_ in known])
-        _refuse_busy(left)
+        refuse_busy(left)
         for entry in left:
             repository.store.delete(entry.tmp_path)
         common = {
@@ -219,7 +219,7 @@ def forget_abandoned(repository: Repository, ids: Sequence[UUID]) -> None:
     """Clear away what dead processes left of these datasets; `ConflictError` if a living one is writing them."""
     with repository.reading() as connection:
         left = journal.entries(connection, list(dataset_rows(connection, ids).values()))
-    _refuse_busy(left)
+    refuse_busy(left)
     if left:
         discard(repository, left)
 
@@ -228,20 +228,6 @@ def is_at(store: Datastore, path: str, entry: Entry) -> bool:
     """Say whether the file of a sealed entry is at a path, byte for byte."""
     expected = entry.fingerprint
     return expected is not None and store.size(path) == expected.size and store.fingerprint(path) == expected
-
-
-def refuse_other_content(entries: Sequence[Entry]) -> None:
-    """Refuse to publish again what says something else now; all offenders are listed."""
-    differing = [e for e in entries if e.status != "STAGED" and e.content_sha256 != e.known_content_sha256]
-    if not differing:
-        return
-    lines = listed(f"{e.type} {e.uuid.hex[:8]}, {e.final_path}: {_change(e)}" for e in differing)
-    if any(entry.status == "MISSING" for entry in differing):
-        message = f"NOT REPRODUCED: made again, because the file was lost, it says something else than before:\n{lines}"
-        fix = "restore the lost file from a backup, or make the products anew in another run"
-    else:
-        message, fix = f"published before with other content; nothing was changed:\n{lines}", "publish into another run"
-    raise ConflictError(message, conflicts=differing, fix=fix)
 
 
 def finished_work(entry: Entry, worker: str) -> Work | None:
@@ -289,10 +275,6 @@ def _sealed(entry: Entry, sealed: Sealed) -> Entry:
     return replace(entry, size=sealed.file.size, sha256=sealed.file.sha256, content_sha256=sealed.content_sha256)
 
 
-def _change(entry: Entry) -> str:
-    return f"content {str(entry.known_content_sha256)[:12]} before, {str(entry.content_sha256)[:12]} now"
-
-
 def _free_name(store: Datastore, entry: Entry) -> None:
     if store.size(entry.final_path) is None:
         return
@@ -302,36 +284,5 @@ def _free_name(store: Datastore, entry: Entry) -> None:
         store.quarantine(entry.final_path)
 
 
-def _refuse_unleased(connection: Any, work: Work | None) -> None:
-    """Refuse work that somebody else has by now, before anything is written for it."""
-    if work is None:
-        return
-    found = load_quanta(connection, t.quantum.c.id == work.quantum_id)
-    if not found:
-        raise UnknownName(kind="quantum", name=str(work.quantum_id), fix="isrflow query quanta")
-    row = found[0]
-    if row.state != "leased" or row.worker != work.worker:
-        now = f"leased by {spoken(row.worker or '')}" if row.state == "leased" else row.state
-        message = f"quantum {row.short} ({row.task} {row.data_id}) is not leased by {spoken(work.worker)}: it is {now}"
-        raise ConflictError(message, conflicts=[row], fix="nothing is lost: run the same command again")
-
-
 def _has_vanished(repository: Repository, ref: DatasetRef) -> bool:
     return ref.status == "LIVE" and ref.path is not None and repository.size_of(ref.path) is None
-
-
-def _refuse_purged(refs: Iterable[DatasetRef]) -> None:
-    gone = [ref for ref in refs if ref.status in {"DELETING", "PURGED"}]
-    if gone:
-        lines = listed(f"{ref}: {ref.status}" for ref in gone)
-        raise ConflictError(f"deleted datasets are not made again:\n{lines}", conflicts=gone, fix="use another run")
-
-
-def _refuse_busy(entries: Iterable[Entry]) -> None:
-    # What this very process left, it could not tidy up when it failed; now it tries again.
-    busy = [e for e in entries if e.owner != process_token() and not e.is_abandoned]
-    if busy:
-        lines = listed(f"{entry.type} {entry.uuid.hex[:8]} by {spoken(entry.owner)}" for entry in busy)
-        raise ConflictError(
-            f"being written by another process:\n{lines}", conflicts=busy, fix="wait for it, or stop it"
-        )

@@ -73,7 +73,7 @@ REGISTRY_FLOORS = (
     ("refs", "resolution"),
     ("sql", "datastore"),
     ("migrate", "repository"),
-    ("outputs", "presence"),
+    ("outputs", "presence", "refusals"),
     ("query", "resolve", "explain", "lineage", "publish", "planning", "recover", "ingest", "audit"),
     ("butler",),
     ("export",),

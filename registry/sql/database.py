@@ -13,8 +13,10 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -23,6 +25,7 @@ from sqlalchemy.pool import Pool
 
 from registry.errors import UnavailableError, UserError, VersionError
 from registry.sql.failures import translate
+from registry.sql.file_system import refuse_network_file_system
 
 REVISIONS = ("0001",)
 """Every schema revision this program knows, oldest first; a test compares it with the migrations."""
@@ -31,28 +34,6 @@ HEAD = REVISIONS[-1]
 NOT_OURS = "restore it from a backup; if it never was a registry: isrflow init OTHERDIR --instrument NAME"
 BUSY_TIMEOUT_S = 60.0
 OLDEST_SQLITE = (3, 37)
-NETWORK_FILE_SYSTEMS = frozenset(
-    [
-        "nfs",
-        "nfs3",
-        "nfs4",
-        "lustre",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "gpfs",
-        "beegfs",
-        "ceph",
-        "afs",
-        "9p",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-        "fuse.s3fs",
-        "fuse.ceph",
-        "fuse.lustre",
-    ]
-)
-ALLOW_NETWORK = "ISRFLOW_ALLOW_NETWORK_FS"
 _ASK_AGAIN_S = 0.001
 _READ_ONLY = "registry_read_only"
 _WRITES = "registry_writes"
@@ -171,22 +152,6 @@ def database_path(where: Path | str) -> Path:
     raise UserError(message, fix="leave out --db")
 
 
-def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
-    """Refuse a file on a network file system, where SQLite's locks and shared memory do not hold.
-
-    Raises
-    ------
-    UnavailableError
-        Unless the environment variable ``ISRFLOW_ALLOW_NETWORK_FS`` is set.
-    """
-    kind = _file_system_of(path, mounts)
-    if kind in NETWORK_FILE_SYSTEMS and not os.environ.get(ALLOW_NETWORK):
-        message = f"{path} lies on a network file system ({kind}), where SQLite loses data when two machines write"
-        raise UnavailableError(
-            message, fix=f"put the repository on a local disk (or, at your own risk, set {ALLOW_NETWORK}=1)"
-        )
-
-
 def make_engine(path: Path, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """Make an engine for a SQLite file, with no check of what is in it.
 
@@ -199,10 +164,10 @@ def make_engine(path: Path, *, read_only: bool = False, busy_timeout_s: float = 
         needed = ".".join(map(str, OLDEST_SQLITE))
         message = f"SQLite {sqlite3.sqlite_version} is too old for the registry, which needs {needed}"
         raise UnavailableError(message, fix="use a newer Python, for example from conda-forge")
+    sealed = read_only and not os.access(path.parent, os.W_OK)
+    options = {"creator": partial(_open_sealed, path)} if sealed else {"connect_args": {"timeout": busy_timeout_s}}
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": busy_timeout_s},
-        execution_options={_READ_ONLY: read_only},
+        URL.create("sqlite", database=str(path)), execution_options={_READ_ONLY: read_only}, **options
     )
 
     @event.listens_for(engine, "connect")
@@ -270,20 +235,19 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return cast("sqlite3.Connection", connection.connection.dbapi_connection)
 
 
-def _file_system_of(path: Path, mounts: Path) -> str:
-    """Return the type of the file system that holds a path; empty where the system does not tell."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return ""
-    real = Path(os.path.realpath(path))
-    best, kind = -1, ""
-    for line in lines:
-        fields = line.split(" ")
-        point = fields[1].replace("\\040", " ")
-        if len(point) >= best and real.is_relative_to(point):
-            best, kind = len(point), fields[2]
-    return kind
+def _open_sealed(path: Path) -> sqlite3.Connection:
+    """Open a database where nothing can be written, not even SQLite's own lock: an archive, a read-only disk.
+
+    Raises
+    ------
+    UnavailableError
+        If its last changes are still in the write-ahead log, which cannot be read there.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.is_file() and log.stat().st_size:
+        message = f"{path} cannot be read where nothing can be written: its last changes are still in {log.name}"
+        raise UnavailableError(message, fix="let its owner run `isrflow status`, or copy the repository")
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
 
 def _forget_connections_after_fork(engine: Engine) -> None:

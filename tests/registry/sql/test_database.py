@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from registry.errors import ConflictError, RegistryError, UnavailableError, UserError
-from registry.sql.database import database_path, make_engine, open_database, read, refuse_network_file_system, write
+from registry.sql.database import database_path, make_engine, open_database, read, write
+from registry.sql.file_system import refuse_network_file_system
 
 
 def count(world) -> int:
@@ -169,3 +170,32 @@ def test_a_sqlite_that_is_too_old_is_named(world, monkeypatch):
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 31, 1))
     with pytest.raises(UnavailableError, match=r"is too old for the registry, which needs 3\.37"):
         make_engine(world.path)
+
+
+def test_where_nothing_can_be_written_a_registry_can_be_read(world, monkeypatch):
+    world.expose(1, 10, 20)
+    with pytest.raises(UnavailableError, match=r"its last changes are still in registry\.sqlite3-wal"):
+        read_sealed(world.path, monkeypatch)
+    world.engine.dispose()
+    assert read_sealed(world.path, monkeypatch) == 1
+
+
+def read_sealed(path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("os.access", lambda *_: False)
+        engine = make_engine(path, read_only=True)
+    try:
+        with read(engine) as connection:
+            return connection.exec_driver_sql("SELECT count(*) FROM exposure WHERE id <> 0").scalar()
+    finally:
+        engine.dispose()
+
+
+def test_a_writer_waits_for_another_one_no_longer_than_told(world):
+    impatient = make_engine(world.path, busy_timeout_s=0.05)
+    too_long = pytest.raises(UnavailableError, match="another process has been writing for too long")
+    with world.write(), too_long, write(impatient):
+        pass
+    with write(impatient) as connection:
+        connection.exec_driver_sql("SELECT 1")
+    impatient.dispose()
