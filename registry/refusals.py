@@ -26,6 +26,7 @@ def refuse_unleased(connection: Any, quantum_id: int, worker: str) -> None:
 
 
 def refuse_purged(refs: Iterable[DatasetRef]) -> None:
+    """Refuse to make again what was deleted on purpose; all offenders are listed."""
     gone = [ref for ref in refs if ref.status in {"DELETING", "PURGED"}]
     if gone:
         lines = listed(f"{ref}: {ref.status}" for ref in gone)
@@ -33,6 +34,7 @@ def refuse_purged(refs: Iterable[DatasetRef]) -> None:
 
 
 def refuse_busy(entries: Iterable[Entry]) -> None:
+    """Refuse to write what a living process is writing; all offenders are listed."""
     # What this very process left, it could not tidy up when it failed; now it tries again.
     busy = [e for e in entries if e.owner != process_token() and not e.is_abandoned]
     if busy:
