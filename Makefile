@@ -47,7 +47,7 @@ bench-%: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_$*.py
 
 docs: $(INSTALLED) ## build the documentation into ./site
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## remove .venv, caches and what the chores have built
 	rm -rf $(VENV) build dist site demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
