@@ -15,7 +15,7 @@ from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.collections import FlatCollection, run_ids
 from registry.sql.dataset_types import dataset_types
-from registry.sql.keys import Key, data_id_keys
+from registry.sql.keys import Key, data_id_from_row, data_id_keys, with_data_id
 from registry.times import now_ns
 
 _SHORTEST_ID = 4
@@ -190,38 +190,24 @@ def find_first(
 def ref_select() -> Select[Any]:
     """Return the query behind `ref_from_row`; it joins type, run, data id and (outer) artifact."""
     d, a = t.dataset.c, t.artifact.c
-    return (
+    query = (
         select(
-            d.id.label("dataset_id"),
-            *(d.uuid, d.status, d.exposure_id, d.detector_id, d.filter_id),
+            *(d.id.label("dataset_id"), d.uuid, d.status),
             t.dataset_type.c.name.label("type_name"),
             t.collection.c.name.label("run_name"),
-            t.instrument.c.name.label("instrument_name"),
-            t.exposure.c.number.label("exposure_number"),
-            t.detector.c.number.label("detector_number"),
-            t.physical_filter.c.name.label("filter_name"),
             *(a.path, a.size, a.sha256, a.content_sha256),
         )
         .join_from(t.dataset, t.dataset_type, d.type_id == t.dataset_type.c.id)
         .join(t.collection, d.run_id == t.collection.c.id)
-        .join(t.instrument, d.instrument_id == t.instrument.c.id)
-        .join(t.exposure, d.exposure_id == t.exposure.c.id)
-        .join(t.detector, d.detector_id == t.detector.c.id)
-        .join(t.physical_filter, d.filter_id == t.physical_filter.c.id)
         .outerjoin(t.artifact, d.id == a.dataset_id)
     )
+    return with_data_id(query, t.dataset)
 
 
 def ref_from_row(row: Row[Any]) -> DatasetRef:
     """Make the ref from a row of `ref_select`."""
-    data_id = DataId(
-        row.instrument_name,
-        row.exposure_number if row.exposure_id else None,
-        row.detector_number if row.detector_id else None,
-        row.filter_name if row.filter_id else None,
-    )
     stored = (row.sha256, row.content_sha256, row.size, row.path)
-    return DatasetRef(row.uuid, row.type_name, row.run_name, data_id, *stored, row.status)
+    return DatasetRef(row.uuid, row.type_name, row.run_name, data_id_from_row(row), *stored, row.status)
 
 
 def _members(

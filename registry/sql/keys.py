@@ -1,12 +1,12 @@
-"""From the names people use to the integers the tables use."""
+"""From the names people use to the integers the tables use, and back."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, Table, select
 
 from registry.errors import UnknownName
 from registry.refs import DataId
@@ -53,6 +53,34 @@ def data_id_keys(connection: Connection, data_ids: Iterable[DataId]) -> dict[Dat
     for name, group in by_instrument.items():
         keys |= _keys_of_one_instrument(connection, name, group)
     return keys
+
+
+def with_data_id(query: Select[Any], table: Table) -> Select[Any]:
+    """Add to a query over a table with a data id what `data_id_from_row` reads; it joins the dimensions."""
+    c = table.c
+    return (
+        query.add_columns(
+            *(c.exposure_id, c.detector_id, c.filter_id),
+            t.instrument.c.name.label("instrument_name"),
+            t.exposure.c.number.label("exposure_number"),
+            t.detector.c.number.label("detector_number"),
+            t.physical_filter.c.name.label("filter_name"),
+        )
+        .join(t.instrument, c.instrument_id == t.instrument.c.id)
+        .join(t.exposure, c.exposure_id == t.exposure.c.id)
+        .join(t.detector, c.detector_id == t.detector.c.id)
+        .join(t.physical_filter, c.filter_id == t.physical_filter.c.id)
+    )
+
+
+def data_id_from_row(row: Row[Any]) -> DataId:
+    """Make the data id from a row of `with_data_id`."""
+    return DataId(
+        row.instrument_name,
+        row.exposure_number if row.exposure_id else None,
+        row.detector_number if row.detector_id else None,
+        row.filter_name if row.filter_id else None,
+    )
 
 
 def _keys_of_one_instrument(connection: Connection, name: str, group: Sequence[DataId]) -> dict[DataId, Key]:

@@ -23,7 +23,7 @@ from registry.sql.blobs import blob_id, calib_set_ids
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.collections import collection_id
 from registry.sql.datasets import dataset_rows
-from registry.sql.keys import Key, data_id_keys
+from registry.sql.keys import Key, data_id_from_row, data_id_keys, with_data_id
 from registry.sql.quantum_conflicts import refuse_other_content
 from registry.sql.remaking import with_products
 from registry.times import now_ns
@@ -175,25 +175,17 @@ def quantum_select() -> Select[Any]:
     """Return the query behind `quantum_from_row`; it joins run, data id and (outer) the latest attempt."""
     q, a = t.quantum.c, t.quantum_attempt.c
     latest = and_(a.quantum_id == q.id, a.number == q.attempt)
-    return (
+    query = (
         select(
             *(q.id, q.uuid, q.task, q.state, q.content_key, q.attempt, q.lease_until_ns, q.reason, q.retriable),
-            *(q.exposure_id, q.detector_id, q.filter_id),
             q.worker.label("lessee"),
             t.collection.c.name.label("run_name"),
-            t.instrument.c.name.label("instrument_name"),
-            t.exposure.c.number.label("exposure_number"),
-            t.detector.c.number.label("detector_number"),
-            t.physical_filter.c.name.label("filter_name"),
             *(a.worker, a.error_kind, a.error_message, a.started_ns, a.ended_ns, a.seconds, a.cpu_s, a.peak_rss_bytes),
         )
         .join_from(t.quantum, t.collection, q.run_id == t.collection.c.id)
-        .join(t.instrument, q.instrument_id == t.instrument.c.id)
-        .join(t.exposure, q.exposure_id == t.exposure.c.id)
-        .join(t.detector, q.detector_id == t.detector.c.id)
-        .join(t.physical_filter, q.filter_id == t.physical_filter.c.id)
         .outerjoin(t.quantum_attempt, latest)
     )
+    return with_data_id(query, t.quantum)
 
 
 def quantum_from_row(row: Row[Any]) -> QuantumRow:
@@ -203,12 +195,7 @@ def quantum_from_row(row: Row[Any]) -> QuantumRow:
         uuid=row.uuid,
         run=row.run_name,
         task=row.task,
-        data_id=DataId(
-            row.instrument_name,
-            row.exposure_number if row.exposure_id else None,
-            row.detector_number if row.detector_id else None,
-            row.filter_name if row.filter_id else None,
-        ),
+        data_id=data_id_from_row(row),
         state=row.state,
         content_key=row.content_key,
         attempt=row.attempt,
