@@ -36,11 +36,7 @@ def plan_remaking(connection: Connection, run: str, done: Sequence[QuantumRow], 
         return {}
     for some in chunks(sorted(lost)):
         connection.execute(update(t.quantum).where(t.quantum.c.id.in_(some)).values(state="planned", retriable=1))
-    payload = {
-        "run": run,
-        "quanta": [str(row.uuid) for row in done if row.id in lost],
-        "lost": [str(ref.id) for refs in lost.values() for ref in refs],
-    }
+    payload = {"run": run, "quanta": len(lost), "lost": [str(ref.id) for refs in lost.values() for ref in refs]}
     append_event(connection, "remake", actor=actor, reason="files of products are gone", payload=payload)
     return {
         row: "made again: the file is gone of " + ", ".join(f"{ref.type} {ref.short}" for ref in refs)
