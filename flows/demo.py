@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import os
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from flows import server
 from flows.calibrate import build_calibs
@@ -142,7 +143,7 @@ def _server(repo: Repo, stages: dict[str, float], *, wanted: bool) -> Iterator[N
     if not wanted:
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, lambda *_: _end_at_once(repo))
     try:
         with _stage("server", stages, "Prefect, for this repository") as tell:
             tell(server.up(repo.root).url)
@@ -151,6 +152,14 @@ def _server(repo: Repo, stages: dict[str, float], *, wanted: bool) -> Iterator[N
         with _stage("stop", stages, "the server"):
             server.down(repo.root)
         signal.signal(signal.SIGTERM, before)
+
+
+def _end_at_once(repo: Repo) -> NoReturn:
+    """Stop the server and leave; an exception instead would be lost if the signal came inside a destructor."""
+    server.down(repo.root)
+    sys.stderr.write("ended; the server is stopped\n")
+    sys.stderr.flush()
+    os._exit(128 + signal.SIGTERM)
 
 
 @contextmanager

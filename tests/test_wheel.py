@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -86,5 +87,5 @@ def test_an_installed_isrflow_processes_a_tiny_night(python, tmp_path):
         cwd=tmp_path,
     )
     run(isrflow, "calibs", "certify", "calibs/a", "--begin", "20260301", *repo, cwd=tmp_path)
-    output = run(isrflow, "night", "20260301", "--engine", "direct", *repo, "--json", cwd=tmp_path)
-    assert '"failed": 0' in output
+    report = json.loads(run(isrflow, "night", "20260301", "--engine", "direct", *repo, "--json", cwd=tmp_path))
+    assert (report["n_done"], report["n_failed"], report["n_skipped"]) == (8, 0, 0)
