@@ -59,6 +59,8 @@ class Missing:
     after: Neighbour | None = None
     required: bool = True
     day_obs: int = 0
+    uncertified_run: str | None = None
+    """The run of a dataset that lacks nothing but a certification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,11 @@ def _told(group: Sequence[Missing]) -> list[str]:
         if there:
             lines.append(f"    nearest {word}: {min(there, key=lambda neighbour: neighbour.distance_ns)}")
     lines.append(f"    why: isrflow explain {first.data_id.exposure} {first.data_id.detector} {first.type}")
-    if first.reason != "TYPE_UNKNOWN":
-        nights = spell_numbers({one.day_obs for one in group}).split(", ")
-        lines.append(f"    make: isrflow calibs build {first.type} --night {nights[0].split('-')[0]}")
+    night = min(one.day_obs for one in group)
+    if first.uncertified_run is not None:
+        lines.append(f"    certify: isrflow calibs certify {first.uncertified_run} --begin {night}")
+    elif first.reason != "TYPE_UNKNOWN":
+        lines.append(f"    make: isrflow calibs build {first.type} --night {night}")
     return lines
 
 

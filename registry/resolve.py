@@ -159,7 +159,9 @@ def _diagnosed(question: _Question, name: str, required: bool, found: _Found) ->
     diagnosis = Diagnosis(question.connection, question.types[name], lacking.values(), question.path, question.as_of)
     for data_id, target in lacking.items():
         it = diagnosis.of(target)
-        yield Missing(name, data_id, it.reason, it.detail, it.before, it.after, required, target.day_obs)
+        yield Missing(
+            name, data_id, it.reason, it.detail, it.before, it.after, required, target.day_obs, it.uncertified_run
+        )
 
 
 def _unknown(question: _Question, name: str, required: bool, known: Mapping[str, TypeRow]) -> Iterator[Missing]:

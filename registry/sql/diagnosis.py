@@ -23,6 +23,8 @@ class Finding:
 
     reason: str
     detail: str
+    uncertified_run: str | None
+    """The run of a dataset that lacks nothing but a certification."""
     before: Neighbour | None
     after: Neighbour | None
 
@@ -60,7 +62,7 @@ class Diagnosis:
             for candidate in load_candidates(connection, scope, path):
                 self._candidates[instrument_id, candidate.ref.data_id.detector].append(candidate)
         self._edges = {who: _edges(candidates) for who, candidates in self._candidates.items()}
-        self._known: dict[tuple[_Who, str | None, int], tuple[str, str, list[Candidate]]] = {}
+        self._known: dict[tuple[_Who, str | None, int], tuple[str, str, str | None, list[Candidate]]] = {}
 
     def of(self, target: Target) -> Finding:
         """Return why a target has no match."""
@@ -70,23 +72,26 @@ class Diagnosis:
         piece = (who, filter_name, bisect_right(self._edges.get(who, []), target.mid_ns))
         if piece not in self._known:
             self._known[piece] = self._reason(self._candidates.get(who, []), wanted)
-        reason, detail, elsewhen = self._known[piece]
-        return Finding(reason, detail, *neighbours(elsewhen, target.mid_ns))
+        reason, detail, uncertified_run, elsewhen = self._known[piece]
+        return Finding(reason, detail, uncertified_run, *neighbours(elsewhen, target.mid_ns))
 
-    def _reason(self, candidates: Sequence[Candidate], wanted: Wanted) -> tuple[str, str, list[Candidate]]:
-        """Return reason, detail and the candidates that would fit at another time."""
+    def _reason(self, candidates: Sequence[Candidate], wanted: Wanted) -> tuple[str, str, str | None, list[Candidate]]:
+        """Return reason, detail, the run that only waits to be certified, and the candidates of other times."""
         told = [(candidate, failures(candidate, wanted)) for candidate in candidates]
         elsewhen = [candidate for candidate, failed in told if list(failed) == ["GAP"]]
         if not candidates:
-            return "NEVER_CERTIFIED", f"there is no {self._type.name} for it at all", []
+            return "NEVER_CERTIFIED", f"there is no {self._type.name} for it at all", None, []
         nearest = min(candidates, key=lambda candidate: nearness(candidate, wanted))
         failed = failures(nearest, wanted)
         reason = next(iter(failed))
         detail = REASONS["GAP"] if list(failed) == ["GAP"] else "; ".join(failed.values())
+        uncertified_run = nearest.ref.run if list(failed) == ["NEVER_CERTIFIED"] else None
+        if uncertified_run is not None:
+            detail = f"it was made (run {uncertified_run}) but is certified nowhere"
         others = sorted({c.collection for c, f in told if list(f) == ["COLLECTION_NOT_IN_PATH"] and c.collection})
         if others and reason != "COLLECTION_NOT_IN_PATH":
             detail += f" (there is one in {', '.join(others)}, not searched)"
-        return reason, detail, elsewhen
+        return reason, detail, uncertified_run, elsewhen
 
 
 def neighbours(candidates: Iterable[Candidate], instant_ns: int) -> tuple[Neighbour | None, Neighbour | None]:

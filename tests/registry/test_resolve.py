@@ -192,7 +192,9 @@ def test_reason_never_certified(asked):
     assert reason(asked).detail == "there is no flat for it at all"
     asked.calib("run/1", "flat", 0, "r")
     missing = reason(asked)
-    assert (missing.reason, missing.detail) == ("NEVER_CERTIFIED", "it is not certified in any collection")
+    assert (missing.reason, missing.detail) == ("NEVER_CERTIFIED", "it was made (run run/1) but is certified nowhere")
+    assert missing.uncertified_run == "run/1"
+    assert "certify: isrflow calibs certify run/1 --begin" in ask(asked, [missing.data_id], ["flat"]).report()
 
 
 def test_reason_gap_with_the_nearest_on_either_side(asked):
