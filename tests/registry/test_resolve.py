@@ -194,7 +194,9 @@ def test_reason_never_certified(asked):
     missing = reason(asked)
     assert (missing.reason, missing.detail) == ("NEVER_CERTIFIED", "it was made (run run/1) but is certified nowhere")
     assert missing.uncertified_run == "run/1"
-    assert "certify: isrflow calibs certify run/1 --begin" in ask(asked, [missing.data_id], ["flat"]).report()
+    assert (
+        "certify: isrflow calibs certify run/1 --begin" in ask(asked, [missing.data_id], ["flat"], ("calib",)).report()
+    )
 
 
 def test_reason_gap_with_the_nearest_on_either_side(asked):
