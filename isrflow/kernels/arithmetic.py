@@ -69,7 +69,7 @@ def divide_by(image: Float32, variance: Float32 | None, divisor: float) -> None:
 def build_photon_variance(
     image: Float32, variance: Float32, *, gain: float, read_noise_electron: float, replace: bool = True
 ) -> None:
-    """Set the variance of an image in adu to that of photons and read noise, in place.
+    """Set the variance of an image in adu to that of photons and read noise, in place, on one core.
 
     Parameters
     ----------
@@ -157,11 +157,11 @@ def _multiply_scaled(
             mask[y, x] |= other_mask[y, x]
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _photon_variance(
     image: Float32, variance: Float32, width: int, replace: bool, reciprocal_gain: np.float32, floor: np.float32
 ) -> None:
-    for y in prange(image.shape[0]):
+    for y in range(image.shape[0]):
         for x in range(width):
             signal = image[y, x] if replace else variance[y, x] + image[y, x]
             variance[y, x] = signal * reciprocal_gain + floor

@@ -1,7 +1,7 @@
 """Corrections of a non-linear response, in place on the image of one amplifier.
 
 Polynomial, squared and tabulated corrections are added; splines give what is to be subtracted. Each function tells
-whether it could correct. NaN pixels stay NaN.
+whether it could correct. NaN pixels stay NaN. The kernels run on one core: amplifiers are dealt out to threads.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from isrflow.kernels.layout import Float32, Float64, whole_rows
@@ -179,17 +179,17 @@ def _subtract_akima(image: Float32, x: Float64, y: Float64, margin: float) -> bo
     return True
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _squared(image: Float32, width: int, coefficient: float) -> None:
-    for y in prange(image.shape[0]):
+    for y in range(image.shape[0]):
         for x in range(width):
             level = np.float64(image[y, x])
             image[y, x] = np.float32(level * (1.0 + coefficient * level))
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _polynomial(image: Float32, width: int, coefficients: Float64) -> None:
-    for y in prange(image.shape[0]):
+    for y in range(image.shape[0]):
         for x in range(width):
             level = np.float64(image[y, x])
             # Powers and the running correction are rounded to float32, the products are not.
@@ -200,10 +200,10 @@ def _polynomial(image: Float32, width: int, coefficients: Float64) -> None:
             image[y, x] += correction
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _akima(image: Float32, width: int, nodes: Float64, pieces: Float64, highest: float) -> None:
     last = nodes.size - 2
-    for y in prange(image.shape[0]):
+    for y in range(image.shape[0]):
         segment = 0
         for x in range(width):
             level = np.float64(image[y, x])
@@ -221,10 +221,10 @@ def _akima(image: Float32, width: int, nodes: Float64, pieces: Float64, highest:
             )
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _table(image: Float32, width: int, table: Float32, offset: float, outside: NDArray[np.int64]) -> None:
     top = table.size - 1
-    for y in prange(image.shape[0]):
+    for y in range(image.shape[0]):
         for x in range(width):
             place = offset + np.float64(image[y, x])
             if not place > -1.0:  # also NaN; truncation is toward zero, so everything above -1 has an entry

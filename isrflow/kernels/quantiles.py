@@ -5,13 +5,13 @@ The functions here sort or partially sort the array they are given; `isrflow.ker
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isrflow.kernels.select import WORTHWHILE, order_statistics
+from isrflow.kernels.select import WORTHWHILE, interpolated, select_quantiles
 
 Sample = NDArray[Any]
 
@@ -27,7 +27,7 @@ def quantile(sample: Sample, fraction: float) -> float:
         sample.sort()
         return _integer_quantile(sample, fraction)
     if is_large(sample):
-        return _select_at(sample, [fraction * (sample.size - 1)])[0]
+        return select_quantiles(sample[np.newaxis], [fraction])[0]
     return _interpolate_at(sample, fraction * (sample.size - 1))
 
 
@@ -37,7 +37,7 @@ def quartiles(sample: Sample) -> tuple[float, float, float]:
         return _integer_quartiles(sample)
     last = sample.size - 1
     if is_large(sample):
-        q25, median, q75 = _select_at(sample, [0.25 * last, 0.5 * last, 0.75 * last])
+        q25, median, q75 = select_quantiles(sample[np.newaxis], [0.25, 0.5, 0.75])
         return q25, median, q75
     start = last // 2
     median = _interpolate_at(sample, 0.5 * last)
@@ -53,29 +53,16 @@ def is_integer(sample: Sample) -> bool:
 
 
 def is_large(sample: Sample) -> bool:
-    """Tell whether quantiles of the sample are found by counting, which leaves it as it is."""
+    """Tell whether quantiles of the sample are found in one pass, which leaves it as it is."""
     return sample.dtype == np.float32 and sample.size >= WORTHWHILE
-
-
-def _select_at(sample: Sample, positions: Sequence[float]) -> list[float]:
-    """Interpolate between order statistics as `_interpolate_at` does, in large samples, which stay as they are."""
-    last = sample.size - 1
-    lows = [int(position) for position in positions]
-    found = order_statistics(sample, [*lows, *(min(low + 1, last) for low in lows)])
-    weights = [position - low for position, low in zip(positions, lows, strict=True)]
-    pairs = zip(found[: len(lows)], found[len(lows) :], weights, strict=True)
-    return [below if weight == 0.0 else below * (1.0 - weight) + above * weight for below, above, weight in pairs]
 
 
 def _interpolate_at(sample: Sample, position: float) -> float:
     """Interpolate between the order statistics on both sides of a position."""
     low = int(position)
-    weight = position - low
     sample.partition(low)
-    below = float(sample[low])
-    if weight == 0.0:
-        return below
-    return below * (1.0 - weight) + float(sample[low + 1 :].min()) * weight
+    above = float(sample[low + 1 :].min()) if position > low else math.nan
+    return interpolated(float(sample[low]), above, position - low)
 
 
 def _integer_quartiles(sample: Sample) -> tuple[float, float, float]:

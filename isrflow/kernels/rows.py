@@ -40,11 +40,18 @@ def interpolate_rows(
     interpolated_bit
         The bit to add to bad pixels.
     fallback
-        Value where no neighbour is near, for the image and for the variance, in the unit of the image.
+        Value where no neighbour is near, for the image and for the variance, in the unit of the image; any where
+        `needs_fallback` is false.
     """
     planes = whole_rows(image), whole_rows(np.empty((0, 0), np.float32) if variance is None else variance)
     marks = np.int32(bits), np.int32(interpolated_bit)
     _interpolate(*planes, whole_rows(mask), image.shape[1], *marks, np.float32(fallback), weight_table())
+
+
+def needs_fallback(mask: Int32, bits: int) -> bool:
+    """Tell whether `interpolate_rows` needs its fallback: where a long run touches an edge, or is the whole row."""
+    ends = mask[:, : REACH + 1], mask[:, -REACH - 1 :]
+    return any(bool(((end & bits) != 0).all(axis=1).any()) for end in ends)
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")

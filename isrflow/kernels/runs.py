@@ -15,9 +15,10 @@ def next_marked(row: Int32, start: int, bits: np.int32) -> int:
     """Find the next pixel with any of the bits, or the row's length; unmarked pixels are passed a chunk at a time."""
     x = start
     while x + _CHUNK <= row.size:
+        chunk = row[x : x + _CHUNK]
         seen = np.int32(0)
-        for mask in row[x : x + _CHUNK]:
-            seen |= mask
+        for i in range(_CHUNK):
+            seen |= chunk[i]
         if seen & bits:
             break
         x += _CHUNK

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isrflow.kernels.quantiles import is_integer, is_large, quantile, quartiles
+from isrflow.kernels.threads import has_all_cores
 
 IQR_TO_SIGMA = 0.741301109252802
 """Standard deviation of a Gaussian over its interquartile range."""
@@ -194,15 +195,13 @@ def usable(values: ArrayLike, exclude: ArrayLike | None = None) -> NDArray[Any]:
         return (array.copy() if exclude is None else array[~np.asarray(exclude, bool)]).ravel()
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float64)
-    if exclude is None and is_large(array) and array.flags.c_contiguous and _all_finite(array.reshape(-1)):
-        return array.reshape(-1)
+    if exclude is None and is_large(array) and array.flags.c_contiguous and has_all_cores():
+        values = array.reshape(-1)
+        if _all_finite(values):
+            return values
     flat = array.flatten()
-    # A sum of float32 in double precision is finite exactly when every term is.
-    if exclude is None and flat.dtype == np.float32:
-        with np.errstate(invalid="ignore"):
-            all_finite = math.isfinite(flat.sum(dtype=np.float64))
-        if all_finite:
-            return flat
+    if exclude is None and flat.dtype == np.float32 and _is_finite(flat):
+        return flat
     left_out = np.zeros(0, np.bool_) if exclude is None else np.ascontiguousarray(exclude, np.bool_).ravel()
     buffer = np.empty_like(flat)
     return buffer[: _gather(flat, left_out, buffer)]
@@ -223,7 +222,7 @@ def _clip_passes(sample: NDArray[Any], middle: float, iqr: float, n_sigma: float
 
 def _moments(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
     """Compute mean, variance and count of the values within `width` of `centre`."""
-    first, second, kept = (_sums_in_blocks if is_large(sample) else _sums_about)(sample, centre, width)
+    first, second, kept = (_sums_of_blocks if is_large(sample) else _sums_about)(sample, centre, width)
     if kept == 0:
         return math.nan, math.nan, 0
     offset = first / kept
@@ -232,6 +231,18 @@ def _moments(sample: NDArray[Any], centre: float, width: float) -> tuple[float, 
     # Rounding can leave the variance of (nearly) equal values a little below zero.
     variance = max(second / kept - offset**2, 0.0) * kept**2 / (kept**2 - kept)
     return centre + offset, variance, kept
+
+
+def _sums_of_blocks(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
+    """Do `_sums_about` for a fixed number of blocks, on all cores if they are free, and add up their sums in order."""
+    if has_all_cores():
+        sums = _sums_by_block(sample, centre, width)
+    else:
+        step = -(-sample.size // _BLOCKS)
+        parts = (sample[block * step : (block + 1) * step] for block in range(_BLOCKS))
+        sums = np.array([_sums_about(part, centre, width) for part in parts])
+    first, second, kept = np.cumsum(sums, axis=0)[-1]
+    return float(first), float(second), int(kept)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -249,29 +260,35 @@ def _gather(values: NDArray[Any], exclude: NDArray[np.bool_], buffer: NDArray[An
 
 @nb.njit(cache=True, nogil=True, parallel=True)
 def _all_finite(values: NDArray[np.float32]) -> bool:
-    """Tell whether no value is NaN or infinite; only a finite number minus itself is zero."""
+    """Do `_is_finite` for a large sample."""
     finite = np.ones(_BLOCKS, np.bool_)
     step = -(-values.size // _BLOCKS)
     for block in nb.prange(_BLOCKS):
-        odd = np.int64(0)
-        for i in range(block * step, min((block + 1) * step, values.size)):
-            odd += values[i] - values[i] != 0
-        finite[block] = odd == 0
+        finite[block] = _is_finite(values[block * step : min((block + 1) * step, values.size)])
     return bool(finite.all())
 
 
+@nb.njit(cache=True, nogil=True)
+def _is_finite(values: NDArray[np.float32]) -> bool:
+    """Tell whether no value is NaN or infinite: times zero these alone are not zero, and that vectorises."""
+    n = values.size
+    odd = np.zeros(_LANES, np.float32)
+    for start in range(0, n - n % _LANES, _LANES):
+        for lane in range(_LANES):
+            odd[lane] += values[start + lane] * np.float32(0)
+    for i in range(n - n % _LANES, n):
+        odd[0] += values[i] * np.float32(0)
+    return bool(odd.sum() == 0)
+
+
 @nb.njit(cache=True, nogil=True, parallel=True)
-def _sums_in_blocks(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
-    """Do `_sums_about` for a fixed number of blocks and add up their sums in order."""
+def _sums_by_block(sample: NDArray[Any], centre: float, width: float) -> NDArray[np.float64]:
     sums = np.zeros((_BLOCKS, 3))
     step = -(-sample.size // _BLOCKS)
     for block in nb.prange(_BLOCKS):
         first, second, kept = _sums_about(sample[block * step : min((block + 1) * step, sample.size)], centre, width)
         sums[block, 0], sums[block, 1], sums[block, 2] = first, second, kept
-    total = np.zeros(3)
-    for block in range(_BLOCKS):
-        total += sums[block]
-    return total[0], total[1], int(total[2])
+    return sums
 
 
 @nb.njit(cache=True, nogil=True)

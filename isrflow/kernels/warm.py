@@ -59,7 +59,7 @@ def _calls() -> Iterator[Callable[[], object]]:
     )
     coupling = crosstalk.Coupling(np.array([[0.0, 1e-4], [1e-4, 0.0]]))
     spline = np.array([0.0, 1e3, 2e3, 3e3, 4e3, 5e3])
-    yield lambda: select.order_statistics(image.ravel(), [_SIZE])
+    large = np.zeros((1, select.WORTHWHILE), np.float32)  # large pictures and samples have kernels of their own
     yield lambda: arithmetic.add_scaled(planes, other, -1.0)
     yield lambda: arithmetic.divide_scaled(planes, other, 1.0)
     yield lambda: arithmetic.multiply_scaled(planes, other, 1.0)
@@ -73,9 +73,9 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: binning.bin_planes(planes, 4)
     yield lambda: combine.combine_stack((image[None], mask[None], variance[None]), combine.StackControl())
     yield lambda: statistics.describe(image[left], exclude=mask[left] != 0)
-    yield lambda: statistics.clip(np.zeros(select.WORTHWHILE, np.float32))  # large samples have kernels of their own
+    yield lambda: statistics.clip(large)
     yield lambda: statistics.describe(image[0].astype(np.float64), exclude=mask[0] != 0)
-    yield lambda: gather.good_pixels(image, mask, 1)
+    yield lambda: gather.good_median(large, np.zeros(large.shape, np.int32), 1)
     yield lambda: gather.fill_where(image, mask, has=1, lacks=4, value=0.0)
     yield lambda: gather.count_where(mask, has=1, lacks=4)
     yield lambda: footprints.label(mask != 0)

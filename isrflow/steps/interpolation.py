@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.kernels.masks import grow_mask
-from isrflow.kernels.rows import interpolate_rows
+from isrflow.kernels.rows import interpolate_rows, needs_fallback
 from isrflow.kernels.statistics import clip
 from isrflow.steps.step import StepConfig
 
@@ -37,6 +39,7 @@ def interpolate_masked(exposure: Exposure, config: InterpolationConfig) -> None:
     if config.grow_saturated_px > 0 and config.saturated_plane in config.planes:
         saturated = mask_bits(config.saturated_plane)
         grow_mask(mask, config.grow_saturated_px, saturated, saturated)
-    # The reference takes bad pixels into this mean as well; clipping deals with most of them.
-    fallback = clip(image).mean
+    # The reference takes bad pixels into this mean as well; clipping deals with most of them. It is dear, and most
+    # pictures have no bad region at an edge.
+    fallback = clip(image).mean if needs_fallback(mask, bits) else math.nan
     interpolate_rows(image, variance, mask, bits=bits, interpolated_bit=mask_bits("INTRP"), fallback=fallback)

@@ -23,9 +23,12 @@ from isrflow.kernels.linearity import (
     correct_spline,
     correct_squared,
 )
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.step import ByProduct, StepConfig, at_amplifier
 
 log = logging.getLogger(__name__)
+AmplifierPlan = tuple[str, Box, str, NDArray[np.float64]]
+"""Name, pixels, type of correction and coefficients of an amplifier."""
 
 
 class LinearityConfig(StepConfig):
@@ -84,26 +87,34 @@ def linearize(
     if linearizer is None:
         return Linearized()
     _refuse_other_detector(exposure, linearizer)
-    amplifiers = n_corrected = n_outside = 0
-    for name, box, kind, coefficients in _plan(exposure, linearizer):
-        amplifiers += 1
-        scale = gains[name] if gains is not None and linearizer.units == "adu" else 1.0
-        if math.isnan(scale):
-            log.warning("%s: gain of amplifier %s is NaN, it stays as it is", exposure.label, name)
-            continue
-        with at_amplifier(name):
-            image = exposure.view(box).image
-            if kind == "LookupTable":
-                outside = correct_by_table(image, _table_row(linearizer, coefficients), coefficients[1])
-                n_outside += outside
-                corrected = outside < image.size
-            else:
-                corrected = _correct(image, kind, coefficients, scale)
-        if not corrected:
-            log.warning("%s: amplifier %s was not linearized (%s)", exposure.label, name, kind)
-        n_corrected += corrected
+    found = map_in_threads(
+        lambda plan: _linearize_amp(exposure, linearizer, plan, gains), list(_plan(exposure, linearizer))
+    )
     exposure.header["LSST ISR LINEARIZER APPLIED"] = True
-    return Linearized(amplifiers, n_corrected, n_outside)
+    corrected, outside = [each[0] for each in found], [each[1] for each in found]
+    return Linearized(len(found), sum(corrected), sum(outside))
+
+
+def _linearize_amp(
+    exposure: Exposure, linearizer: Linearizer, plan: AmplifierPlan, gains: Mapping[str, float] | None
+) -> tuple[bool, int]:
+    """Correct one amplifier; tell whether that was done, and how many pixels lay outside a table."""
+    name, box, kind, coefficients = plan
+    scale = gains[name] if gains is not None and linearizer.units == "adu" else 1.0
+    if math.isnan(scale):
+        log.warning("%s: gain of amplifier %s is NaN, it stays as it is", exposure.label, name)
+        return False, 0
+    outside = 0
+    with at_amplifier(name):
+        image = exposure.view(box).image
+        if kind == "LookupTable":
+            outside = correct_by_table(image, _table_row(linearizer, coefficients), coefficients[1])
+            corrected = outside < image.size
+        else:
+            corrected = _correct(image, kind, coefficients, scale)
+    if not corrected:
+        log.warning("%s: amplifier %s was not linearized (%s)", exposure.label, name, kind)
+    return corrected, outside
 
 
 def _correct(image: NDArray[np.float32], kind: str, c: NDArray[np.float64], scale: float) -> bool:
@@ -130,7 +141,7 @@ def _table_row(linearizer: Linearizer, coefficients: NDArray[np.float64]) -> NDA
     return values
 
 
-def _plan(exposure: Exposure, linearizer: Linearizer) -> Iterator[tuple[str, Box, str, NDArray[np.float64]]]:
+def _plan(exposure: Exposure, linearizer: Linearizer) -> Iterator[AmplifierPlan]:
     """Yield each amplifier's name, pixels, type and coefficients."""
     if exposure.detector is None:
         for name in linearizer.amp_names:

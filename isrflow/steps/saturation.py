@@ -14,7 +14,7 @@ from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
 from isrflow.kernels.footprints import grow
 from isrflow.kernels.masks import all_masked, mask_at_least
-from isrflow.kernels.rows import interpolate_rows
+from isrflow.kernels.rows import interpolate_rows, needs_fallback
 from isrflow.kernels.statistics import clip
 from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import BadAmplifiers
@@ -132,9 +132,9 @@ def correct_saturation(
     image, mask, variance = exposure.planes()
     with np.errstate(invalid="ignore"):
         marked = grow(image >= level_adu, grow_px)
-    fallback = clip(image).mean if interpolate else math.nan
     mask[marked] |= add_mask_plane(plane)
     if interpolate:
         scratch = marked.astype(np.int32)
+        fallback = clip(image).mean if needs_fallback(scratch, 1) else math.nan
         interpolate_rows(image, variance, scratch, bits=1, interpolated_bit=mask_bits("INTRP"), fallback=fallback)
         mask |= scratch & mask_bits("INTRP")

@@ -9,6 +9,7 @@ from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane
 from isrflow.kernels.arithmetic import build_photon_variance
 from isrflow.kernels.masks import mask_nonpositive
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import EffectivePtc
 from isrflow.steps.step import StepConfig, at_amplifier
 
@@ -42,10 +43,14 @@ def build_variance(exposure: Exposure, config: VarianceConfig, *, effective_ptc:
     """
     if exposure.detector is None:
         raise GeometryError(f"{exposure.label} has no detector, so gain and read noise are not known")
-    for amp in exposure.detector.amplifiers:
-        if exposure.box.contains(_region(exposure, amp)):
-            with at_amplifier(amp.name):
-                build_variance_amp(exposure, amp, effective_ptc)
+
+    def build(amp: Amplifier) -> None:
+        with at_amplifier(amp.name):
+            build_variance_amp(exposure, amp, effective_ptc)
+
+    map_in_threads(
+        build, [amp for amp in exposure.detector.amplifiers if exposure.box.contains(_region(exposure, amp))]
+    )
     if config.mask_nonpositive:
         _, mask, variance = exposure.planes()
         mask_nonpositive(variance, mask, add_mask_plane(config.plane))

@@ -3,20 +3,8 @@
 import math
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
-from isrflow.kernels.gather import count_where, fill_where, good_median, good_pixels
-
-
-@given(st.integers(1, 5), st.integers(1, 300), st.floats(0, 1), st.integers(0, 2**32 - 1))
-def test_good_pixels_come_in_reading_order(ny, nx, share, seed) -> None:
-    rng = np.random.default_rng(seed)
-    image = rng.normal(0, 1, (ny, nx)).astype(np.float32)
-    image[rng.random((ny, nx)) < share / 3] = rng.choice([np.nan, np.inf, -np.inf])
-    mask = rng.integers(0, 8, (ny, nx), dtype=np.int32) * (rng.random((ny, nx)) < share)
-    expected = image[np.isfinite(image) & ((mask & 5) == 0)]
-    np.testing.assert_array_equal(good_pixels(image, mask.astype(np.int32), 5), expected)
+from isrflow.kernels.gather import count_where, fill_where, good_median
 
 
 def test_the_median_is_that_of_the_good_pixels_of_a_view() -> None:

@@ -1,6 +1,7 @@
 """Row interpolation: golden numbers by hand, the published weights, an independent prototype where it is at hand."""
 
 import importlib.util
+import math
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isrflow.kernels.kriging import WIDE, WIDE_CENTRE, weight_table
-from isrflow.kernels.rows import interpolate_rows
+from isrflow.kernels.rows import interpolate_rows, needs_fallback
 
 FALLBACK = 77.0
 
@@ -124,3 +125,17 @@ def test_random_rows_agree_with_the_prototype_of_the_rules(width, random, with_n
     image, mask = row[None].copy(), bad[None].astype(np.int32)
     interpolate_rows(image, None, mask, bits=1, interpolated_bit=4, fallback=FALLBACK)
     np.testing.assert_array_equal(image[0], interp_row(row, bad, FALLBACK, strict=False))
+
+
+@given(st.integers(1, 20), st.integers(0, 2**32 - 1), st.floats(0.1, 1.0))
+def test_the_fallback_matters_only_where_it_is_said_to_be_needed(width, seed, share) -> None:
+    rng = np.random.default_rng(seed)
+    mask = (rng.random((3, width)) < share).astype(np.int32)
+    image = rng.normal(100, 10, mask.shape).astype(np.float32)
+    results = []
+    for fallback in (1.0, math.nan):
+        picture, marks = image.copy(), mask.copy()
+        interpolate_rows(picture, None, marks, bits=1, interpolated_bit=2, fallback=fallback)
+        results.append(picture)
+    assert needs_fallback(mask, 1) or np.array_equal(*results)
+    assert not needs_fallback(mask, 1) or not np.array_equal(*results)

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from isrflow.kernels import statistics
 from isrflow.kernels.quantiles import quantile
+from isrflow.kernels.select import WORTHWHILE
 from isrflow.kernels.statistics import IQR_TO_SIGMA, clip, describe, mean, median, usable
+from isrflow.kernels.threads import map_in_threads
 
 SAMPLES = arrays(np.float32, st.integers(1, 60), elements=st.floats(-1e4, 1e4, width=32))
 
@@ -148,3 +151,11 @@ def test_an_exclusion_of_another_shape_is_refused() -> None:
 def test_any_quantile_is_that_of_numpy(values, fraction) -> None:
     expected = np.quantile(values.astype(np.float64), fraction)
     np.testing.assert_allclose(quantile(values.copy(), fraction), expected, rtol=1e-12, atol=1e-9)
+
+
+def test_a_large_sample_measured_among_other_threads_gives_the_same_to_the_last_bit(monkeypatch) -> None:
+    values = np.random.default_rng(5).normal(100, 7, WORTHWHILE + 5).astype(np.float32)
+    alone = describe(values)
+    both = map_in_threads(lambda _: describe(values), [0, 1])
+    monkeypatch.setattr(statistics, "has_all_cores", lambda: False)
+    assert [describe(values), *both] == [alone] * 3
