@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
 from isrflow.frame.box import Box
 from isrflow.kernels import footprints
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 _log = logging.getLogger(__name__)
 

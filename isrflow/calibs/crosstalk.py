@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
 from isrflow.calibs.identity import info_of
@@ -20,6 +19,9 @@ from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 Matrix = NDArray[np.float64]
 # (field, table column, YAML key, value where a file says nothing)
@@ -138,6 +140,8 @@ class Crosstalk(TableCalibration):
 
     def to_tables(self) -> list[Table]:
         """Return one row of flattened matrices, and a table of inter-chip matrices if there are any."""
+        from astropy.table import Table
+
         row = {column: [getattr(self, name).ravel()] for name, column, _, _ in _MATRICES}
         tables = [Table(row | {"CT_FIT_GAINS": [self.fit_gains]}, meta=self.metadata())]
         if self.inter_chip:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
 from isrflow.calibs.boxes import boxes_of_mask, boxes_of_regions
@@ -20,6 +19,9 @@ from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 _COLUMNS = ("x0", "y0", "width", "height")
 _REGION_COLUMNS = frozenset({"X", "Y", "R", "SHAPE"})
@@ -67,6 +69,8 @@ class Defects(TableCalibration):
 
     def to_tables(self) -> list[Table]:
         """Return one table of boxes."""
+        from astropy.table import Table
+
         return [Table({name: self._column(name) for name in _COLUMNS}, meta=self.metadata())]
 
     @classmethod

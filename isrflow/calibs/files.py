@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import MaskedColumn, Table
 
 from isrflow.calibs.base import Calibration
 from isrflow.calibs.defects import Defects
@@ -26,6 +25,9 @@ from isrflow.calibs.yaml_forms import dump_yaml, load_yaml
 from isrflow.errors import CalibrationError, CalibrationFileError, ConfigError, RawFileError
 from isrflow.frame.fits import content_sha256, read_exposure, write_exposure
 from isrflow.frame.fitsbytes import read_hdus
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 _ECSV, _YAML, _JSON = ".ecsv", frozenset({".yaml", ".yml"}), ".json"
 
@@ -129,6 +131,8 @@ def _read_text(calibration: type[TableCalibration], path: Path, start: bytes) ->
 
 
 def _read_ecsv(path: Path) -> Table:
+    from astropy.table import MaskedColumn, Table
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old files have units and versions astropy remarks on
         table = Table.read(path, format="ascii.ecsv")

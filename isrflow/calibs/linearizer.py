@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
 from isrflow.calibs.identity import info_of
@@ -21,6 +20,9 @@ from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 PerAmp = Mapping[str, float]
 ArrayPerAmp = Mapping[str, NDArray[Any]]
@@ -175,6 +177,8 @@ class Linearizer(TableCalibration):
 
     def to_tables(self) -> list[Table]:
         """Return one row per amplifier, and the lookup table if there is one."""
+        from astropy.table import Table
+
         columns = {"AMPLIFIER_NAME": list(self.amp_names), **table_columns(self, LINEARIZER_COLUMNS, self.amp_names)}
         boxes = [self.boxes.get(name, Box(0, 0, 0, 0)) for name in self.amp_names]
         for column, attribute in zip(_BOX_COLUMNS, ("x0", "y0", "width", "height"), strict=True):

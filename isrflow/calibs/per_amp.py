@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from astropy.table import Table
 
 from isrflow.errors import CalibrationFileError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 Kind = Literal["float", "int", "str", "floats", "ints", "bools"]
 _DTYPES: Mapping[str, Any] = {"floats": np.float64, "ints": np.int64, "bools": np.bool_}

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
 from isrflow.calibs.identity import info_of
@@ -20,6 +19,9 @@ from isrflow.calibs.per_amp import Column, fill, from_table, from_tree, plain, t
 from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 PerAmp = Mapping[str, float]
 ArrayPerAmp = Mapping[str, NDArray[Any]]
@@ -242,6 +244,8 @@ class PhotonTransferCurve(TableCalibration):
 
     def to_tables(self) -> list[Table]:
         """Return one table with a row per amplifier; matrices are flattened."""
+        from astropy.table import Table
+
         n = len(self.amp_names)
         columns = table_columns(self, PTC_COLUMNS, self.amp_names)
         head = {

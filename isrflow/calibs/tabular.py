@@ -8,16 +8,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
 
 from isrflow.calibs.base import CalibInfo, Calibration
 from isrflow.calibs.identity import identity_cards, info_from_cards
 from isrflow.errors import CalibrationFileError
 from isrflow.frame.cards import parse_header
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,6 +136,8 @@ def _set_card(header: fits.Header, key: str, value: Any) -> None:
 
 
 def _table_of(hdu: fits.BinTableHDU) -> Table:
+    from astropy.table import Table
+
     columns = {}
     for name in hdu.columns.names:
         data = np.asarray(hdu.data[name])

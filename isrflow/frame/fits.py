@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from isrflow.errors import RawFileError
@@ -26,6 +25,9 @@ from isrflow.frame.fitsbytes import read_hdus
 from isrflow.frame.history_cards import split_history
 from isrflow.frame.mask import remap_mask
 from isrflow.frame.visit import observation_of
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 __all__ = [
     "VOLATILE_CARDS",
@@ -173,6 +175,8 @@ def _origin(header: fits.Header) -> tuple[int, int]:
 def _read_wcs(header: fits.Header, xy0: tuple[int, int]) -> WCS | None:
     if "CTYPE1" not in header or "CRVAL1" not in header:
         return None
+    from astropy.wcs import WCS  # a fifth of a second, with units and coordinates
+
     wcs = WCS(header)
     wcs.wcs.crpix = [pixel + origin for pixel, origin in zip(wcs.wcs.crpix, xy0, strict=True)]
     return wcs
