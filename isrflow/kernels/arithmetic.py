@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, prange
 
 from isrflow.kernels.layout import Float32, Int32, Planes, rows_of, whole_rows
+from isrflow.kernels.threads import parallel_njit
 
 
 def add_scaled(target: Planes, other: Planes, factor: float) -> None:
@@ -96,7 +97,7 @@ def _common_width(target: Planes, other: Planes) -> int:
     return int(target[0].shape[1])
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+@parallel_njit(error_model="numpy")
 def _add_scaled(
     image: Float32,
     mask: Int32,
@@ -115,7 +116,7 @@ def _add_scaled(
             mask[y, x] |= other_mask[y, x]
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+@parallel_njit(error_model="numpy")
 def _divide_scaled(
     image: Float32,
     mask: Int32,
@@ -137,7 +138,7 @@ def _divide_scaled(
             mask[y, x] |= other_mask[y, x]
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+@parallel_njit(error_model="numpy")
 def _multiply_scaled(
     image: Float32,
     mask: Int32,

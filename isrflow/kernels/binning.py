@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from isrflow.kernels.layout import Float32, Int32, Planes, rows_of
+from isrflow.kernels.threads import parallel_njit
 
 
 def bin_planes(planes: Planes, factor: int) -> Planes:
@@ -42,7 +43,7 @@ def bin_planes(planes: Planes, factor: int) -> Planes:
     return binned
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@parallel_njit()
 def _bin(
     image: Float32,
     mask: Int32,

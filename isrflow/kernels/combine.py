@@ -15,6 +15,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from isrflow.kernels.layout import Float32, Float64, Int32, Planes
+from isrflow.kernels.threads import parallel_njit
 
 StackStatistic = Literal["MEAN", "MEDIAN", "MEANCLIP", "VARIANCECLIP"]
 _CODES = {"MEAN": 0, "MEDIAN": 1, "MEANCLIP": 2, "VARIANCECLIP": 3}
@@ -105,7 +106,7 @@ def combine_in_blocks(
     return combined
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+@parallel_njit(error_model="numpy")
 def _combine(
     images: Float32,
     masks: Int32,

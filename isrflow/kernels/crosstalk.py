@@ -15,6 +15,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from isrflow.kernels.layout import Float32, Int32, Planes, rows_of
+from isrflow.kernels.threads import parallel_njit
 
 _Int64 = NDArray[np.int64]
 
@@ -173,7 +174,7 @@ def _clear_outside(mask: Int32, grid: AmplifierGrid, bit: int) -> None:
     mask[outside] &= ~np.int32(bit)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@parallel_njit()
 def _subtract(
     image: Float32,
     mask: Int32,

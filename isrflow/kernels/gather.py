@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from isrflow.kernels.layout import Float32, Int32, whole_rows
 from isrflow.kernels.runs import next_marked
 from isrflow.kernels.select import select_quantiles
+from isrflow.kernels.threads import parallel_njit
 
 
 def good_median(image: Float32, mask: Int32, exclude_bits: int) -> float:
@@ -25,7 +26,7 @@ def count_where(mask: Int32, *, has: int, lacks: int) -> int:
     return int(_count_where(whole_rows(mask), mask.shape[1], np.int32(has), np.int32(lacks)))
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@parallel_njit()
 def _fill(image: Float32, mask: Int32, width: int, has: np.int32, lacks: np.int32, value: np.float32) -> None:
     for y in prange(image.shape[0]):
         marks = mask[y, :width]
@@ -36,7 +37,7 @@ def _fill(image: Float32, mask: Int32, width: int, has: np.int32, lacks: np.int3
             x = next_marked(marks, x + 1, has)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@parallel_njit()
 def _count_where(mask: Int32, width: int, has: np.int32, lacks: np.int32) -> int:
     count = 0
     for y in prange(mask.shape[0]):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from isrflow.kernels.layout import whole_rows
 from isrflow.kernels.runs import next_marked
+from isrflow.kernels.threads import parallel_njit
 
 Image = NDArray[Any]
 Mask = NDArray[np.int32]
@@ -93,7 +94,7 @@ def _set_at_least(image: Image, level: float, mask: Mask, bits: np.int32, width:
                     marks[i] |= bits if pixels[i] >= level else np.int32(0)
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
+@parallel_njit()
 def _set_nonfinite(image: Image, variance: Image, mask: Mask, values: Mask, width: int) -> int:
     count = 0
     for y in nb.prange(image.shape[0]):
@@ -123,7 +124,7 @@ def _set_nonfinite_in(pixels: Image, spread: Image, marks: Mask, values: Mask) -
     return count
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
+@parallel_njit()
 def _set_nonpositive(variance: Image, mask: Mask, bits: np.int32, width: int) -> None:
     for y in nb.prange(variance.shape[0]):
         for start in range(0, width, _CHUNK):
@@ -186,7 +187,7 @@ def _stamp(mask: Mask, runs: NDArray[np.int64], radius: int, bits: np.int32, wid
                 mask[to, x] |= bits
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
+@parallel_njit()
 def _widen(mask: Mask, bits: np.int32, width: int) -> None:
     for y in nb.prange(mask.shape[0]):
         _widen_row(mask[y, :width], bits)

@@ -8,6 +8,7 @@ from numba import njit, prange
 from isrflow.kernels.kriging import REACH, WIDE, WIDE_CENTRE, weight_table
 from isrflow.kernels.layout import Float32, Float64, Int32, whole_rows
 from isrflow.kernels.runs import next_marked
+from isrflow.kernels.threads import parallel_njit
 
 _LEFT2, _LEFT1, _RIGHT1, _RIGHT2 = 8, 4, 2, 1
 _LOWEST = -float(np.finfo(np.float32).max)
@@ -54,7 +55,7 @@ def needs_fallback(mask: Int32, bits: int) -> bool:
     return any(bool(((end & bits) != 0).all(axis=1).any()) for end in ends)
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+@parallel_njit(error_model="numpy")
 def _interpolate(
     image: Float32,
     variance: Float32,

@@ -20,7 +20,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from isrflow.kernels.layout import Float32, Int32, whole_rows
-from isrflow.kernels.threads import has_all_cores
+from isrflow.kernels.threads import has_all_cores, parallel_njit
 
 WORTHWHILE = 1 << 23
 """Below this many values partial sorting by numpy, in cache, takes less time."""
@@ -138,7 +138,7 @@ def _between(fraction: float, n: int, bounds: Float32, counts: _Int64, kept: Flo
     return interpolated(values[0], values[1], position - first)
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@parallel_njit()
 def _sift_all(
     image: Float32,
     mask: Int32,

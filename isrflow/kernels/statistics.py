@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isrflow.kernels.quantiles import is_integer, is_large, quantile, quartiles
-from isrflow.kernels.threads import has_all_cores
+from isrflow.kernels.threads import has_all_cores, parallel_njit
 
 IQR_TO_SIGMA = 0.741301109252802
 """Standard deviation of a Gaussian over its interquartile range."""
@@ -258,7 +258,7 @@ def _gather(values: NDArray[Any], exclude: NDArray[np.bool_], buffer: NDArray[An
     return n
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
+@parallel_njit()
 def _all_finite(values: NDArray[np.float32]) -> bool:
     """Do `_is_finite` for a large sample."""
     finite = np.ones(_BLOCKS, np.bool_)
@@ -281,7 +281,7 @@ def _is_finite(values: NDArray[np.float32]) -> bool:
     return bool(odd.sum() == 0)
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
+@parallel_njit()
 def _sums_by_block(sample: NDArray[Any], centre: float, width: float) -> NDArray[np.float64]:
     sums = np.zeros((_BLOCKS, 3))
     step = -(-sample.size // _BLOCKS)

@@ -1,11 +1,16 @@
-"""Doing the same for several amplifiers at a time."""
+"""Using several cores: parallel kernels, and doing the same for several amplifiers at a time.
+
+Results never depend on the number of threads, and several Python threads may use all of this at once.
+"""
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
 
 import numba as nb
 
@@ -13,6 +18,36 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _here = threading.local()
+_one_at_a_time = threading.RLock()
+
+
+def parallel_njit(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compile a kernel that runs on all cores, as a decorator; its `dispatcher` is what numba made.
+
+    Where neither TBB nor OpenMP is installed, as in slim containers, numba falls back on threads of its own, and ends
+    the process if two Python threads start a kernel at once. There kernels wait for each other.
+    """
+
+    def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+        dispatcher = nb.njit(parallel=True, cache=True, nogil=True, **options)(function)
+
+        @functools.wraps(function)
+        def call(*args: Any) -> Any:
+            with _turn():
+                return dispatcher(*args)
+
+        call.dispatcher = dispatcher  # type: ignore[attr-defined]
+        return call
+
+    return compile_kernel
+
+
+def _turn() -> AbstractContextManager[object]:
+    try:
+        is_safe = nb.threading_layer() != "workqueue"  # type: ignore[attr-defined]
+    except ValueError:  # no kernel has run yet, so numba has not chosen
+        is_safe = False
+    return nullcontext() if is_safe else _one_at_a_time
 
 
 def map_in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:

@@ -45,8 +45,9 @@ def compiled_kernels() -> Iterator[tuple[str, Dispatcher]]:
         if not module_name.startswith("isrflow.kernels."):
             continue
         for name, value in vars(module).items():
-            if isinstance(value, Dispatcher) and value.py_func.__module__ == module_name:
-                yield f"{module_name.removeprefix('isrflow.kernels.')}.{name}", value
+            kernel = getattr(value, "dispatcher", value)
+            if isinstance(kernel, Dispatcher) and kernel.py_func.__module__ == module_name:
+                yield f"{module_name.removeprefix('isrflow.kernels.')}.{name}", kernel
 
 
 def _calls() -> Iterator[Callable[[], object]]:
