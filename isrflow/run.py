@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from isrflow.calibs.base import Calibration
-from isrflow.errors import CalibrationMismatch, MissingCalibrations, StepError
+from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, NotAnExposureError, StepError
 from isrflow.frame.camera import Camera
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.history import HistoryEntry
@@ -67,6 +67,10 @@ def run_isr(
 
     Raises
     ------
+    NotAnExposureError
+        If `raw` is not an exposure, or a calibration not of the class of its kind.
+    ConfigError
+        If `config` is not a recipe.
     MissingCalibrations
         If enabled steps lack calibrations; all are listed, with the ``--without`` that proceeds.
     CalibrationMismatch
@@ -74,6 +78,7 @@ def run_isr(
     StepError
         If a step fails; names step, exposure, detector and amplifier, and chains the cause.
     """
+    _refuse_other_types(raw, calibs, config)
     _refuse_missing(raw, calibs, config)
     _refuse_mismatched(raw, calibs, config)
     exposure = raw if overwrite or raw.image.dtype != np.float32 else raw.copy()
@@ -112,6 +117,26 @@ def _run_step(
         ) from error
     if given is not None:
         result.by_products[type(given)] = given
+
+
+def _refuse_other_types(raw: Any, calibs: Any, config: Any) -> None:
+    if not isinstance(raw, Exposure):
+        raise NotAnExposureError(
+            f"an Exposure is needed, not a {type(raw).__name__}",
+            fix="isrflow.frame.raw.read_raw reads one; Exposure(image, detector=...) makes one of an array",
+        )
+    if not isinstance(config, Recipe):
+        raise ConfigError(
+            f"a recipe is needed, not a {type(config).__name__}",
+            fix="IsrConfig.layered(settings) makes one of settings",
+        )
+    if wrong := [
+        f"{kind} is a {type(each).__name__}" for kind, each in calibs.items() if not isinstance(each, Calibration)
+    ]:
+        raise NotAnExposureError(
+            f"{raw.label}: calibrations are objects of isrflow.calibs, but {', '.join(wrong)}",
+            fix="isrflow.calibs.files.read_calibration reads one; IsrTask takes images and exposures as well",
+        )
 
 
 def _refuse_missing(raw: Exposure, calibs: Mapping[str, Calibration], config: Recipe) -> None:

@@ -42,6 +42,10 @@ class Exposure:
         The sensor, or None for a bare image.
     obs
         The circumstances of the exposure.
+    assembled
+        Whether the amplifiers have been put together. It matters only for detectors without overscan, whose raw mosaic
+        and assembled picture cover the same pixels: there None counts as true. Conversion sets it false for what has
+        no mask yet, assembly true.
     header
         Card name to value, in order. Cards under ``LSST ISR ...`` carry the numbers users of the reference look for.
     """
@@ -55,6 +59,7 @@ class Exposure:
     obs: Observation = field(default_factory=Observation)
     header: dict[str, Any] = field(default_factory=dict)
     history: list[HistoryEntry] = field(default_factory=list)
+    assembled: bool | None = None
     wcs: Any = None
     """An `astropy.wcs.WCS` in the exposure's own coordinates (array index plus `xy0`), or None; trimming moves it."""
     zero_point: Any = None
@@ -62,6 +67,8 @@ class Exposure:
     transmission: Any = None
 
     def __post_init__(self) -> None:
+        if self.image.ndim != 2:
+            raise GeometryError(f"an exposure's image has two dimensions (ny, nx), not shape {self.image.shape}")
         for name in ("mask", "variance"):
             plane = getattr(self, name)
             if plane is not None and plane.shape != self.image.shape:
@@ -75,7 +82,9 @@ class Exposure:
     @property
     def is_trimmed(self) -> bool:
         """Whether the image is the assembled detector (and not the raw mosaic)."""
-        return self.detector is not None and self.box == self.detector.box
+        if self.detector is None or self.box != self.detector.box:
+            return False
+        return self.assembled is not False or self.detector.raw_box != self.detector.box
 
     @property
     def label(self) -> str:

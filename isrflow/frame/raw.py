@@ -97,6 +97,7 @@ def read_raw(
     return Exposure(
         image=_mosaic(path, tiles, chosen),
         detector=chosen,
+        assembled=False,
         obs=observation_from_header(header, camera, where=str(path)),
         header=header,
         wcs=wcs_of(header, str(path)) if len(tiles) == 1 else None,  # that of an amplifier is not the mosaic's

@@ -112,7 +112,7 @@ def _assemble(sources: Mapping[str, Exposure], target: Exposure, detector: Detec
 
         map_in_threads(copy, detector.amplifiers)
         setattr(target, name, plane)
-    target.xy0 = origin
+    target.xy0, target.assembled = origin, config.trim
     target.wcs = _moved_wcs(target.wcs, detector, places, trim=config.trim)
     if not config.trim:
         target.detector = _described_untrimmed(detector)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isrflow.errors import GeometryError, NotAnExposureError
 from isrflow.frame.camera import Camera
@@ -23,18 +24,35 @@ def convert_to_float(exposure: Exposure, config: ConvertConfig) -> None:  # noqa
     ----------
     exposure
         Changed in place: integers get a new float32 image, an empty mask and zero variance. A float32 image keeps its
-        memory, and its mask and variance if it has them; other floats are rounded to float32.
+        memory, and its mask and variance if it has them, unless that is read-only or not in rows; other floats are
+        rounded to float32.
     config
         Unused.
+
+    Raises
+    ------
+    NotAnExposureError
+        If the pixels are not real numbers.
     """
     if exposure.image.dtype.kind in "iub":
         exposure.image = exposure.image.astype(np.float32)
         exposure.mask = exposure.variance = None
-    exposure.image = exposure.image.astype(np.float32, copy=False)
-    if exposure.mask is None:
-        exposure.mask = np.zeros(exposure.image.shape, np.int32)
-    if exposure.variance is None:
-        exposure.variance = np.zeros(exposure.image.shape, np.float32)
+    elif exposure.image.dtype.kind != "f":
+        raise NotAnExposureError(f"{exposure.label}: pixels of type {exposure.image.dtype} are not real numbers")
+    if exposure.mask is None and exposure.assembled is None:
+        exposure.assembled = False
+    exposure.image = _in_rows(exposure.image, np.float32)
+    shape = exposure.image.shape
+    exposure.mask = np.zeros(shape, np.int32) if exposure.mask is None else _in_rows(exposure.mask, np.int32)
+    given = exposure.variance
+    exposure.variance = np.zeros(shape, np.float32) if given is None else _in_rows(given, np.float32)
+
+
+def _in_rows(plane: NDArray[Any], dtype: type) -> NDArray[Any]:
+    """Return a plane as the kernels want it: writable, the pixels of a row side by side; copied only if it is not."""
+    plane = plane.astype(dtype, copy=False)
+    side_by_side = plane.size == 0 or (plane.strides[1] == plane.itemsize and plane.strides[0] >= 0)
+    return plane if side_by_side and plane.flags.writeable and plane.flags.aligned else plane.copy(order="C")
 
 
 def ensure_exposure(thing: Any, camera: Camera | None = None, detector: int | str | None = None) -> Exposure | None:

@@ -88,7 +88,7 @@ def subtract_overscan(
     GeometryError
         If the exposure has no detector or is trimmed already.
     ConfigError
-        If skipping leaves nothing of an overscan.
+        If skipping leaves nothing of an overscan, or the parallel one is wanted and there is none.
     """
     if exposure.detector is None or exposure.is_trimmed:
         state = "has no detector" if exposure.detector is None else "is trimmed already"
@@ -132,6 +132,10 @@ def _fit_both(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> Amp
     serial = _correct(exposure, amp, config, boxes, skips, along_columns=along_columns)
     if not config.parallel:
         return AmplifierOverscan(serial)
+    if amp.raw_parallel_overscan.is_empty:
+        raise ConfigError(
+            f"{exposure.label} amplifier {amp.name} has no parallel overscan", fix="set overscan.parallel=false"
+        )
     boxes = amp.raw_data, amp.raw_parallel_overscan
     skips = config.skip_leading_rows, config.skip_trailing_rows
     parallel = _correct(exposure, amp, config, boxes, skips, along_columns=not along_columns)

@@ -102,6 +102,8 @@ class Recipe(BaseModel):
         ConfigError
             If a key is unknown (the nearest is named) or a value impossible; all offenders are listed.
         """
+        if wrong := [type(layer).__name__ for layer in layers if not isinstance(layer, Mapping)]:
+            raise ConfigError(f"settings are mappings of step to settings, not {', '.join(wrong)}")
         tree: dict[str, dict[str, Any]] = {}
         problems: list[str] = []
         for layer in layers:
@@ -160,6 +162,8 @@ class Recipe(BaseModel):
         names = {row.name: row for row in cls.rows}
         if step not in names:
             return f"no step {step!r} in {cls.__name__}{_nearest(step, names)}"
+        if not field:
+            return f"the settings of step {step} must be a mapping; to switch it off write {step}: {{enabled: false}}"
         fields = names[step].config_type.model_fields
         return None if field in fields else f"step {step} has no setting {field!r}{_nearest(field, fields)}"
 
@@ -177,13 +181,11 @@ def _rows_of(cls: type[Recipe]) -> Iterator[Row]:
 def _flatten(layer: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     for key, value in layer.items():
         step, dot, field = str(key).partition(".")
-        if dot:
+        if dot or not (value is None or isinstance(value, Mapping)):
             yield step, field, value
-        elif isinstance(value, Mapping):
-            for inner, item in value.items():
-                yield step, str(inner), item
-        else:
-            yield step, "", value
+            continue
+        for inner, item in (value or {}).items():  # YAML makes None of a step without settings
+            yield step, str(inner), item
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

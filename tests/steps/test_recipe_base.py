@@ -12,6 +12,7 @@ from isrflow.calibs.base import CalibInfo, Calibration
 from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, StepError
 from isrflow.frame.camera import camera_from_yaml
 from isrflow.frame.exposure import Exposure
+from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.step import ByProduct, Step, StepConfig, at_amplifier
@@ -173,3 +174,12 @@ def test_a_parameter_nothing_can_supply_is_refused_at_import():
 
         class Odd(Recipe):
             odd: Annotated[StepConfig, Step(do_odd)] = StepConfig()
+
+
+def test_layers_as_yaml_files_give_them_are_understood_or_explained() -> None:
+    # `overscan:` with all its lines commented out is None
+    assert IsrConfig.layered({"overscan": None}, {}) == IsrConfig()
+    with pytest.raises(ConfigError, match=r"bias must be a mapping; .* write bias: \{enabled: false\}"):
+        IsrConfig.layered({"bias": False})
+    with pytest.raises(ConfigError, match="mappings of step to settings, not list"):
+        IsrConfig.layered(["bias"])
