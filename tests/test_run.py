@@ -29,7 +29,7 @@ def camera(n_amplifiers: int = 2, *, overscan: int = 4, flip_x: bool = False) ->
         amplifiers.append(
             f"{{name: A{i}, box: [{i * WIDTH}, 0, {WIDTH}, {HEIGHT}], raw: [{x}, 0, {WIDTH + overscan}, {HEIGHT}], "
             f"raw_data: [{x}, 0, {WIDTH}, {HEIGHT}], {serial}{flip}saturation_adu: 60000, "
-            "gain_electron_per_adu: 2, read_noise_electron: 4}"
+            "gain_electron_per_adu: 2, read_noise_electron: 20}"
         )
     box = f"[0, 0, {n_amplifiers * WIDTH}, {HEIGHT}]"
     detector = f"{{id: 0, name: D0, box: {box}, amplifiers: [{', '.join(amplifiers)}]}}"
@@ -108,7 +108,7 @@ def test_pixels_and_amplifiers_without_a_number_are_marked_and_do_not_spread() -
     touched = np.zeros(product.image.shape, bool)
     touched[3, 4] = touched[:, WIDTH:] = True
     touched[5, 6:9] = touched[4:7, 7] = True  # infinity is saturated, and saturation is grown by a pixel
-    assert ((product.mask != 0) == touched).all()
+    np.testing.assert_array_equal(np.argwhere((product.mask != 0) != touched), np.empty((0, 2)))
     # a pixel less in the overscan moves its median by less than the spacing of digitised values
     np.testing.assert_allclose(product.image[~touched], clean.image[~touched], atol=1.0)
 
