@@ -25,6 +25,13 @@ class EngineChoice:
 
 DIRECT = EngineChoice("direct", "asked for")
 
+lost_servers: list[str] = []
+"""Prefect servers that went away while a flow of this process ran.
+
+Prefect's client tries for minutes, also at the end of the process, to deliver what such a server will never take; a
+program that has told its result should leave without waiting for that.
+"""
+
 
 def choose_engine(wanted: EngineName, root: Path) -> EngineChoice:
     """Choose an engine for a repository.

@@ -6,7 +6,9 @@ task run, a dead server or a state that lies cost nothing but a line on that pag
 
 from __future__ import annotations
 
+import logging
 import re
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,13 +29,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.calibrate import calibs
 from flows.chunks import chunks_of
 from flows.dispatch import Core
-from flows.engine import EngineChoice
+from flows.engine import EngineChoice, lost_servers
 from flows.execute import Executor, OnDone, open_executor
 from flows.night import night
 from flows.outcome import ALL_OK, NOTHING_SUCCEEDED, OnProgress, RunReport
 from flows.repo import Repo, open_repo
 from flows.reprocess import reprocess
-from flows.server import HOME, ServerError
+from flows.server import HOME, ServerError, is_healthy
 from flows.settings import worker_count
 from isrflow.quantum.quantum import QuantumOutcome
 from registry.refs import QuantumRow
@@ -134,6 +136,8 @@ def run_flow(
         problem = f"{type(error).__name__}: {error}"
     finally:
         _caller.reset(token)
+    if not is_healthy(choice.api_url):
+        _give_up(choice.api_url)
     if caller.error is not None:
         raise caller.error
     if caller.report is None:
@@ -142,6 +146,14 @@ def run_flow(
             fix="isrflow down, then isrflow up; or take --engine direct",
         )
     return caller.report
+
+
+def _give_up(api_url: str) -> None:
+    """Note that a server went away, and keep Prefect from complaining about it for the rest of the process."""
+    lost_servers.append(api_url)
+    for name in ("prefect", "prefect._internal.concurrency", "prefect.events.clients"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    sys.stderr.write(f"warning: the Prefect server at {api_url} went away; what was done is in the registry\n")
 
 
 def _run(core: Core, repository: str, workers: int | None, order: Mapping[str, Any]) -> State[Any]:
@@ -159,7 +171,8 @@ def _run(core: Core, repository: str, workers: int | None, order: Mapping[str, A
         if waiting is None:
             raise
         return Failed(message=str(error))  # whoever waits raises it; Prefect need not print it as well
-    _leave_artifacts(caller.report)
+    if not caller.choice.api_url or is_healthy(caller.choice.api_url):
+        _leave_artifacts(caller.report)
     return _state_of(caller.report)
 
 

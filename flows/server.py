@@ -44,6 +44,7 @@ CLIENT_SETTINGS: Mapping[str, str] = {
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_CLIENT_MAX_RETRIES": "2",  # a server that is gone is not worth two minutes: the registry has the truth
     "DO_NOT_TRACK": "1",
 }
 
@@ -111,6 +112,8 @@ def down(root: Path) -> bool:
         return False
     with _alone(home):
         found = _recorded(home)
+        if found is not None:
+            _reap(found.pid)
         if found is not None and _lives(found):
             _stop_group(found.pid)
         else:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +136,25 @@ def until(condition, process, seconds=90):
             return value
         time.sleep(0.3)
     raise AssertionError("it did not happen in time")
+
+
+def test_a_server_that_dies_during_a_night_costs_neither_products_nor_patience(served, tmp_path):
+    root = tmp_path / "repo"
+    with open_repo(served[0]) as repo:
+        certify(repo, *CALIBS, detectors=(0, 1))
+    shutil.copytree(served[0], root, ignore=shutil.ignore_patterns("prefect", ".prefect"))
+    info = up(root)
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "reprocess", "obs_type = 'science'"]
+    command += ["--out", "orphaned", "--repo", str(root), "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as night:
+        with open_repo(root, read_only=True) as repo:
+            while not (repo.butler.collections("orphaned") and repo.butler.quanta("orphaned", states=["done"])):
+                assert night.poll() is None
+                time.sleep(0.01)
+        os.killpg(info.pid, signal.SIGKILL)
+        output, errors = night.communicate(timeout=150)
+    assert night.returncode == 0, errors
+    assert json.loads(output)["n_done"] == 2 * N_SCIENCE
+    assert "went away; what was done is in the registry" in errors
+    down(root)
