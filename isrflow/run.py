@@ -153,7 +153,7 @@ def _refuse_missing(raw: Exposure, calibs: Mapping[str, Calibration], config: Re
         raise MissingCalibrations(
             f"{raw.label}: enabled steps lack their calibrations: {kinds}",
             missing=missing,
-            fix=f"give them, or proceed without those steps: --without {steps}",
+            fix=f"give them, or proceed without those steps: --without {steps} (in Python, config.without)",
         )
 
 

@@ -22,7 +22,7 @@ Unit = Literal["adu", "electron"]
 Region = Literal["data", "raw", "serial_overscan", "parallel_overscan", "serial_prescan"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Exposure:
     """A picture: image, mask and variance planes with their circumstances.
 
@@ -73,6 +73,11 @@ class Exposure:
             plane = getattr(self, name)
             if plane is not None and plane.shape != self.image.shape:
                 raise GeometryError(f"{name} plane {plane.shape} and image {self.image.shape} differ in shape (ny, nx)")
+
+    def __repr__(self) -> str:
+        ny, nx = self.image.shape
+        planes = "" if self.mask is None or self.variance is None else ", mask, variance"
+        return f"<Exposure {self.label}: {nx} x {ny} px {self.image.dtype}{planes}, {self.unit}>"
 
     @property
     def box(self) -> Box:

@@ -7,9 +7,8 @@ of passes:
     pass 1       keeps  |x - median|  <= k * 0.7413 * IQR
     pass 2 ..    keeps  |x - mean|    <= k * standard deviation,   mean and deviation those of the pass before
 
-There is no convergence test. A pass that keeps fewer than two of several values makes the result NaN. The sums of a
-pass run over 16 interleaved partial sums in a fixed order: against one running sum a mean differs by less than
-``n * 1e-16`` of the largest ``|x - centre|``.
+There is no convergence test. A pass that keeps fewer than two of several values makes the result NaN. How sums are made
+is in `isrflow.kernels.moments`.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isrflow.kernels.moments import moments
 from isrflow.kernels.quantiles import is_integer, is_large, quantile, quartiles
 from isrflow.kernels.threads import has_all_cores, parallel_njit
 
@@ -147,7 +147,7 @@ def describe(
     if sample.size == 0:
         return Statistics(0, n_rejected)
     q25, middle, q75 = quartiles(sample)
-    average, variance, _ = _moments(sample, middle, math.inf)
+    average, variance, _ = moments(sample, middle, math.inf)
     clipped = _clip_passes(sample, middle, q75 - q25, n_sigma, n_iterations)
     whole = quantile(sample, 0.5) if is_integer(sample) else middle
     return Statistics(sample.size, n_rejected, average, variance, q25, whole, q75, clipped)
@@ -158,7 +158,7 @@ def mean(values: ArrayLike, *, exclude: ArrayLike | None = None) -> float:
     sample = usable(values, exclude)
     if sample.size == 0:
         return math.nan
-    return _moments(sample, float(sample.sum(dtype=np.float64)) / sample.size, math.inf)[0]
+    return moments(sample, float(sample.sum(dtype=np.float64)) / sample.size, math.inf)[0]
 
 
 def median(values: ArrayLike, *, exclude: ArrayLike | None = None) -> float:
@@ -214,35 +214,10 @@ def _clip_passes(sample: NDArray[Any], middle: float, iqr: float, n_sigma: float
     for _ in range(n_iterations):
         if math.isnan(centre) or math.isnan(width):
             return Clipped(math.nan, math.nan, kept)
-        centre, variance, kept = _moments(sample, centre, width)
+        centre, variance, kept = moments(sample, centre, width)
         if sample.size > 1:  # a single value keeps the zero width it started with
             width = n_sigma * math.sqrt(variance)
     return Clipped(centre, variance, kept)
-
-
-def _moments(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
-    """Compute mean, variance and count of the values within `width` of `centre`."""
-    first, second, kept = (_sums_of_blocks if is_large(sample) else _sums_about)(sample, centre, width)
-    if kept == 0:
-        return math.nan, math.nan, 0
-    offset = first / kept
-    if kept == 1:
-        return centre + offset, math.nan, 1
-    # Rounding can leave the variance of (nearly) equal values a little below zero.
-    variance = max(second / kept - offset**2, 0.0) * kept**2 / (kept**2 - kept)
-    return centre + offset, variance, kept
-
-
-def _sums_of_blocks(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
-    """Do `_sums_about` for a fixed number of blocks, on all cores if they are free, and add up their sums in order."""
-    if has_all_cores():
-        sums = _sums_by_block(sample, centre, width)
-    else:
-        step = -(-sample.size // _BLOCKS)
-        parts = (sample[block * step : (block + 1) * step] for block in range(_BLOCKS))
-        sums = np.array([_sums_about(part, centre, width) for part in parts])
-    first, second, kept = np.cumsum(sums, axis=0)[-1]
-    return float(first), float(second), int(kept)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -279,40 +254,3 @@ def _is_finite(values: NDArray[np.float32]) -> bool:
     for i in range(n - n % _LANES, n):
         odd[0] += values[i] * np.float32(0)
     return bool(odd.sum() == 0)
-
-
-@parallel_njit()
-def _sums_by_block(sample: NDArray[Any], centre: float, width: float) -> NDArray[np.float64]:
-    sums = np.zeros((_BLOCKS, 3))
-    step = -(-sample.size // _BLOCKS)
-    for block in nb.prange(_BLOCKS):
-        first, second, kept = _sums_about(sample[block * step : min((block + 1) * step, sample.size)], centre, width)
-        sums[block, 0], sums[block, 1], sums[block, 2] = first, second, kept
-    return sums
-
-
-@nb.njit(cache=True, nogil=True)
-def _sums_about(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
-    """Sum deviations and squared deviations not wider than `width`, in double precision and in a fixed order."""
-    first, second, kept = np.zeros(_LANES), np.zeros(_LANES), np.zeros(_LANES)
-    whole = sample.size - sample.size % _LANES
-    for start in range(0, whole, _LANES):
-        for lane in range(_LANES):
-            deviation = np.float64(sample[start + lane]) - centre
-            inside = 1.0 if abs(deviation) <= width else 0.0
-            deviation *= inside
-            first[lane] += deviation
-            second[lane] += deviation * deviation
-            kept[lane] += inside
-    for i in range(whole, sample.size):
-        deviation = np.float64(sample[i]) - centre
-        if abs(deviation) <= width:
-            first[i - whole] += deviation
-            second[i - whole] += deviation * deviation
-            kept[i - whole] += 1.0
-    sums = np.zeros(3)
-    for lane in range(_LANES):
-        sums[0] += first[lane]
-        sums[1] += second[lane]
-        sums[2] += kept[lane]
-    return sums[0], sums[1], int(sums[2])

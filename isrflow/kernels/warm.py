@@ -21,6 +21,7 @@ from isrflow.kernels import (
     select,
     statistics,
 )
+from isrflow.kernels.coupling import AmplifierGrid, Coupling
 from isrflow.kernels.layout import Planes
 
 _SIZE = 16
@@ -54,11 +55,11 @@ def _calls() -> Iterator[Callable[[], object]]:
     planes, other = _picture(), _picture()
     image, mask, variance = planes
     left, right = np.s_[:, : _SIZE // 2], np.s_[:, _SIZE // 2 :]
-    grid = crosstalk.AmplifierGrid(
+    grid = AmplifierGrid(
         [(slice(0, _SIZE), slice(start, start + _SIZE // 2)) for start in (0, _SIZE // 2)],
         [(False, False), (True, True)],
     )
-    coupling = crosstalk.Coupling(np.array([[0.0, 1e-4], [1e-4, 0.0]]))
+    coupling = Coupling(np.array([[0.0, 1e-4], [1e-4, 0.0]]))
     spline = np.array([0.0, 1e3, 2e3, 3e3, 4e3, 5e3])
     large = np.zeros((1, select.WORTHWHILE), np.float32)  # large pictures and samples have kernels of their own
     yield lambda: arithmetic.add_scaled(planes, other, -1.0)

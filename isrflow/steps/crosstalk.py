@@ -17,12 +17,11 @@ from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
 from isrflow.kernels.arithmetic import divide_by, multiply_by
+from isrflow.kernels.coupling import AmplifierGrid, Coupling
+from isrflow.kernels.crosstalk import subtract_crosstalk as subtract_in_planes
 from isrflow.kernels.crosstalk import (
-    AmplifierGrid,
-    Coupling,
     subtract_crosstalk_marking_subtrahend,
 )
-from isrflow.kernels.crosstalk import subtract_crosstalk as subtract_in_planes
 from isrflow.kernels.gather import good_median
 from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
 from isrflow.steps.step import StepConfig

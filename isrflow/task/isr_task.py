@@ -11,7 +11,7 @@ from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.errors import ConfigError, NotBuiltError
 from isrflow.frame.exposure import Exposure
 from isrflow.recipe import IsrConfig
-from isrflow.run import run_isr
+from isrflow.run import IsrResult, run_isr
 from isrflow.steps.binned import BinnedExposures
 from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
 from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
@@ -186,26 +186,11 @@ atmosphereTransmission, strayLightData, illumMaskedImage, deferredChargeCalib
         overwrite = exposure.image.dtype == np.float32
         with self.timer("run"):
             result = run_isr(exposure, calibs, recipe, camera=camera, overwrite=overwrite, on_step=self._show_step)
-        corrected = result.exposure
-        self.debugView(corrected, "postISRCCD")
+        self.debugView(result.exposure, "postISRCCD")
         nans = result.get(NonfinitePixels)
         if nans is not None:
             self.metadata["NUMNANS"] = nans.count
-        oss, flattened = result.get(OverscanThumbnail), result.get(FlattenedThumbnail)
-        binned = result.get(BinnedExposures)
-        thumbs = None if oss is None else oss.rgb, None if flattened is None else flattened.rgb
-        return Struct(
-            exposure=corrected,
-            outputExposure=corrected,
-            ossThumb=thumbs[0],
-            outputOssThumbnail=thumbs[0],
-            flattenedThumb=thumbs[1],
-            outputFlattenedThumbnail=thumbs[1],
-            preInterpExposure=None,
-            outputBin1Exposure=None if binned is None else binned.bin1,
-            outputBin2Exposure=None if binned is None else binned.bin2,
-            outputStatistics=result.get(Statistics),
-        )
+        return _struct_of(result)
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:
         """Read the inputs, note them in the raw's header, run, and write the outputs.
@@ -255,6 +240,25 @@ def with_functions_of(task: IsrTask, sources: Mapping[str, Exposure] | None) -> 
         if subtask.is_own:
             functions |= dict.fromkeys(subtask.rows, subtask.run)
     return subtasks.with_functions(task.config, functions)
+
+
+def _struct_of(result: IsrResult) -> Struct:
+    """Name the results as the reference does, its aliases included."""
+    oss, flattened = result.get(OverscanThumbnail), result.get(FlattenedThumbnail)
+    binned = result.get(BinnedExposures)
+    thumbs = None if oss is None else oss.rgb, None if flattened is None else flattened.rgb
+    return Struct(
+        exposure=result.exposure,
+        outputExposure=result.exposure,
+        ossThumb=thumbs[0],
+        outputOssThumbnail=thumbs[0],
+        flattenedThumb=thumbs[1],
+        outputFlattenedThumbnail=thumbs[1],
+        preInterpExposure=None,
+        outputBin1Exposure=None if binned is None else binned.bin1,
+        outputBin2Exposure=None if binned is None else binned.bin2,
+        outputStatistics=result.get(Statistics),
+    )
 
 
 def _crosstalk_from(sources: Mapping[str, Exposure]) -> Callable[..., None]:

@@ -65,3 +65,7 @@ def test_a_copy_owns_its_pixels_and_its_header():
     other.header["A"] = 2
     assert exposure.image[0, 0] == 0
     assert exposure.header == {"A": 1}
+
+
+def test_an_exposure_shows_itself_in_one_line() -> None:
+    assert repr(Exposure(np.zeros((2, 3), np.uint16))) == "<Exposure exposure: 3 x 2 px uint16, adu>"

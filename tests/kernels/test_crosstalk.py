@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isrflow.kernels.coupling import AmplifierGrid, Coupling
 from isrflow.kernels.crosstalk import (
-    AmplifierGrid,
-    Coupling,
     subtract_crosstalk,
     subtract_crosstalk_marking_subtrahend,
 )
