@@ -18,6 +18,7 @@ from isrflow.steps.convert import ConvertConfig, convert_to_float
 from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
 from isrflow.steps.dark import DarkConfig, subtract_dark
 from isrflow.steps.defects import DefectsConfig, mask_defects
+from isrflow.steps.deferred_charge import DeferredChargeConfig, correct_deferred_charge
 from isrflow.steps.edges import EdgesConfig, mask_edges
 from isrflow.steps.effective_ptc import EffectivePtcConfig, find_effective_ptc
 from isrflow.steps.flat import FlatConfig, divide_by_flat
@@ -46,6 +47,7 @@ class IsrConfig(Recipe):
     saturation: Annotated[SaturationConfig, Step(mask_saturation)] = SaturationConfig()
     overscan: Annotated[OverscanConfig, Step(subtract_overscan)] = OverscanConfig()
     effective_ptc: Annotated[EffectivePtcConfig, Step(find_effective_ptc)] = EffectivePtcConfig()
+    deferred_charge: Annotated[DeferredChargeConfig, Step(correct_deferred_charge)] = DeferredChargeConfig()
     crosstalk_raw: Annotated[CrosstalkConfig, Step(subtract_crosstalk)] = CrosstalkConfig(enabled=False)
 
     # On the assembled detector

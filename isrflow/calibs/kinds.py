@@ -7,11 +7,12 @@ from isrflow.calibs.bias import Bias
 from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
+from isrflow.calibs.deferred_charge import DeferredCharge
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
 
 KINDS: dict[str, type[Calibration]] = {
     calibration.kind: calibration
-    for calibration in (Bias, Dark, Flat, Defects, PhotonTransferCurve, Linearizer, Crosstalk)
+    for calibration in (Bias, Dark, Flat, Defects, PhotonTransferCurve, Linearizer, Crosstalk, DeferredCharge)
 }

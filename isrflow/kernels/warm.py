@@ -13,6 +13,7 @@ from isrflow.kernels import (
     binning,
     combine,
     crosstalk,
+    deferred_charge,
     footprints,
     gather,
     linearity,
@@ -71,6 +72,9 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: linearity.correct_spline(image[right], spline, np.zeros(6))
     yield lambda: linearity.correct_by_table(image[right], np.zeros(8, np.float32), 0.0)
     yield lambda: crosstalk.subtract_crosstalk(planes, grid, coupling, bit=1 << 11, threshold=np.inf)
+    yield lambda: deferred_charge.correct_deferred_charge(
+        image[left], deferred_charge.Drift(1e-4, 2.5), deferred_charge.Trap(10.0, 0.5)
+    )
     yield lambda: rows.interpolate_rows(image, variance, mask, bits=1, interpolated_bit=4, fallback=0.0)
     yield lambda: binning.bin_planes(planes, 4)
     yield lambda: combine.combine_stack((image[None], mask[None], variance[None]), combine.StackControl())

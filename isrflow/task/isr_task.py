@@ -33,6 +33,7 @@ _DEBUG_STEPS = {
     "crosstalk_raw": "doCrosstalk",
     "crosstalk": "doCrosstalk",
     "dark": "doDark",
+    "deferred_charge": "doDeferredCharge",
     "flat": "doFlat",
 }
 # Calibrations whose camera keywords are compared with the exposure's, in this order.
@@ -131,12 +132,12 @@ class IsrTask(IsrMethods):
             Calibrations, exposures or images.
         defects
             `Defects` or a list of boxes.
-        linearizer, crosstalk, ptc
+        linearizer, crosstalk, ptc, deferredChargeCalib
             Calibrations. A linearizer is used if the camera calls the detector not linear.
         crosstalkSources
             Exposures of other detectors.
         bfKernel, bfGains, fringes, opticsTransmission, filterTransmission, sensorTransmission, \
-atmosphereTransmission, strayLightData, illumMaskedImage, deferredChargeCalib
+atmosphereTransmission, strayLightData, illumMaskedImage
             For corrections that are not built yet.
 
         Returns

@@ -18,6 +18,7 @@ from isrflow.errors import NotBuiltError
 from isrflow.steps.assembly import assemble
 from isrflow.steps.binned import make_binned
 from isrflow.steps.crosstalk import subtract_crosstalk
+from isrflow.steps.deferred_charge import correct_deferred_charge
 from isrflow.steps.overscan import subtract_overscan
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.step import Step
@@ -97,7 +98,10 @@ class AmpOffsetTask(RowTask):
 
 
 class DeferredChargeTask(RowTask):
-    """Corrects deferred charge; not built yet."""
+    """Corrects deferred charge."""
+
+    rows = ("deferred_charge",)
+    step = staticmethod(correct_deferred_charge)
 
 
 class IsrStatisticsTask(RowTask):

@@ -13,6 +13,7 @@ from isrflow.calibs.bias import Bias
 from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
+from isrflow.calibs.deferred_charge import DeferredCharge
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
@@ -75,9 +76,14 @@ SUPPLIES = (
     Supply("atmosphereTransmission", None, "transmission_atmosphere"),
     Supply("strayLightData", None, "stray_light"),
     Supply("illumMaskedImage", None, "illumination"),
-    Supply("deferredChargeCalib", None, "cti"),
+    Supply("deferredChargeCalib", "deferred_charge", "deferred_charge"),
 )
-_KINDS: dict[str, type[Calibration]] = {"linearizer": Linearizer, "crosstalk": Crosstalk, "ptc": PhotonTransferCurve}
+_KINDS: dict[str, type[Calibration]] = {
+    "linearizer": Linearizer,
+    "crosstalk": Crosstalk,
+    "ptc": PhotonTransferCurve,
+    "deferredChargeCalib": DeferredCharge,
+}
 
 
 def calibrations_of(given: Mapping[str, Any]) -> dict[str, Calibration]:

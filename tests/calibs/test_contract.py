@@ -119,6 +119,10 @@ def test_hdus_hold_the_whole_calibration(example) -> None:
 def test_text_forms_hold_the_whole_calibration_too(kind, suffix, tmp_path) -> None:
     example = KINDS[kind].example(a_detector(), np.random.default_rng(6))
     path = tmp_path / f"c{suffix}"
+    if suffix == ".ecsv" and len(example.to_tables()) > 1:  # the reference cannot write these either
+        with pytest.raises(ConfigError, match="does not fit into ECSV"):
+            write_calibration(example, path)
+        return
     write_calibration(example, path)
     again = read_calibration(kind, path)
     assert again == example, differences(example, again)

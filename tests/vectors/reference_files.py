@@ -12,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
+from isrflow.calibs.deferred_charge import DEFERRED_CHARGE_COLUMNS, TRAP_COLUMNS
 from isrflow.calibs.linearizer import LINEARIZER_COLUMNS
 from isrflow.calibs.ptc import PTC_COLUMNS
 from isrflow.calibs.yaml_forms import load_yaml
@@ -20,6 +21,7 @@ ROOT = Path(os.environ.get("ISRFLOW_LSST_FILES", Path(__file__).parents[2].paren
 KIND_OF = {
     "lsst.ip.isr.crosstalk.CrosstalkCalib": "crosstalk",
     "lsst.ip.isr.defects.Defects": "defects",
+    "lsst.ip.isr.deferredCharge.DeferredChargeCalib": "deferred_charge",
     "lsst.ip.isr.linearize.Linearizer": "linearizer",
     "lsst.ip.isr.ptcDataset.PhotonTransferCurveDataset": "ptc",
     "lsst.afw.image.ExposureF": "exposure",
@@ -44,6 +46,7 @@ _FIELDS = {
         "nAmp": "n_amplifiers",
     },
     "defects": {"_defects": "boxes"},
+    "deferred_charge": {column.key: column.field for column in DEFERRED_CHARGE_COLUMNS},
     "linearizer": {column.key: column.field for column in LINEARIZER_COLUMNS}
     | {
         "ampNames": "amp_names",
@@ -79,7 +82,15 @@ def expected_fields(kind: str, stated: Mapping[str, Any]) -> dict[str, Any]:
     values = stated["attributes_in_memory"]
     known = _FIELDS[kind] | _COMMON
     fields = {known[name]: decode(value) for name, value in values.items() if name in known}
+    if kind == "deferred_charge":
+        fields |= _expected_traps(values["serialTraps"])
     return fields | {_TEXTS[name]: value or "" for name, value in values.items() if name in _TEXTS}
+
+
+def _expected_traps(stated: Mapping[str, Any]) -> dict[str, Any]:
+    traps = {name: decode(trap["SerialTrap"]) for name, trap in stated.items()}
+    names = {column.field: column.key for column in TRAP_COLUMNS} | {"trap_emission_time": "emission_time"}
+    return {field: {name: trap[key] for name, trap in traps.items()} for field, key in names.items()}
 
 
 def field_of(calibration: Any, dotted: str) -> Any:
