@@ -13,7 +13,7 @@ from isrflow.errors import GeometryError, IsrflowError, RawError, StepError, Unp
 from isrflow.quantum.cache import InputCache
 from isrflow.quantum.context import QuantumContext
 from isrflow.quantum.meter import Meter
-from registry.errors import UnavailableError
+from registry.errors import ConflictError, UnavailableError
 from registry.refs import QuantumFailure
 
 if TYPE_CHECKING:
@@ -83,7 +83,10 @@ def run_quantum(
             butler.publish(quantum_id, context.outputs, run=run, data_id=data_id, worker=worker, metrics=metrics)
     except Exception as error:  # noqa: BLE001 - whatever it is, it costs this quantum alone and is recorded
         failure = failure_of(error, meter.read())
-        butler.fail(quantum_id, worker, failure, retriable=is_retriable(error))
+        try:
+            butler.fail(quantum_id, worker, failure, retriable=is_retriable(error))
+        except ConflictError:  # the lease ran out while this process slept; whoever has it now is not to be disturbed
+            return QuantumOutcome(quantum_id, "left", failure.kind, failure.message, failure.seconds or 0.0)
         return QuantumOutcome(quantum_id, "failed", failure.kind, failure.message, failure.seconds or 0.0)
     return QuantumOutcome(quantum_id, "done", seconds=metrics["seconds"])
 

@@ -12,8 +12,9 @@ import pytest
 from flows.execute import InlineExecutor, LocalExecutor
 from flows.repo import open_repo
 from flows.work import describe, tidy
+from isrflow.quantum.quantum import Task, run_quantum
 from registry.owner import is_dead
-from registry.refs import QuantumSpec
+from registry.refs import QuantumFailure, QuantumSpec
 
 
 @pytest.fixture
@@ -99,6 +100,21 @@ def test_a_quantum_somebody_else_holds_is_left_to_them(planned):
     InlineExecutor(repo).run([rows[0].id], outcomes.append)
     assert [item.state for item in outcomes] == ["left"]
     assert states(repo)["fine"][0] == "leased"
+
+
+def test_a_worker_that_overslept_its_lease_leaves_the_quantum_to_its_new_holder(planned):
+    repo, rows = planned("fine")
+
+    def oversleep(context):
+        repo.butler.fail(rows[0].id, "late riser", QuantumFailure("timeout", "its lease ran out"))
+        repo.butler.lease([rows[0].id], "early riser", 60)
+        context.put("isr_statistics", {"amplifiers": {}})
+
+    tasks = {"fine": Task(oversleep, ("isr_statistics",))}
+    outcome = run_quantum(repo.butler, rows[0].id, "late riser", tasks)
+    assert outcome.state == "left"
+    assert "not leased by late riser" in outcome.message
+    assert repo.butler.inputs(rows[0].id).quantum.worker == "early riser"
 
 
 def test_a_quantum_of_an_unknown_task_fails_by_name(planned):
