@@ -13,14 +13,13 @@ from flows.imports import ImportReport, import_calib
 from flows.masters import MasterPlanner, raws_of
 from flows.night import resolve_day
 from flows.outcome import OnProgress, Progress, RunReport
-from flows.repo import Repo
+from flows.repo import Repo, refuse_own_run
 from flows.settings import EngineName
 from flows.tasks import COMBINED
-from flows.work import RunQuanta, carry_out, recover, report_on, tidy
+from flows.work import Carried, RunQuanta, carry_out, recover, report_on, tidy
 from isrflow.errors import ConfigError, NotBuiltError
 from isrflow.quantum.config import recipe_for
 from registry.errors import UnknownName
-from registry.refs import QuantumRow
 
 __all__ = ["BUILDABLE", "ImportReport", "build_calibs", "import_calib"]
 
@@ -68,7 +67,7 @@ def build_calibs(
     UnknownName, NotBuiltError
         If there is no such type, or it cannot be made of raws yet.
     UserError
-        If the day has no raws of a type; all such types are listed.
+        If the day has no raws of a type; all such types are listed. If `out_run` is that of the raws or of the camera.
     ConfigError
         If a setting is unknown or impossible.
     ConflictError
@@ -77,10 +76,12 @@ def build_calibs(
     number = resolve_day(repo, day)
     kinds = [kind for kind in BUILDABLE if kind in _checked(types)]
     raws_of(repo, kinds, number)  # says what is not there before anything is done
+    run = out_run or f"calibs/{number}"
+    refuse_own_run(repo, run)
     order = {
         "types": kinds,
         "day": str(number),
-        "out_run": out_run or f"calibs/{number}",
+        "out_run": run,
         "settings": dict(settings or {}),
     }
     return dispatch(calibs, repo, order, engine=engine, workers=workers, on_progress=on_progress)
@@ -99,21 +100,18 @@ def calibs(
     planner = MasterPlanner(repo, run, recipe, _maker_configs(options))
     raws = raws_of(repo, order["types"], int(order["day"]))
     repo.butler.register_collection(run, "RUN", f"calibrations made of {order['day']}")
-    quanta: list[QuantumRow] = []
+    work = Carried()
     missing: list[str] = []
-    done_before = 0
     for kind in order["types"]:
         plan = planner.plan(kind, raws[kind])
-        done_before += plan.n_done_before
         missing += [plan.missing] if plan.missing else []
-        quanta += carry_out(repo, plan, run_quanta, _after(len(quanta), on_progress))
-    recovered = "\n".join(filter(None, (recovered, tidy(repo, quanta))))
+        work += carry_out(repo, plan, run_quanta, _after(len(work.quanta), on_progress))
+    recovered = "\n".join(filter(None, (recovered, tidy(repo, work.quanta))))
     return report_on(
-        quanta,
+        work,
         run=run,
         engine=engine,
         started=started,
-        done_before=done_before,
         missing="\n".join(missing),
         recovered=recovered,
         places={"calibrations": f"collection {run} of {repo.root}"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.repo import Repo
+from flows.repo import Repo, refuse_own_run
 from isrflow.calibs.base import Calibration
 from isrflow.calibs.files import calibration_type, read_calibration
 from isrflow.errors import CalibrationError, GeometryError, IsrflowError
@@ -74,6 +74,7 @@ def import_calib(
     """
     calibration_type(kind)
     target = run or f"imported/{kind}"
+    refuse_own_run(repo, target)
     found: dict[DataId, tuple[Path, Calibration]] = {}
     problems: list[str] = []
     for path in files:

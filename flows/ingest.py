@@ -149,7 +149,9 @@ def _next_steps(records: Iterable[ExposureRecord]) -> tuple[str, ...]:
     for night, kinds in sorted(types.items()):
         buildable = [kind for kind in ("bias", "dark", "flat") if kind in kinds]
         if buildable:
-            steps.append(f"isrflow calibs build {' '.join(buildable)} --night {night} --out calibs/{night}")
+            wanted = buildable + (["defects"] if {"dark", "flat"} & kinds else [])
+            steps.append(f"isrflow calibs build {' '.join(wanted)} --night {night} --out calibs/{night}")
+            steps.append(f"isrflow calibs certify calibs/{night} --begin {night}")
         if "science" in kinds:
             steps.append(f"isrflow night {night}")
     return tuple(steps)

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-ALL_OK, PARTIAL, NOTHING_SUCCEEDED = 0, 2, 3
+ALL_OK, USER_ERROR, PARTIAL, NOTHING_SUCCEEDED = 0, 1, 2, 3
+UNFINISHED = "unfinished"
+"""The kind of trouble of a quantum that nobody failed at: another process has it, or nobody began it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Trouble:
     what: str
     """Task and data id, in words."""
     kind: str
-    """One word: the class of the error, "crash", "timeout", or "skipped"."""
+    """One word: the class of the error, "crash", "timeout", "unfinished" or "skipped"."""
     message: str
     quantum: str = ""
     """Short id of the quantum, if it was planned."""
@@ -59,6 +61,8 @@ class RunReport:
     n_skipped: int = 0
     failures: Sequence[Trouble] = ()
     skipped: Sequence[Trouble] = ()
+    remade: Sequence[str] = ()
+    """Quanta that were done, but had lost a product and were made again, each with the reason."""
     missing: str = ""
     """The report of missing calibrations, ready to print; empty if none is missing."""
     recovered: str = ""
@@ -75,6 +79,11 @@ class RunReport:
         return self.n_done + self.n_failed + self.n_skipped
 
     @property
+    def n_unfinished(self) -> int:
+        """Number of those counted as failed that somebody else may still finish."""
+        return sum(item.kind == UNFINISHED for item in self.failures)
+
+    @property
     def exit_code(self) -> int:
         """0 all ok, 2 some quanta gave no product, 3 none did."""
         if self.n_failed + self.n_skipped == 0:
@@ -86,7 +95,10 @@ class RunReport:
         """Say in one line what came of it."""
         words = [f"{self.n_done} of {self.n_total} done"]
         words += [f"{self.n_already_done} of them before"] if self.n_already_done else []
-        words += [f"{self.n_failed} failed"] if self.n_failed else []
+        words += [f"{len(self.remade)} of them made again"] if self.remade else []
+        n_failed = self.n_failed - self.n_unfinished
+        words += [f"{n_failed} failed"] if n_failed else []
+        words += [f"{self.n_unfinished} unfinished"] if self.n_unfinished else []
         words += [f"{self.n_skipped} skipped"] if self.n_skipped else []
         return f"{self.run}: {', '.join(words)} in {self.seconds:.1f} s"
 
@@ -106,7 +118,11 @@ class RunReport:
         parts = [self.headline]
         parts += [self.recovered] if self.recovered else []
         parts += [self.missing] if self.missing else []
-        parts += ["failed:", *_lines(self.failures)] if self.failures else []
+        parts += self.remade
+        failed = [item for item in self.failures if item.kind != UNFINISHED]
+        unfinished = [item for item in self.failures if item.kind == UNFINISHED]
+        parts += ["failed:", *_lines(failed)] if failed else []
+        parts += ["unfinished:", *_lines(unfinished)] if unfinished else []
         parts += ["skipped:", *_lines(self.skipped)] if self.skipped and not self.missing else []
         parts += [f"{name}: {place}" for name, place in self.places.items()]
         parts += ["next:", *(f"  {step}" for step in self.next_steps)] if self.next_steps else []

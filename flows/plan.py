@@ -6,14 +6,15 @@ A plan writes nothing; printing one is a dry run.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from flows.outcome import ALL_OK, NOTHING_SUCCEEDED, PARTIAL
-from flows.repo import Repo
+from flows.outcome import ALL_OK, NOTHING_SUCCEEDED, PARTIAL, USER_ERROR
+from flows.repo import Repo, refuse_own_run
 from isrflow.quantum.config import config_of, recipe_for
-from isrflow.quantum.correct import ISR, isr_spec
+from isrflow.quantum.correct import ISR, TASK, isr_spec
 from isrflow.quantum.types import CAMERA
 from registry.errors import UserError
 from registry.refs import DataId, DatasetRef, QuantumRow, QuantumSpec
@@ -43,6 +44,8 @@ class WorkPlan:
     before: tuple[QuantumRow, ...] = ()
     """Quanta that the run holds already."""
     retry_failed: bool = True
+    find_lost: Callable[[], Collection[DataId]] = tuple
+    """Looks at the disk for products that are gone; called only when somebody asks, as running looks for itself."""
 
     @property
     def n_quanta(self) -> int:
@@ -65,6 +68,11 @@ class WorkPlan:
         return sum(1 for spec in self.specs if self._state(spec) == "stale")
 
     @property
+    def n_lost(self) -> int:
+        """Number of ready quanta that were done, but whose products are gone; they would be made again."""
+        return sum(1 for spec in self.specs if self._state(spec) == "lost")
+
+    @property
     def n_ready(self) -> int:
         """Number of quanta that would be run."""
         return len(self.specs) - self.n_done_before - self.n_stale
@@ -75,7 +83,9 @@ class WorkPlan:
 
     @property
     def exit_code(self) -> int:
-        """0 if all could be run, 2 if some, 3 if none."""
+        """0 if all could be run, 2 if some, 3 if none; 1 if the run would be refused."""
+        if self.n_stale:
+            return USER_ERROR
         if not self.skipped:
             return ALL_OK
         return PARTIAL if self.specs else NOTHING_SUCCEEDED
@@ -87,7 +97,7 @@ class WorkPlan:
             for spec in self.specs
         ]
         skipped = [{"task": task, **data_id.to_dict(), "reason": reason} for task, data_id, reason in self.skipped]
-        counts = ("n_quanta", "n_ready", "n_done_before", "n_stale", "n_skipped", "exit_code")
+        counts = ("n_quanta", "n_ready", "n_done_before", "n_lost", "n_stale", "n_skipped", "exit_code")
         return {
             "run": self.run,
             "changes": dict(self.changes),
@@ -100,7 +110,8 @@ class WorkPlan:
 
     def render(self) -> str:
         """Return the plan as text: counts, exposures, settings, what is missing."""
-        words = [f"{self.n_ready} to run", f"{self.n_done_before} done before"]
+        again = f" ({self.n_lost} of them again: files are gone)" if self.n_lost else ""
+        words = [f"{self.n_ready} to run{again}", f"{self.n_done_before} done before"]
         words += [f"{self.n_stale} done with other inputs or settings"] if self.n_stale else []
         words += [f"{self.n_skipped} skipped"] if self.skipped else []
         lines = [f"{self.run}: {self.n_quanta} quanta: {', '.join(words)}"]
@@ -109,14 +120,25 @@ class WorkPlan:
             lines += ["settings that differ from the recipe's defaults:"]
             lines += [f"  {name} = {value}" for name, value in self.changes.items()]
         lines += [f"warning: {warning}" for warning in self.warnings]
+        if self.n_stale:
+            lines.append("this would be refused; work into another run, for example: isrflow reprocess WHERE --out RUN")
         return "\n".join([*lines, self.missing] if self.missing else lines)
 
     def _state(self, spec: QuantumSpec) -> str:
-        row = self._rows().get((spec.task, spec.data_id))
+        row = self._rows.get((spec.task, spec.data_id))
         if row is None:
             return "new"
-        return "stale" if row.state == "done" and row.content_key != spec.content_key else row.state
+        if row.state != "done":
+            return row.state
+        if row.content_key != spec.content_key:
+            return "stale"
+        return "lost" if spec.data_id in self._lost else "done"
 
+    @cached_property
+    def _lost(self) -> Collection[DataId]:
+        return frozenset(self.find_lost())
+
+    @cached_property
     def _rows(self) -> dict[tuple[str, DataId], QuantumRow]:
         return {(row.task, row.data_id): row for row in self.before}
 
@@ -152,9 +174,12 @@ def plan_corrections(
     ------
     ConfigError
         If a setting is unknown or impossible.
+    UserError
+        If the run is that of the raws or of the camera.
     UnknownName
         If the repository's settings name a collection that does not exist.
     """
+    refuse_own_run(repo, run)
     recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
     config = config_of(recipe)
     resolutions = resolve_all(repo, [raw.data_id for raw in raws], recipe, repo.settings.collections)
@@ -172,6 +197,7 @@ def plan_corrections(
         warnings=tuple(sorted({match.warning for spec in specs for _, match in spec.calibs if match.warning})),
         before=tuple(quanta_of(repo, run)),
         retry_failed=retry_failed,
+        find_lost=partial(lost_products, repo, run),
     )
 
 
@@ -194,6 +220,12 @@ def find_raws(repo: Repo, where: str) -> list[DatasetRef]:
 def quanta_of(repo: Repo, run: str) -> list[QuantumRow]:
     """Return the quanta of a run; none if there is no such run yet."""
     return repo.butler.quanta(run) if repo.butler.collections(run) else []
+
+
+def lost_products(repo: Repo, run: str) -> set[DataId]:
+    """Return what products of corrections in a run were made for whose files are gone."""
+    refs = repo.butler.datasets("status in ('LIVE', 'MISSING')", type=TASK.outputs, collections=[run])
+    return {ref.data_id for ref in refs if not repo.butler.exists(ref)}
 
 
 def resolve_all(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe, collections: Sequence[str]) -> list[Resolution]:

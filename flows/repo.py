@@ -17,7 +17,7 @@ from isrflow.quantum.formatters import formatters_for
 from isrflow.quantum.types import dataset_types
 from registry.butler import Butler
 from registry.dimensions import DetectorRecord, FilterRecord, InstrumentRecord
-from registry.errors import UnavailableError
+from registry.errors import UnavailableError, UserError
 from registry.refs import DataId
 from registry.timespan import ALL_TIME
 
@@ -152,6 +152,18 @@ def raw_run(instrument: str) -> str:
 def camera_run(instrument: str) -> str:
     """Name the collection of an instrument's descriptions."""
     return f"camera/{instrument}"
+
+
+def refuse_own_run(repo: Repo, run: str) -> None:
+    """Keep products out of the collections of the raws and of the camera.
+
+    Raises
+    ------
+    UserError
+        If `run` is one of them.
+    """
+    if run in {raw_run(repo.instrument), camera_run(repo.instrument)}:
+        raise UserError(f"{run} is kept for what it holds, and takes no products", fix="another name after --out")
 
 
 def _furnish(butler: Butler, camera: Camera) -> None:

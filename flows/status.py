@@ -86,18 +86,13 @@ def _next_steps(nights: Sequence[NightStatus], n_certified: int) -> list[str]:
         types = "bias dark flat defects"
         return [
             f"isrflow calibs build {types} --night {day} --out calibs/{day}",
-            f"isrflow calibs certify calibs/{day} --begin {_dashed(day)}",
+            f"isrflow calibs certify calibs/{day} --begin {day}",
         ]
     science = [item for item in nights if item.exposures.get("science")]
     waiting = [item for item in science if not item.quanta.get(f"done in night/{item.night}")]
     if waiting:
         return [f"isrflow night {waiting[-1].night}"]
     return [f"isrflow report {item.night}" for item in science[-1:]] or ["isrflow ingest RAW_FILES"]
-
-
-def _dashed(day: int) -> str:
-    text = str(day)
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}"
 
 
 def _words(counts: Mapping[str, int]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from flows.engine import EngineChoice
 from flows.execute import LOST, OnDone
-from flows.outcome import OnProgress, Progress, RunReport, Trouble
+from flows.outcome import UNFINISHED, OnProgress, Progress, RunReport, Trouble
 from flows.plan import WorkPlan
 from flows.repo import Repo
 from isrflow.quantum.provenance import software
@@ -17,6 +18,24 @@ from registry.refs import QuantumRow
 
 RunQuanta = Callable[[Sequence[QuantumRow], OnDone], None]
 """Runs quanta and calls back with the outcome of each, in the calling thread: an executor, or an engine around one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The quanta of a plan as the registry has them when all is over, and how it had them when work began."""
+
+    quanta: Sequence[QuantumRow] = ()
+    n_done_before: int = 0
+    remade: Sequence[str] = ()
+    """Those done before that had lost a product, each with the reason."""
+
+    def __add__(self, other: Carried) -> Carried:
+        """Put two pieces of work together."""
+        return Carried(
+            [*self.quanta, *other.quanta],
+            self.n_done_before + other.n_done_before,
+            [*self.remade, *other.remade],
+        )
 
 
 def correct(
@@ -30,18 +49,17 @@ def correct(
     started = time.perf_counter()
     recovered = recover(repo)
     plan = make_plan()
-    quanta = carry_out(repo, plan, run_quanta, on_progress)
-    recovered = "\n".join(filter(None, (recovered, tidy(repo, quanta))))
+    work = carry_out(repo, plan, run_quanta, on_progress)
+    recovered = "\n".join(filter(None, (recovered, tidy(repo, work.quanta))))
     return report_on(
-        quanta,
+        work,
         run=plan.run,
         engine=engine,
         started=started,
-        done_before=plan.n_done_before,
         missing=plan.missing,
         recovered=recovered,
         places={"products": f"collection {plan.run} of {repo.root}"},
-        next_steps=_next_steps(plan.run, quanta),
+        next_steps=_next_steps(plan.run, work.quanta),
     )
 
 
@@ -56,15 +74,8 @@ def tidy(repo: Repo, quanta: Sequence[QuantumRow]) -> str:
     return recover(repo) if any(row.error_kind in LOST for row in quanta if row.state == "failed") else ""
 
 
-def carry_out(
-    repo: Repo, plan: WorkPlan, run_quanta: RunQuanta, on_progress: OnProgress | None = None
-) -> list[QuantumRow]:
+def carry_out(repo: Repo, plan: WorkPlan, run_quanta: RunQuanta, on_progress: OnProgress | None = None) -> Carried:
     """Record a plan and run those of its quanta that are not done.
-
-    Returns
-    -------
-    list of QuantumRow
-        All quanta of the plan as the registry has them afterwards.
 
     Raises
     ------
@@ -97,16 +108,19 @@ def carry_out(
         run_quanta(todo, on_done)
     order = {row.id: index for index, row in enumerate(rows)}
     now = [row for row in repo.butler.quanta(plan.run) if row.id in order]
-    return sorted(now, key=lambda row: order[row.id])
+    return Carried(
+        sorted(now, key=lambda row: order[row.id]),
+        sum(row.state == "done" for row in rows),
+        [f"{names[row.id]}: {row.reason}" for row in todo if row.state == "planned" and row.reason],
+    )
 
 
 def report_on(
-    quanta: Sequence[QuantumRow],
+    work: Carried,
     *,
     run: str,
     engine: EngineChoice,
     started: float,
-    done_before: int,
     missing: str = "",
     recovered: str = "",
     places: Mapping[str, str] | None = None,
@@ -116,13 +130,10 @@ def report_on(
 
     Parameters
     ----------
-    quanta
-        As the registry has them now.
     started
         `time.perf_counter` at the beginning.
-    done_before
-        How many were done when the run began.
     """
+    quanta = work.quanta
     failures = [_trouble(row) for row in quanta if row.state not in {"done", "skipped"}]
     skipped = [_trouble(row) for row in quanta if row.state == "skipped"]
     return RunReport(
@@ -130,11 +141,12 @@ def report_on(
         engine=engine.name,
         engine_reason=engine.reason,
         n_done=len(quanta) - len(failures) - len(skipped),
-        n_already_done=done_before,
+        n_already_done=work.n_done_before,
         n_failed=len(failures),
         n_skipped=len(skipped),
         failures=failures,
         skipped=skipped,
+        remade=work.remade,
         missing=missing,
         recovered=recovered,
         seconds=time.perf_counter() - started,
@@ -149,10 +161,13 @@ def describe(row: QuantumRow) -> str:
 
 
 def _next_steps(run: str, quanta: Sequence[QuantumRow]) -> list[str]:
-    steps = [f"isrflow report {run.removeprefix('night/')}"] if run.startswith("night/") else []
+    steps = []
+    is_any_done = any(row.state == "done" for row in quanta)
+    if is_any_done and run.startswith("night/"):
+        steps.append(f"isrflow report {run.removeprefix('night/')}")
     if any(row.state == "failed" for row in quanta):
         steps.append(f"isrflow query quanta \"run = '{run}' and state = 'failed'\"")
-    if any(row.state == "done" for row in quanta):
+    if is_any_done:
         steps.append(f"isrflow query datasets \"run = '{run}' and type = 'post_isr'\"")
     return steps
 
@@ -165,4 +180,4 @@ def _trouble(row: QuantumRow) -> Trouble:
             describe(row), row.error_kind or "error", row.error_message or "", row.short, retriable=row.retriable
         )
     holder = f"{spoken(row.worker)} is still at it" if row.worker else "it was never started"
-    return Trouble(describe(row), "unfinished", holder, row.short)
+    return Trouble(describe(row), UNFINISHED, holder, row.short)

@@ -23,7 +23,8 @@ def test_a_folder_is_ingested_with_its_nights_and_the_next_commands(empty_repo, 
     assert (report.n_ingested, report.n_already_there, report.exit_code) == (N_FILES, 0, 0)
     assert list(report.nights) == [NIGHT]
     assert report.next_steps == (
-        f"isrflow calibs build bias dark flat --night {NIGHT} --out calibs/{NIGHT}",
+        f"isrflow calibs build bias dark flat defects --night {NIGHT} --out calibs/{NIGHT}",
+        f"isrflow calibs certify calibs/{NIGHT} --begin {NIGHT}",
         f"isrflow night {NIGHT}",
     )
     assert counts(empty_repo) == (N_FILES // 2, N_FILES)

@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from flows.night import plan_night, resolve_day, run_night
+from flows.engine import EngineChoice
+from flows.night import night, plan_night, resolve_day, run_night
 from flows.outcome import RunReport
 from flows.repo import open_repo
 from flows.reprocess import plan_reprocess, run_reprocess
@@ -146,6 +147,50 @@ def test_a_selection_of_nothing_or_a_crooked_query_is_an_error_that_helps(repo):
     with pytest.raises(UserError, match="no raw exposures") as caught:
         plan_night(repo, 20200101)
     assert str(NIGHT) in str(caught.value)
+
+
+def test_a_lost_product_is_planned_made_again_and_named(repo):
+    run_night(repo, NIGHT, engine="direct")
+    lost = next(iter(products(repo, f"night/{NIGHT}").values()))
+    repo.butler.path(lost).unlink()
+    plan = plan_night(repo, NIGHT)
+    assert (plan.n_lost, plan.n_ready, plan.n_done_before) == (1, 1, ALL - 1)
+    assert "1 to run (1 of them again: files are gone)" in plan.render()
+    report = run_night(repo, NIGHT, engine="direct")
+    assert (report.exit_code, report.n_done, report.n_already_done) == (0, ALL, ALL - 1)
+    assert f"isr of {lost.data_id}: made again: the file is gone of post_isr {lost.short}" in report.render()
+    assert "1 of them made again" in report.headline
+    assert repo.butler.exists(lost)
+    assert RunReport.from_dict(json.loads(json.dumps(report.to_dict()))).remade == report.remade
+    assert run_night(repo, NIGHT, engine="direct").remade == []
+
+
+def test_a_plan_that_would_be_refused_says_so_and_exits_as_the_run_would(repo):
+    run_night(repo, NIGHT, engine="direct")
+    plan = plan_night(repo, NIGHT, settings={"dark.enabled": False})
+    assert plan.exit_code == 1
+    assert "this would be refused" in plan.render()
+
+
+def test_products_are_kept_out_of_the_runs_of_raws_and_camera(repo):
+    for run in ("raw/tiny", "camera/tiny"):
+        with pytest.raises(UserError, match="takes no products"):
+            run_reprocess(repo, "obs_type = 'science'", run, engine="direct")
+
+
+def test_where_nothing_was_done_no_report_is_offered(imported_repo):
+    assert run_night(imported_repo, NIGHT, engine="direct").next_steps == ()
+
+
+def test_what_another_process_has_is_unfinished_and_not_failed(repo):
+    def somebody_else_takes_it(quanta, on_done):
+        repo.butler.lease([row.id for row in quanta[:1]], worker="somebody else")
+
+    direct = EngineChoice("direct", "asked for")
+    report = night(repo, somebody_else_takes_it, direct, None, day=str(NIGHT))
+    assert report.n_unfinished == ALL
+    assert f"{ALL} unfinished" in report.headline
+    assert "failed" not in report.render()
 
 
 def test_last_is_the_last_day_with_science_exposures(repo):
