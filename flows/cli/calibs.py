@@ -173,7 +173,7 @@ def list_(
     from flows.present.output import emit, print_table, say
     from flows.repo import open_repo
 
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=True) as opened:
         rows = list_calibs(opened, collection=collection, kind=kind)
 
     def text() -> None:

@@ -32,7 +32,7 @@ def get(
     from flows.present.output import emit, say
     from flows.repo import open_repo
 
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=True) as opened:
         ref = opened.butler.resolve_id(dataset)
         source = opened.butler.path(ref)
         target = output / source.name if output.is_dir() else output
@@ -61,7 +61,7 @@ def show(
     from flows.repo import open_repo
 
     _refuse_existing(output, force=force)
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=True) as opened:
         ref = opened.butler.resolve_id(dataset)
         exposure = exposure_of(opened.butler.get(ref), str(ref))
     draw_exposure(exposure, output, title=str(ref), overlay=mask)
@@ -88,7 +88,7 @@ def report(
     from flows.repo import open_repo
     from flows.report.write import write_report
 
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=True) as opened:
         path = write_report(opened, day, run=run, output=output)
     emit({"report": path}, as_json=as_json, text=lambda: say(f"report: {path}"))
     return 0

@@ -62,7 +62,7 @@ def night(
     from flows.repo import open_repo
 
     layer = recipe_layer(settings, config, without)
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=dry_run) as opened:
         if dry_run:
             plan = plan_night(opened, day, where=where, settings=layer, retry_failed=retry)
             emit(plan.to_dict(), as_json=as_json, text=lambda: say(plan.render()))

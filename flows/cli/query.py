@@ -48,7 +48,7 @@ def query(
 
     if fields:
         return _list_fields(what, as_json=as_json)
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=True) as opened:
         rows = opened.butler.query(what, where, order_by=tuple(order_by or ()), limit=limit)
     if columns:
         rows = _only(rows, comma_list(columns))
@@ -79,7 +79,7 @@ def explain(
     from flows.present.output import emit, say
     from flows.repo import open_repo
 
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=True) as opened:
         number = opened.camera.detector(int(detector) if detector.isdecimal() else detector).id
         collections = tuple(collection or opened.settings.collections)
         answer = opened.butler.explain(exposure, number, kind, collections)
@@ -104,7 +104,7 @@ def lineage(
     from flows.present.output import emit, say
     from flows.repo import open_repo
 
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=True) as opened:
         ref = opened.butler.resolve_id(dataset)
         tree = opened.butler.lineage(ref, "down" if down else "up")
     emit(tree.to_dict(), as_json=as_json, text=lambda: say(tree.render()))

@@ -79,7 +79,7 @@ def status(repo: RepoOption = None, as_json: JsonOption = False) -> int:
     from flows.repo import open_repo
     from flows.status import repo_status
 
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=True) as opened:
         facts = repo_status(opened)
 
     def text() -> None:
@@ -97,7 +97,7 @@ def recover(repo: RepoOption = None, dry_run: DryRunOption = False, as_json: Jso
     from flows.present.output import emit, say
     from flows.repo import open_repo
 
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=dry_run) as opened:
         report = opened.butler.recover(dry_run=dry_run)
     emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
     return 0

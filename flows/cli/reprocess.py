@@ -51,7 +51,7 @@ def reprocess(
     from flows.reprocess import plan_reprocess, run_reprocess
 
     layer = recipe_layer(settings, config, without)
-    with open_repo(repo) as opened:
+    with open_repo(repo, read_only=dry_run) as opened:
         if dry_run:
             plan = plan_reprocess(opened, where, out, settings=layer, retry_failed=retry)
             emit(plan.to_dict(), as_json=as_json, text=lambda: say(plan.render()))

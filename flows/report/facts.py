@@ -112,9 +112,14 @@ def gather_facts(repo: Repo, day: str | int, run: str | None = None) -> NightFac
     records = {record.id: record for record in repo.butler.exposures(f"day_obs = {number}")}
     rows = repo.butler.quanta(name, day_obs=number) if repo.butler.collections(name) else []
     quanta = {(row.data_id.exposure or 0, row.data_id.detector or 0): row for row in rows}
+    if not quanta and run is not None:
+        raise UserError(f"run {name} has nothing of night {number}", fix="isrflow query collections")
     if not quanta:
         raise UserError(f"run {name} has nothing of night {number}", fix=f"isrflow night {number}")
-    products = repo.butler.datasets(f"day_obs = {number}", type=PRODUCT, collections=[name])
+    products = repo.butler.datasets(
+        f"day_obs = {number} and status in ('LIVE', 'MISSING')", type=PRODUCT, collections=[name]
+    )
+    there = [ref for ref in products if repo.butler.exists(ref)]
     exposures = [record for key, record in records.items() if any(exposure == key for exposure, _ in quanta)]
     done = [row for row in quanta.values() if row.state == "done"]
     inputs = [repo.butler.inputs(row.id) for row in done or list(quanta.values())[:1]]
@@ -126,13 +131,22 @@ def gather_facts(repo: Repo, day: str | int, run: str | None = None) -> NightFac
             record.obs_type for record in records.values() if record.obs_type in {"bias", "dark", "flat"}
         ),
         quanta=quanta,
-        products={(ref.data_id.exposure or 0, ref.data_id.detector or 0): ref for ref in products},
+        products={(ref.data_id.exposure or 0, ref.data_id.detector or 0): ref for ref in there},
         calibs=_calibs(repo, (item.calibs.values() for item in inputs)),
         config=inputs[0].config,
         config_sha256=inputs[0].config_sha256,
         software=inputs[0].software,
-        warnings=sorted({match.warning for item in inputs for match in item.matches.values() if match.warning}),
+        warnings=[
+            *_of_lost(len(products) - len(there), len(products)),
+            *sorted({match.warning for item in inputs for match in item.matches.values() if match.warning}),
+        ],
     )
+
+
+def _of_lost(n_lost: int, n_made: int) -> list[str]:
+    """Say that products have lost their files; nothing if none has."""
+    mend = "the command that made them makes them again"
+    return [f"the files of {n_lost} of {n_made} products are gone or damaged; {mend}"] if n_lost else []
 
 
 def _calibs(repo: Repo, used: Iterable[Iterable[DatasetRef]]) -> list[CalibUse]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,36 @@ def test_the_first_hour_names_the_next_command_at_every_turn(isrflow, raws: Path
     assert "isrflow calibs build" in before.out
     assert "0 of 8 done, 8 skipped" in before.out
     assert "isrflow calibs certify" in isrflow("status", "--repo", "repo").out
+
+
+def test_looking_needs_no_right_to_write(isrflow, finished: Path, tmp_path: Path) -> None:
+    repo = tmp_path / "sealed"
+    shutil.copytree(finished, repo)
+    folders = [repo, *(path for path in repo.rglob("*") if path.is_dir())]
+    name = product(isrflow, repo)
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        if os.access(repo, os.W_OK):
+            pytest.skip("this user may write everywhere")
+        isrflow("status", "--repo", repo)
+        isrflow("query", "quanta", "--repo", repo)
+        isrflow("lineage", name, "--repo", repo)
+        isrflow("get", name, "-o", "copy.fits", "--repo", repo)
+        isrflow("calibs", "list", "--repo", repo)
+        isrflow("report", "last", "-o", "night.html", "--repo", repo)
+        isrflow("night", "last", "--dry-run", "--repo", repo, code=2)
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+
+def test_a_report_is_written_of_a_night_that_has_lost_a_product(isrflow, finished: Path, tmp_path: Path) -> None:
+    repo = tmp_path / "repo"
+    shutil.copytree(finished, repo)
+    next(repo.glob("datastore/**/post_isr_*.fits")).unlink()
+    isrflow("report", "last", "-o", "night.html", "--repo", repo)
+    assert "the files of 1 of 6 products are gone" in (tmp_path / "night.html").read_text()
 
 
 def test_another_database_than_sqlite_is_refused(isrflow, tmp_path: Path) -> None:
