@@ -14,6 +14,7 @@ from isrflow.steps.assembly import AssemblyConfig, assemble
 from isrflow.steps.bad_regions import BadRegionsConfig, fill_bad_regions
 from isrflow.steps.bias import BiasConfig, subtract_bias
 from isrflow.steps.binned import BinnedConfig, make_binned
+from isrflow.steps.brighter_fatter import BrighterFatterConfig, correct_exposure
 from isrflow.steps.convert import ConvertConfig, convert_to_float
 from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
 from isrflow.steps.dark import DarkConfig, subtract_dark
@@ -61,6 +62,7 @@ class IsrConfig(Recipe):
     edges: Annotated[EdgesConfig, Step(mask_edges)] = EdgesConfig(enabled=False)
     nonfinite: Annotated[NonfiniteConfig, Step(mask_nonfinite)] = NonfiniteConfig()
     trails: Annotated[TrailsConfig, Step(widen_saturation_trails)] = TrailsConfig()
+    brighter_fatter: Annotated[BrighterFatterConfig, Step(correct_exposure)] = BrighterFatterConfig(enabled=False)
     dark: Annotated[DarkConfig, Step(subtract_dark)] = DarkConfig()
     flat: Annotated[FlatConfig, Step(divide_by_flat)] = FlatConfig()
     gains: Annotated[GainsConfig, Step(apply_gains)] = GainsConfig(enabled=False)

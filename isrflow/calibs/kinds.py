@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isrflow.calibs.base import Calibration
+from isrflow.calibs.bfk import BrighterFatterKernel
 from isrflow.calibs.bias import Bias
 from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
@@ -14,5 +15,15 @@ from isrflow.calibs.ptc import PhotonTransferCurve
 
 KINDS: dict[str, type[Calibration]] = {
     calibration.kind: calibration
-    for calibration in (Bias, Dark, Flat, Defects, PhotonTransferCurve, Linearizer, Crosstalk, DeferredCharge)
+    for calibration in (
+        Bias,
+        Dark,
+        Flat,
+        Defects,
+        PhotonTransferCurve,
+        Linearizer,
+        Crosstalk,
+        DeferredCharge,
+        BrighterFatterKernel,
+    )
 }

@@ -11,6 +11,7 @@ from numba.core.dispatcher import Dispatcher
 from isrflow.kernels import (
     arithmetic,
     binning,
+    brighter_fatter,
     combine,
     crosstalk,
     deferred_charge,
@@ -76,6 +77,8 @@ def _calls() -> Iterator[Callable[[], object]]:
         image[left], deferred_charge.Drift(1e-4, 2.5), deferred_charge.Trap(10.0, 0.5)
     )
     yield lambda: rows.interpolate_rows(image, variance, mask, bits=1, interpolated_bit=4, fallback=0.0)
+    yield lambda: brighter_fatter.correct_brighter_fatter(image, np.full((3, 3), -1e-7))
+    yield lambda: brighter_fatter.correct_conserving_charge(image, np.full((3, 3), -1e-7))
     yield lambda: binning.bin_planes(planes, 4)
     yield lambda: combine.combine_stack((image[None], mask[None], variance[None]), combine.StackControl())
     yield lambda: statistics.describe(image[left], exclude=mask[left] != 0)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from isrflow.calibs.base import Calibration
+from isrflow.calibs.bfk import BrighterFatterKernel
 from isrflow.calibs.bias import Bias
 from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
@@ -28,7 +29,6 @@ from tests.vectors.harness import Outputs, Vector, Where, covers, number_or_none
 
 NOT_BUILT = (
     "doDeferredCharge",
-    "doBrighterFatter",
     "doStrayLight",
     "doVignette",
     "doAttachTransmissionCurve",
@@ -111,6 +111,19 @@ def recipe_of(config: dict[str, Any], *, linear: bool) -> IsrConfig:
             },
             "nonfinite": {"enabled": config["doNanMasking"]},
             "trails": {"enabled": config["doWidenSaturationTrails"]},
+            "brighter_fatter": {
+                "enabled": config["doBrighterFatter"],
+                "flux_conserving": config["doFluxConservingBrighterFatterCorrection"],
+                "max_iterations": config["brighterFatterMaxIter"],
+                "threshold_electron": config["brighterFatterThreshold"],
+                "apply_gain": config["brighterFatterApplyGain"],
+                "planes": config["brighterFatterMaskListToInterpolate"],
+                "grow_saturated_px": config["growSaturationFootprintSize"],
+                "grow_px": config["brighterFatterMaskGrowSize"],
+                "apply_dark": config["doDark"],
+                "apply_flat": config["doFlat"],
+                **trim,
+            },
             "dark": {"enabled": config["doDark"], **trim},
             "flat": {
                 "enabled": config["doFlat"],
@@ -158,7 +171,12 @@ def classic_run(vector: Vector) -> Outputs:
         snapshots[row] = {plane: np.copy(getattr(exposure, plane)) for plane in ("image", "mask", "variance")}
 
     raw = raw_of(vector, described)
-    result = run_isr(raw, calibrations_of(vector, described), recipe, on_step=keep)
+    calibs = calibrations_of(vector, described)
+    if recipe.brighter_fatter.enabled:
+        kernel = vector.shared["bf_kernel"].astype(np.float64)
+        kernels = {described.name: kernel}
+        calibs["bfk"] = BrighterFatterKernel(level="DETECTOR", size_px=len(kernel), detector_kernels=kernels)
+    result = run_isr(raw, calibs, recipe, on_step=keep)
     arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in ("image", "mask", "variance")}
     for name in vector.entry["arrays"]:
         found = re.fullmatch(r"out_step\d+_(\w+)_(image|mask|variance)", name)
