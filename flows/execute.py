@@ -13,7 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, TimeoutError, as_completed  # noqa: A004 - what a future raises
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from types import TracebackType
@@ -151,9 +151,13 @@ def _fork_server() -> ForkServerContext:
     context.set_forkserver_preload(list(_PRELOADED))
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    resource_tracker.ensure_running()  # first, because it lets signals through again
+    # It inherits that Ctrl-C is held back: it would end with a traceback in the middle of what it imports.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()  # it keeps the environment in which it was started
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -14,7 +14,7 @@ from flows.cli import run as run_one
 from flows.cli.groups import InOrder
 from flows.cli.options import MARKUP, PANEL_CARE, PANEL_NIGHT
 from flows.cli.usage import describe_usage
-from flows.present.failures import ALL_OK, INTERRUPTED, describe, report
+from flows.present.failures import ALL_OK, INTERRUPTED, INTERRUPTION, describe, report
 
 app = typer.Typer(
     name="isrflow",
@@ -69,7 +69,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         usage = describe_usage(error)
         return report(usage or describe(error), as_json=as_json, error=None if usage else error)
     if code == INTERRUPTED:
-        sys.stderr.write("interrupted; what was finished is kept and will not be done again\n")
+        return report(INTERRUPTION, as_json=as_json)
     return code if isinstance(code, int) else ALL_OK
 
 

@@ -26,6 +26,14 @@ class Failure:
     exit_code: int
 
 
+INTERRUPTION = Failure(
+    "Interrupted",
+    "interrupted; what was finished is kept and will not be done again",
+    "the same command does the rest",
+    INTERRUPTED,
+)
+
+
 def describe(error: BaseException) -> Failure:
     """Turn any exception into what is printed of it; what nobody foresaw is called a defect of isrflow."""
     from isrflow.errors import IsrflowError
