@@ -22,6 +22,7 @@ from registry.refs import DataId
 from registry.timespan import ALL_TIME
 
 DATABASE_FILE = "registry.sqlite3"
+_FROM_HERE = "the current directory and those above it"
 CALIBS = "calibs"
 """The CALIBRATION collection that `isrflow init` makes and every command uses unless told otherwise."""
 
@@ -69,12 +70,14 @@ def find_repo(option: str | Path | None = None) -> Path:
     UnavailableError
         If there is no repository; names `isrflow init`.
     """
-    named = option or os.environ.get("ISRFLOW_REPO")
+    environment = os.environ.get("ISRFLOW_REPO")
+    named = option or environment
     here = Path(named or Path.cwd()).resolve()
     for root in (here,) if named else (here, *here.parents):
         if (root / DATABASE_FILE).is_file():
             return root
-    said = "--repo" if option else "ISRFLOW_REPO" if named else "the current directory and those above it"
+    # The command line hands over what it took from the environment as if it had been typed.
+    said = "ISRFLOW_REPO" if named and str(named) == environment else "--repo" if option else _FROM_HERE
     raise UnavailableError(
         f"{here} is not a repository ({said})",
         fix=f"isrflow init {here} --instrument NAME, or name another with --repo DIR",

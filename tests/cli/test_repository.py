@@ -57,6 +57,12 @@ def test_a_report_is_written_of_a_night_that_has_lost_a_product(isrflow, finishe
     assert "the files of 1 of 6 products are gone" in (tmp_path / "night.html").read_text()
 
 
+def test_a_repository_that_is_not_there_is_blamed_on_what_named_it(shell, tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    assert "(ISRFLOW_REPO)" in shell("status", code=4, ISRFLOW_REPO=gone).err
+    assert "(--repo)" in shell("status", "--repo", gone, code=4).err
+
+
 def test_another_database_than_sqlite_is_refused(isrflow, tmp_path: Path) -> None:
     typed = isrflow("init", "repo", "--instrument", "tiny", "--db", "postgresql://host/db", code=1)
     assert "PostgreSQL" in typed.err
