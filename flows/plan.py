@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from flows.outcome import ALL_OK, NOTHING_SUCCEEDED, PARTIAL, USER_ERROR
@@ -229,16 +229,29 @@ def lost_products(repo: Repo, run: str) -> set[DataId]:
 
 
 def resolve_all(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe, collections: Sequence[str]) -> list[Resolution]:
-    """Resolve what a recipe needs, in one query for all detectors that need the same kinds of calibration."""
+    """Resolve what a recipe needs, in one query for all raws that need the same kinds of calibration."""
+    filters = _filters_that_matter(repo, data_ids, recipe)
+
+    @cache
+    def needs(number: int, physical_filter: str | None) -> tuple[tuple[str, bool], ...]:
+        return ((CAMERA, True), *sorted(recipe.needs(repo.camera.detector(number), physical_filter).items()))
+
     groups: dict[tuple[tuple[str, bool], ...], list[DataId]] = defaultdict(list)
-    needs: dict[int, tuple[tuple[str, bool], ...]] = {}
     for data_id in data_ids:
-        number = data_id.detector
-        assert number is not None
-        if number not in needs:
-            needs[number] = ((CAMERA, True), *sorted(recipe.needs(repo.camera.detector(number)).items()))
-        groups[needs[number]].append(data_id)
+        assert data_id.detector is not None
+        groups[needs(data_id.detector, filters.get(data_id.exposure))].append(data_id)
     return [repo.butler.resolve(some, dict(types), collections) for types, some in groups.items()]
+
+
+def _filters_that_matter(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe) -> dict[int | None, str | None]:
+    """Return exposure to filter, in one query; nothing is asked if the recipe needs the same in all filters."""
+    detector = repo.camera.detectors[0]
+    needs = [recipe.needs(detector, each) for each in (None, *(each.name for each in repo.camera.filters))]
+    numbers = [data_id.exposure for data_id in data_ids if data_id.exposure is not None]
+    if not numbers or all(each == needs[0] for each in needs):
+        return {}
+    records = repo.butler.exposures(f"exposure >= {min(numbers)} and exposure <= {max(numbers)}")
+    return {record.id: record.physical_filter for record in records}
 
 
 def what_lacks(resolutions: Sequence[Resolution]) -> dict[DataId, str]:

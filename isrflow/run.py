@@ -140,12 +140,12 @@ def _refuse_other_types(raw: Any, calibs: Any, config: Any) -> None:
 
 
 def _refuse_missing(raw: Exposure, calibs: Mapping[str, Calibration], config: Recipe) -> None:
-    needs = config.needs(raw.detector)
+    needs = config.needs(raw.detector, raw.obs.physical_filter)
     missing = [
         (step, kind)
         for kind, required in needs.items()
         if required and kind not in calibs
-        for step in config.needed_by(kind, raw.detector)
+        for step in config.needed_by(kind, raw.detector, raw.obs.physical_filter)
     ]
     if missing:
         kinds = ", ".join(dict.fromkeys(kind for _, kind in missing))
@@ -158,7 +158,8 @@ def _refuse_missing(raw: Exposure, calibs: Mapping[str, Calibration], config: Re
 
 
 def _refuse_mismatched(raw: Exposure, calibs: Mapping[str, Calibration], config: Recipe) -> None:
-    reasons = [calibs[kind].mismatch(raw) for kind in config.needs(raw.detector) if kind in calibs]
+    needs = config.needs(raw.detector, raw.obs.physical_filter)
+    reasons = [calibs[kind].mismatch(raw) for kind in needs if kind in calibs]
     if any(reasons):
         raise CalibrationMismatch(f"{raw.label}: " + "; ".join(reason for reason in reasons if reason))
 

@@ -27,7 +27,11 @@ class EffectivePtcConfig(StepConfig):
     empirical_read_noise: bool = False
     """Take read noises from what the serial overscan correction left; goes before the others."""
 
-    def demands(self, detector: Detector | None) -> frozenset[str]:  # noqa: ARG002 - the same for every detector
+    def demands(
+        self,
+        detector: Detector | None,  # noqa: ARG002 - the same for every detector and filter
+        physical_filter: str | None = None,  # noqa: ARG002
+    ) -> frozenset[str]:
         """Demand a photon transfer curve if numbers are to come from it."""
         return frozenset({"ptc"}) if self.use_ptc_gains or self.use_ptc_noise else frozenset()
 

@@ -34,7 +34,11 @@ AmplifierPlan = tuple[str, Box, str, NDArray[np.float64]]
 class LinearityConfig(StepConfig):
     """Settings of the correction: it is all in the linearizer."""
 
-    def demands(self, detector: Detector | None) -> frozenset[str]:
+    def demands(
+        self,
+        detector: Detector | None,
+        physical_filter: str | None = None,  # noqa: ARG002 - the same for every filter
+    ) -> frozenset[str]:
         """Demand a linearizer for detectors whose first amplifier is described as not linear."""
         described = detector is not None and _type(detector.amplifiers[0].linearity_type) != "None"
         return frozenset({"linearizer"} if described else ())

@@ -69,22 +69,23 @@ class Recipe(BaseModel):
             if config.enabled:
                 yield row, config
 
-    def needs(self, detector: Detector | None = None) -> dict[str, bool]:
-        """Return calibration kind -> whether it is required, for the enabled steps on this detector."""
+    def needs(self, detector: Detector | None = None, physical_filter: str | None = None) -> dict[str, bool]:
+        """Return calibration kind -> whether it is required, for the enabled steps on this detector and filter."""
         required: dict[str, bool] = {}
-        for _, kind, is_required in self._needs_by_step(detector):
+        for _, kind, is_required in self._needs_by_step(detector, physical_filter):
             required[kind] = required.get(kind, False) or is_required
         return required
 
-    def needed_by(self, kind: str, detector: Detector | None = None) -> tuple[str, ...]:
-        """Name the enabled steps that cannot do without this calibration on this detector."""
-        return tuple(
-            step for step, needed, is_required in self._needs_by_step(detector) if is_required and needed == kind
-        )
+    def needed_by(
+        self, kind: str, detector: Detector | None = None, physical_filter: str | None = None
+    ) -> tuple[str, ...]:
+        """Name the enabled steps that cannot do without this calibration on this detector and filter."""
+        needs = self._needs_by_step(detector, physical_filter)
+        return tuple(step for step, needed, is_required in needs if is_required and needed == kind)
 
-    def _needs_by_step(self, detector: Detector | None) -> Iterator[tuple[str, str, bool]]:
+    def _needs_by_step(self, detector: Detector | None, physical_filter: str | None) -> Iterator[tuple[str, str, bool]]:
         for row, config in self.enabled_rows():
-            demanded = config.demands(detector)
+            demanded = config.demands(detector, physical_filter)
             for need in row.signature.needs:
                 yield row.name, need.kind, not need.optional or need.kind in demanded
 

@@ -35,8 +35,12 @@ class StepConfig(BaseModel):
     enabled: bool = True
     """Whether the step is run."""
 
-    def demands(self, detector: Detector | None) -> frozenset[str]:  # noqa: ARG002 - the default demands nothing
-        """Name the optional calibrations which these settings make mandatory for this detector."""
+    def demands(
+        self,
+        detector: Detector | None,  # noqa: ARG002 - the default demands nothing
+        physical_filter: str | None = None,  # noqa: ARG002
+    ) -> frozenset[str]:
+        """Name the optional calibrations which these settings make mandatory for this detector and filter."""
         return frozenset()
 
 

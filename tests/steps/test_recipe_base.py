@@ -50,8 +50,8 @@ class ShiftConfig(StepConfig):
     sign: float = 1.0
     must_tint: bool = False
 
-    def demands(self, detector):
-        return frozenset({"tint"}) if self.must_tint else frozenset()
+    def demands(self, detector, physical_filter=None):
+        return frozenset({"tint"}) if self.must_tint or physical_filter == "red" else frozenset()
 
 
 class NoteConfig(StepConfig):
@@ -116,6 +116,8 @@ def test_settings_may_make_an_optional_calibration_mandatory():
     config = Toy.layered({"shift.must_tint": True})
     assert Toy().needs(DETECTOR) == {"pedestal": True, "tint": False}
     assert config.needs(DETECTOR) == {"pedestal": True, "tint": True}
+    assert Toy().needs(DETECTOR, "red") == {"pedestal": True, "tint": True}
+    assert Toy().needed_by("tint", DETECTOR, "red") == ("shift",)
     with pytest.raises(MissingCalibrations, match="tint"):
         run_isr(raw(), {"pedestal": Pedestal()}, config)
 
