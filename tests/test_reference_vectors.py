@@ -7,14 +7,13 @@ The vectors lie in the directory named by ISRFLOW_VECTORS, else in ``../shared/v
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from tests.vectors.conditions import conditions, undocumented
 from tests.vectors.harness import adapter_for, load_vectors, run_vector
 from tests.vectors.summary import DIFFERENCE, NOT_COVERED
 
-COMPATIBILITY = (Path(__file__).parent.parent / "docs" / "compatibility.md").read_text(encoding="utf-8")
 NAMES = sorted(load_vectors())
 
 
@@ -30,5 +29,12 @@ def test_the_vector_is_reproduced(name, record_property) -> None:
     if found.left_out:
         record_property(DIFFERENCE, "; ".join(sorted(set(found.left_out.values()))))
     assert not found.failures, "\n".join(found.failures)
-    undocumented = [heading for heading in found.left_out.values() if f"# {heading}\n" not in COMPATIBILITY]
-    assert not undocumented, f"docs/compatibility.md has no heading {undocumented}"
+    missing = undocumented(vector.function, set(found.left_out.values()))
+    assert not missing, f"docs/compatibility.md: {'; '.join(missing)}"
+
+
+@pytest.mark.parametrize("heading", conditions())
+def test_every_deliberate_difference_states_function_condition_and_size(heading) -> None:
+    condition = conditions()[heading]
+    assert {"Function", "When", "Size"} <= set(condition.parts), f"{heading}: {sorted(condition.parts)}"
+    assert all(condition.parts.values())

@@ -10,6 +10,7 @@ import pytest
 
 from isrflow.frame.mask import mask_bits
 from tests.vectors.harness import Adapter, Outputs, Vector, Where, run_vector
+from tests.vectors.conditions import undocumented
 from tests.vectors.summary import count_vectors
 
 
@@ -97,4 +98,14 @@ def test_vectors_are_counted_from_reports() -> None:
         "skipped": [report("d", "Skipped: not covered: g()"), report("e", "Skipped: no data")],
     }
     found = count_vectors(stats)
-    assert found == {"passed": ["a", "b"], "failed": ["c"], "not covered": ["d"], "differs": ["b (Heading)"]}
+    assert found == {"passed": ["a"], "failed": ["c"], "not covered": ["d"], "differs": ["b (Heading)"]}
+
+
+def test_a_difference_counts_only_for_the_functions_its_entry_names() -> None:
+    heading = "A square parallel overscan"
+    assert undocumented("lsst.ip.isr.IsrTask(config).run(raw, ...)", {heading}) == []
+    assert undocumented("OverscanCorrectionTask.run(exposure, amp)", {heading}) == []
+    assert undocumented("isrFunctions.applyGains(exposure)", {heading, "Never written"}) == [
+        "no entry 'Never written'",
+        f"{heading!r} does not name isrFunctions.applyGains(exposure)",
+    ]
