@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from isrflow.frame.mask import mask_bits
-from tests.vectors.harness import Adapter, Outputs, Vector, Where, run_vector
 from tests.vectors.conditions import undocumented
+from tests.vectors.harness import Adapter, Outputs, Vector, Where, run_vector
 from tests.vectors.summary import count_vectors
 
 

@@ -21,8 +21,9 @@ from functools import lru_cache
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
-_PART = re.compile(
-    r"\*(Function|When|There|Here|Size):\*\s*(.*?)(?=\s*\*(?:Function|When|There|Here|Size):\*|\Z)", re.S
+_NAMES = "Function|When|There|Here|Size"
+_PART = re.compile(rf"\*({_NAMES}):\*\s*(.*?)(?=\s*\*(?:{_NAMES}):\*|\Z)", re.DOTALL)
+    r"\*(Function|When|There|Here|Size):\*\s*(.*?)(?=\s*\*(?:Function|When|There|Here|Size):\*|\Z)", re.DOTALL
 )
 
 
@@ -47,9 +48,9 @@ class Condition:
 def conditions() -> dict[str, Condition]:
     """Return heading to entry."""
     found = {}
-    for block in re.split(r"^### ", PAGE.read_text(encoding="utf-8"), flags=re.M)[1:]:
+    for block in re.split(r"^### ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         heading, _, body = block.partition("\n")
-        body = re.split(r"^## ", body, flags=re.M)[0]
+        body = re.split(r"^## ", body, flags=re.MULTILINE)[0]
         found[heading] = Condition(heading, {name: text.strip() for name, text in _PART.findall(body)})
     return found
 

@@ -9,7 +9,7 @@ DIFFERENCE = "vector_differs"
 
 
 def count_vectors(stats: dict[str, list[Any]]) -> dict[str, list[str]]:
-    """Sort the vectors of a run into passed, failed, not covered, and apart from them those that differ as documented."""
+    """Sort the vectors of a run into passed, failed, not covered, and those that differ as documented."""
     found: dict[str, list[str]] = {"passed": [], "failed": [], "not covered": [], "differs": []}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in stats.get(outcome, []):
