@@ -23,8 +23,6 @@ from pathlib import Path
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 _NAMES = "Function|When|There|Here|Size"
 _PART = re.compile(rf"\*({_NAMES}):\*\s*(.*?)(?=\s*\*(?:{_NAMES}):\*|\Z)", re.DOTALL)
-    r"\*(Function|When|There|Here|Size):\*\s*(.*?)(?=\s*\*(?:Function|When|There|Here|Size):\*|\Z)", re.DOTALL
-)
 
 
 @dataclass(frozen=True)
