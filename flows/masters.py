@@ -64,7 +64,7 @@ class MasterPlanner:
 
     def plan(self, kind: str, groups: Groups) -> WorkPlan:
         """Plan the masters of a kind; those of earlier kinds must have been made."""
-        config = {**config_of(self.recipe), "maker": dict(self.makers[kind])}
+        config = {**config_of(self._prefix(kind)), "maker": dict(self.makers[kind])}
         if kind == "defects":
             matches, lacking, missing = self._masters_for_defects(groups)
         else:
@@ -90,12 +90,18 @@ class MasterPlanner:
     def _collections(self) -> tuple[str, ...]:
         return (self.run, *self.repo.settings.collections)
 
+    def _prefix(self, kind: str) -> Recipe:
+        """Return the steps that have a part in masters of a kind; defects are found in masters, by no step at all."""
+        from isrflow.makers.recipes import STEPS, prefix_of
+
+        return (
+            prefix_of(self.recipe, kind) if kind in STEPS else self.recipe.without(row.name for row in self.recipe.rows)
+        )
+
     def _calibs_for_raws(self, kind: str, groups: Groups) -> _Found:
         """Resolve what the raws of a kind need, at the first of each master."""
-        from isrflow.makers.recipes import prefix_of
-
         first = {group[0].data_id: data_id for data_id, group in groups.items()}
-        resolutions = resolve_all(self.repo, list(first), prefix_of(self.recipe, kind), self._collections)
+        resolutions = resolve_all(self.repo, list(first), self._prefix(kind), self._collections)
         lacking = {first[raw]: reason for raw, reason in what_lacks(resolutions).items()}
         matches = {
             first[raw]: dict(found)

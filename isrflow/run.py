@@ -40,6 +40,7 @@ def run_isr(
     config: Recipe,
     *,
     camera: Camera | None = None,
+    sources: Mapping[str, Exposure] | None = None,
     overwrite: bool = False,
     on_step: Observer | None = None,
 ) -> IsrResult:
@@ -55,6 +56,9 @@ def run_isr(
         The recipe: which steps, in which order, with which settings.
     camera
         Bound to steps that ask for it.
+    sources
+        Detector name to exposure of the same shot, corrected as far as the step that takes them (crosstalk between
+        detectors); they are left untouched.
     overwrite
         Work in the memory of `raw` where its dtype allows (a float32 raw then becomes the product).
     on_step
@@ -86,23 +90,33 @@ def run_isr(
         exposure = raw.view(raw.box)  # same pixels, read only by the conversion; own header and history below
         exposure.header, exposure.history = dict(raw.header), list(raw.history)
     result = IsrResult(exposure)
+    supplies = _Supplies(calibs, camera, sources)
     for row, settings in config.enabled_rows():
         started = time.perf_counter()
-        _run_step(row, settings, result, calibs, camera)
+        _run_step(row, settings, result, supplies)
         exposure.history.append(_entry(row, settings, calibs, time.perf_counter() - started))
         if on_step is not None:
             on_step(row.name, exposure)
     return result
 
 
-def _run_step(
-    row: Row, settings: StepConfig, result: IsrResult, calibs: Mapping[str, Calibration], camera: Camera | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Supplies:
+    """What steps are given besides the exposure and what earlier steps gave."""
+
+    calibs: Mapping[str, Calibration]
+    camera: Camera | None
+    sources: Mapping[str, Exposure] | None
+
+
+def _run_step(row: Row, settings: StepConfig, result: IsrResult, supplies: _Supplies) -> None:
     signature, exposure = row.signature, result.exposure
-    bound: dict[str, Any] = {need.keyword: calibs.get(need.kind) for need in signature.needs}
+    bound: dict[str, Any] = {need.keyword: supplies.calibs.get(need.kind) for need in signature.needs}
     bound |= {keyword: result.by_products.get(kind) for keyword, kind, _ in signature.takes}
     if signature.wants_camera:
-        bound["camera"] = camera
+        bound["camera"] = supplies.camera
+    if signature.wants_sources:
+        bound["sources"] = supplies.sources
     try:
         given = row.step.function(exposure, settings, **bound)
     except Exception as error:

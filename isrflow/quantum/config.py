@@ -48,14 +48,24 @@ def config_of(recipe: Recipe) -> dict[str, Any]:
 
 
 def recipe_from(config: Mapping[str, Any]) -> Recipe:
-    """Return the recipe that `config_of` described.
+    """Return the recipe that `config_of` described, in this version or an earlier one.
+
+    Steps that were added since then are switched off, for the results that were described had not seen them.
 
     Raises
     ------
     ConfigError
         If its class or a setting no longer exists.
     """
-    return recipe_class(str(config["recipe"])).layered(config["settings"])
+    recipe, stored = recipe_class(str(config["recipe"])), config["settings"]
+    later = {f"{row.name}.enabled": False for row in recipe.rows if row.name not in stored}
+    return recipe.layered(later, stored)
+
+
+def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of what `config_of` (or a maker) described that can change a result: what is switched on."""
+    settings = {step: values for step, values in config["settings"].items() if values.get("enabled", True)}
+    return {**config, "settings": settings}
 
 
 def _jsonable(value: Any) -> Any:

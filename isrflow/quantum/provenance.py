@@ -6,21 +6,38 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from isrflow import __version__
+from isrflow.quantum.config import decisive
 from registry.canonical import sha256_json
 from registry.refs import DatasetRef, Match, QuantumInputs, Software, dataset_uuid
 
 
 def content_key(
-    task: str, config: Mapping[str, Any], inputs: Iterable[tuple[str, DatasetRef]], calibs: Mapping[str, Match]
+    task: str,
+    config: Mapping[str, Any],
+    inputs: Iterable[tuple[str, DatasetRef]],
+    calibs: Mapping[str, Match],
+    made: Mapping[str, str] | None = None,
 ) -> str:
     """Return the hash of all that decides a quantum's result.
 
-    Task, code version, recipe and settings, and the science content of every input, the camera among them: two quanta
-    with one key give identical products, whatever their runs, ids and file names.
+    Task, code version, recipe and the settings of what is switched on, and the science content of every input, the
+    camera among them: two quanta with one key give identical products, whatever their runs, ids and file names.
+
+    Parameters
+    ----------
+    task, config
+        The work; `config` as the registry stores it.
+    inputs
+        Role and dataset of what is there already.
+    calibs
+        What was resolved, by role.
+    made
+        Role to content key of the quantum that makes an input which need not be there yet.
     """
     used = [(role, ref.content_sha256 or ref.sha256) for role, ref in inputs]
     used += [(role, match.ref.content_sha256 or match.ref.sha256) for role, match in calibs.items()]
-    return sha256_json({"task": task, "version": __version__, "config": config, "inputs": sorted(used)})
+    used += (made or {}).items()
+    return sha256_json({"task": task, "version": __version__, "config": decisive(config), "inputs": sorted(used)})
 
 
 def software() -> Mapping[str, Any]:

@@ -141,6 +141,12 @@ class Recipe(BaseModel):
         """Return a recipe with these steps switched off; errors as for `layered`."""
         return self.override({f"{step}.enabled": False for step in steps})
 
+    def before(self, step: str) -> Self:
+        """Return a recipe that ends before a step; errors as for `layered`."""
+        names = [row.name for row in self.rows]
+        first = names.index(step) if step in names else 0
+        return self.without(names[first:] if step in names else [step])
+
     def changes(self) -> dict[str, Any]:
         """Return dotted settings that differ from the defaults of this recipe class."""
         result: dict[str, Any] = {}
@@ -150,9 +156,13 @@ class Recipe(BaseModel):
         return result
 
     def canonical(self) -> str:
-        """Return all settings as JSON with sorted keys: equal texts mean equal recipes."""
-        tree = {"recipe": type(self).__name__, "settings": self.model_dump(mode="python")}
-        return json.dumps(tree, sort_keys=True, default=str)
+        """Return the settings of the enabled steps as JSON with sorted keys: equal texts mean that the same is done.
+
+        What a step that is switched off would do says nothing about a result, and rows that a later version adds,
+        switched off, leave the text as it was.
+        """
+        settings = {row.name: config.model_dump(mode="python") for row, config in self.enabled_rows()}
+        return json.dumps({"recipe": type(self).__name__, "settings": settings}, sort_keys=True, default=str)
 
     def digest(self) -> str:
         """Return the sha256 of `canonical`."""

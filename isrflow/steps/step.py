@@ -6,8 +6,8 @@ A step is one file with a settings class and a function ::
 
 Its signature says everything the recipe has to know: a keyword whose type is a calibration is a *need* (optional if
 the type is ``X | None``), a keyword whose type is a by-product is *taken* from an earlier step, the returned by-product
-is *given* to later ones, and ``camera`` is bound to the camera. Keywords with defaults of plain types are for direct
-callers.
+is *given* to later ones, ``camera`` is bound to the camera, and ``sources: Mapping[str, Exposure] | None`` to exposures of
+other detectors by name. Keywords with defaults of plain types are for direct callers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from isrflow.calibs.base import Calibration
 from isrflow.errors import ConfigError
 from isrflow.frame.camera import Camera, Detector
+from isrflow.frame.exposure import Exposure
 
 
 class StepConfig(BaseModel):
@@ -42,6 +43,10 @@ class StepConfig(BaseModel):
     ) -> frozenset[str]:
         """Name the optional calibrations which these settings make mandatory for this detector and filter."""
         return frozenset()
+
+    def wants_sources(self) -> bool:
+        """Say whether these settings ask for other detectors' pixels, where the step can take them."""
+        return True
 
 
 class ByProduct:
@@ -82,6 +87,8 @@ class StepSignature:
     """(keyword, by-product, optional)."""
     gives: type[ByProduct] | None
     wants_camera: bool
+    wants_sources: bool = False
+    """Whether it takes exposures of other detectors by name."""
 
 
 def read_signature(function: Callable[..., Any]) -> StepSignature:
@@ -95,7 +102,7 @@ def read_signature(function: Callable[..., Any]) -> StepSignature:
     hints = typing.get_type_hints(function)
     needs: list[Need] = []
     takes: list[tuple[str, type[ByProduct], bool]] = []
-    wants_camera = False
+    wants_camera = wants_sources = False
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
@@ -106,11 +113,13 @@ def read_signature(function: Callable[..., Any]) -> StepSignature:
             takes.append((name, kind, optional))
         elif kind is Camera:
             wants_camera = True
+        elif name == "sources" and kind == Mapping[str, Exposure]:
+            wants_sources = True
         elif parameter.default is inspect.Parameter.empty:
             raise ConfigError(f"step {function.__name__}: nothing in a recipe can supply parameter {name!r} ({kind})")
     returned, _ = _unwrap_optional(hints.get("return", type(None)))
     gives = returned if isinstance(returned, type) and issubclass(returned, ByProduct) else None
-    return StepSignature(tuple(needs), tuple(takes), gives, wants_camera)
+    return StepSignature(tuple(needs), tuple(takes), gives, wants_camera, wants_sources)
 
 
 def _unwrap_optional(hint: Any) -> tuple[Any, bool]:

@@ -25,6 +25,17 @@ def test_a_recipe_survives_the_registry(settings):
     assert recipe_from(json.loads(stored)).digest() == recipe.digest()
 
 
+def test_what_an_earlier_version_stored_is_read_as_it_was_meant():
+    stored = json.loads(canonical_json(config_of(IsrConfig.layered({"overscan.order": 4}))))
+    later = ("statistics", "interpolation")  # as if these rows had been added since
+    for step in later:
+        del stored["settings"][step]
+    recipe = recipe_from(stored)
+    assert recipe.overscan.order == 4
+    assert not any(getattr(recipe, step).enabled for step in later)
+    assert recipe.digest() == IsrConfig.layered({"overscan.order": 4}).without(later).digest()
+
+
 def test_layers_go_from_defaults_over_the_instrument_to_the_user():
     camera = load_camera("tiny")
     instrument = camera.model_copy(update={"recipe": {"dark": {"enabled": False}, "edges.enabled": True}})

@@ -28,6 +28,23 @@ def test_the_key_minds_everything_that_can_change_a_pixel():
     assert len(keys) == 5
 
 
+def test_the_key_minds_what_makes_an_input_that_is_not_there_yet():
+    keys = {
+        content_key("isr", CONFIG, [("raw", RAW)], {}, made) for made in (None, {"source:B": "1"}, {"source:B": "2"})
+    }
+    assert len(keys) == 3
+
+
+def test_the_key_does_not_mind_the_settings_of_steps_that_are_off_nor_rows_that_came_later():
+    settings = CONFIG["settings"] | {"fringe": {"enabled": False, "samples": 3}}
+    assert key(config=CONFIG | {"settings": settings}) == key()
+    settings["fringe"]["samples"] = 4
+    assert key(config=CONFIG | {"settings": settings}) == key()
+    settings["fringe"]["enabled"] = True
+    assert key(config=CONFIG | {"settings": settings}) != key()
+    assert key(config=CONFIG | {"maker": {"n_sigma": 3}}) != key()
+
+
 def test_the_key_does_not_mind_ids_runs_collections_or_how_a_file_was_written():
     moved = replace(RAW, id=uuid4(), run="raw/elsewhere", sha256="0" * 64, path="/elsewhere.fits")
     certified_anew = replace(BIAS, validity_id=99, collection="calibs/other")

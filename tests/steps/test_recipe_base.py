@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -159,6 +160,33 @@ def test_an_impossible_value_is_named():
 def test_equal_settings_have_equal_digests_and_others_do_not():
     assert Toy().digest() == Toy.layered({"shift.sign": 1.0}).digest()
     assert Toy().digest() != Toy.layered({"shift.sign": 1.5}).digest()
+
+
+def test_settings_of_steps_that_are_off_have_no_part_in_the_digest():
+    assert (
+        Toy.layered({"note.enabled": False, "note.scale": 7}).digest() == Toy.layered({"note.enabled": False}).digest()
+    )
+    assert Toy.layered({"note.scale": 7}).digest() != Toy().digest()
+
+
+def test_a_recipe_can_end_before_a_step():
+    assert [row.name for row, _ in Toy().before("note").enabled_rows()] == ["shift"]
+    with pytest.raises(ConfigError, match="no step 'nite' in Toy; did you mean 'note'"):
+        Toy().before("nite")
+
+
+def test_a_step_that_asks_for_other_detectors_gets_them():
+    def do_borrow(exposure: Exposure, config: StepConfig, *, sources: Mapping[str, Exposure] | None = None) -> None:
+        """Add other detectors."""
+        for other in (sources or {}).values():
+            exposure.image += other.image
+
+    class Borrowing(Recipe):
+        borrow: Annotated[StepConfig, Step(do_borrow)] = StepConfig()
+
+    assert Borrowing.rows[0].signature.wants_sources
+    assert run_isr(raw(), {}, Borrowing(), sources={"E": raw()}).exposure.image[0, 0] == 20
+    assert run_isr(raw(), {}, Borrowing()).exposure.image[0, 0] == 10
 
 
 def test_taking_a_by_product_nobody_gives_is_refused_at_import():
