@@ -80,7 +80,7 @@ class Calibration(ABC):
         Only what both sides state is compared.
         """
         detector, info = exposure.detector, self.info
-        if detector is not None:
+        if detector is not None and "detector" in self.dimensions:
             if info.detector_id is not None and info.detector_id != detector.id:
                 return (
                     f"{self.kind} was made for detector {info.detector_id}, the exposure is of detector {detector.id}"

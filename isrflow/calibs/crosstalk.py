@@ -70,6 +70,7 @@ class Crosstalk(TableCalibration):
     version: ClassVar[float] = 1.2
     reference_class: ClassVar[str] = "lsst.ip.isr.crosstalk.CrosstalkCalib"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"CROSSTALK"})
+    unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
     own_cards: ClassVar[frozenset[str]] = frozenset(
         {"HAS_CROSSTALK", "NAMP", "CROSSTALK_SHAPE", "CROSSTALK_RATIOS_UNITS"}
     )
@@ -167,6 +168,7 @@ class Crosstalk(TableCalibration):
 
     def to_tree(self) -> dict[str, Any]:
         """Return flattened matrices beside the metadata."""
+        inter_chip = {name: matrix.ravel().tolist() for name, matrix in self.inter_chip.items()}
         return {
             "metadata": self.metadata(),
             "hasCrosstalk": self.has_crosstalk,
@@ -175,7 +177,7 @@ class Crosstalk(TableCalibration):
             "crosstalkRatiosUnits": self.units,
             **{key: getattr(self, name).ravel().tolist() for name, _, key, _ in _MATRICES},
             "fitGains": self.fit_gains.tolist(),
-            "interChip": {name: matrix.ravel().tolist() for name, matrix in self.inter_chip.items()},
+            **({"interChip": inter_chip} if inter_chip else {}),
         }
 
     @classmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class Defects(TableCalibration):
     version: ClassVar[float] = 2.0
     reference_class: ClassVar[str] = "lsst.ip.isr.defects.Defects"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"defects", "manual_defects"})
+    unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "absent"
 
     @classmethod
     def from_mask(cls, mask: NDArray[np.bool_], **fields: Any) -> Self:

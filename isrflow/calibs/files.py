@@ -150,7 +150,7 @@ def _mapping(text: str) -> Mapping[str, Any]:
 
 
 def _write_ecsv(calibration: TableCalibration, path: Path) -> None:
-    tables = calibration.to_tables()
+    tables = calibration.stated_tables()
     if len(tables) > 1:
         raise ConfigError(
             f"{path.name}: a {calibration.kind} of {len(tables)} tables does not fit into ECSV", fix="name it .fits"

@@ -17,6 +17,20 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "detector_serial": ("DET_SER", "DETECTOR_SERIAL", "DETSER", "detectorSerial"),
     "physical_filter": ("FILTER", "filterName"),
 }
+IDENTITY_CARDS = (
+    "INSTRUME",
+    "RAFTNAME",
+    "SLOTNAME",
+    "DETECTOR",
+    "DET_NAME",
+    "DET_SER",
+    "FILTER",
+    "CALIB_ID",
+    "SEQFILE",
+    "SEQNAME",
+    "SEQCKSUM",
+)
+"""Cards that tables of the reference always have, known or not."""
 _NOTHING = ("", "_unknown_")  # the reference writes the latter for exposures without a filter
 _DATES = ("CALIBDATE", "CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALIB_CREATION_TIME", "CALIB_CREATE_DATE")
 
@@ -48,6 +62,12 @@ def identity_cards(info: CalibInfo) -> dict[str, Any]:
     return {card: value for card, value in cards.items() if value is not None}
 
 
+def place_cards(detector_name: str) -> dict[str, str]:
+    """Return the raft and slot that the reference reads off a detector's name; nothing for names of another kind."""
+    raft, separator, slot = detector_name.partition("_")
+    return {"RAFTNAME": raft, "SLOTNAME": slot} if separator and "_" not in slot else {}
+
+
 def info_from_cards(cards: Mapping[str, Any]) -> tuple[CalibInfo, dict[str, Any]]:
     """Return the identity that cards state, and the cards that are left.
 
@@ -75,7 +95,9 @@ def info_from_cards(cards: Mapping[str, Any]) -> tuple[CalibInfo, dict[str, Any]
         creation_date=_creation_date(cards),
     )
     used = {*_DATES, *(name for names in _NAMES.values() for name in names)}
-    return info, {card: value for card, value in cards.items() if card not in used}
+    derived = place_cards(info.detector_name)
+    rest = {card: value for card, value in cards.items() if card not in used and derived.get(card, ...) != value}
+    return info, rest
 
 
 def _is_empty(value: Any) -> bool:

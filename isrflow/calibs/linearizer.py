@@ -51,6 +51,7 @@ LINEARIZER_COLUMNS = (
     Column("linearity_turnoff", "LINEARITY_TURNOFF", "linearityTurnoff", "float", _NAN),
     Column("linearity_max_signal", "LINEARITY_MAX_SIGNAL", "linearityMaxSignal", "float", _NAN),
 )
+_N_BEFORE_BOX = [column.column for column in LINEARIZER_COLUMNS].index("COEFFS") + 1  # where tables have the boxes
 _BOX_COLUMNS = ("BBOX_X0", "BBOX_Y0", "BBOX_DX", "BBOX_DY")
 
 
@@ -179,11 +180,17 @@ class Linearizer(TableCalibration):
         """Return one row per amplifier, and the lookup table if there is one."""
         from astropy.table import Table
 
-        columns = {"AMPLIFIER_NAME": list(self.amp_names), **table_columns(self, LINEARIZER_COLUMNS, self.amp_names)}
         boxes = [self.boxes.get(name, Box(0, 0, 0, 0)) for name in self.amp_names]
-        for column, attribute in zip(_BOX_COLUMNS, ("x0", "y0", "width", "height"), strict=True):
-            columns[column] = np.array([getattr(box, attribute) for box in boxes], np.int64)
-        columns["ABS_REF_AMP"] = [self.absolute_reference_amplifier] * len(self.amp_names)
+        columns = {
+            "AMPLIFIER_NAME": list(self.amp_names),
+            **table_columns(self, LINEARIZER_COLUMNS[:_N_BEFORE_BOX], self.amp_names),
+            **{
+                column: np.array([getattr(box, attribute) for box in boxes], np.int64)
+                for column, attribute in zip(_BOX_COLUMNS, ("x0", "y0", "width", "height"), strict=True)
+            },
+            **table_columns(self, LINEARIZER_COLUMNS[_N_BEFORE_BOX:], self.amp_names),
+            "ABS_REF_AMP": [self.absolute_reference_amplifier] * len(self.amp_names),
+        }
         tables = [Table(columns, meta=self.metadata())]
         if self.table is not None:
             tables.append(Table({"LOOKUP_VALUES": self.table}))

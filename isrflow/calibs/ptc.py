@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,6 +192,7 @@ class PhotonTransferCurve(TableCalibration):
     version: ClassVar[float] = 2.6
     reference_class: ClassVar[str] = "lsst.ip.isr.ptcDataset.PhotonTransferCurveDataset"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"PTC"})
+    unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
     own_cards: ClassVar[frozenset[str]] = frozenset({"PTC_FIT_TYPE"})
 
     def __post_init__(self) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from astropy.io import fits
 
 from isrflow.calibs.base import CalibInfo, Calibration
-from isrflow.calibs.identity import identity_cards, info_from_cards
+from isrflow.calibs.identity import IDENTITY_CARDS, identity_cards, info_from_cards, place_cards
 from isrflow.errors import CalibrationFileError
 from isrflow.frame.cards import parse_header
 
@@ -35,6 +35,8 @@ class TableCalibration(Calibration):
     """OBSTYPE values accepted on reading."""
     own_cards: ClassVar[frozenset[str]] = frozenset()
     """Metadata that state fields of this type."""
+    unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "undefined"
+    """How tables of the reference state an identity that is not known: a card without value, empty text, none."""
 
     @property
     def label(self) -> str:
@@ -42,12 +44,14 @@ class TableCalibration(Calibration):
         return f"{self.kind} of detector {self.info.detector_name or self.info.detector_id or '?'}"
 
     def metadata(self) -> dict[str, Any]:
-        """Return what a file of this calibration says about it besides the tables."""
+        """Return what a file of this calibration says about it besides the tables; None is what is not known."""
         return {
             "OBSTYPE": self.obs_type,
             f"{self.obs_type}_SCHEMA": self.schema,
             f"{self.obs_type}_VERSION": self.version,
             "CALIBCLS": self.reference_class,
+            **dict.fromkeys(IDENTITY_CARDS),
+            **place_cards(self.info.detector_name),
             **identity_cards(self.info),
             **self.info.metadata,
             **self._own_metadata(),
@@ -97,10 +101,21 @@ class TableCalibration(Calibration):
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make the calibration of a tree; raises `CalibrationFileError` naming the key."""
 
+    def stated_tables(self) -> list[Table]:
+        """Return the tables as they are written, with unknown metadata stated in the reference's way."""
+        tables = self.to_tables()
+        for table in tables:
+            table.meta = {
+                key: "" if value is None and self.unknown_cards == "empty" else value
+                for key, value in table.meta.items()
+                if value is not None or self.unknown_cards != "absent"
+            }
+        return tables
+
     def to_hdus(self) -> fits.HDUList:
         """Return an empty primary HDU and one table HDU per table."""
         hdus = [fits.PrimaryHDU()]
-        for table in self.to_tables():
+        for table in self.stated_tables():
             bare = table.copy(copy_data=False)
             bare.meta = {}
             hdu = fits.table_to_hdu(bare)
@@ -130,9 +145,8 @@ def column_error(missing: Sequence[str], table: Table) -> str:
 def _set_card(header: fits.Header, key: str, value: Any) -> None:
     name = key if len(key) <= 8 and " " not in key else f"HIERARCH {key}"
     for item in value if isinstance(value, (list, tuple)) else [value]:  # several values are several cards
-        if item is not None:
-            plain = item if not isinstance(item, float) or np.isfinite(item) else str(item).upper()
-            header.append((name, plain), end=True)
+        plain = item if not isinstance(item, float) or np.isfinite(item) else str(item).upper()
+        header.append((name, plain), end=True)
 
 
 def _table_of(hdu: fits.BinTableHDU) -> Table:
