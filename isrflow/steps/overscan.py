@@ -8,7 +8,6 @@ change places.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,12 +15,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from isrflow.errors import ConfigError, GeometryError
-from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
+from isrflow.frame.overscan import correct_by_overscan, overscan_cards, reads_along_columns, scale_of_adu, serial_boxes
 from isrflow.kernels.masks import grow_mask, mask_at_least
-from isrflow.kernels.overscan import OverscanFit, OverscanRules, correct_overscan
+from isrflow.kernels.overscan import OverscanRules
 from isrflow.kernels.overscan_fit import FitKind
 from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import AmplifierOverscan, BadAmplifiers, OverscanFits
@@ -126,10 +125,10 @@ def fit_overscan_amp(exposure: Exposure, amp: Amplifier, config: OverscanConfig)
 
 def _fit_both(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> AmplifierOverscan:
     """Fit and subtract the serial overscan and, if wanted, the parallel one."""
-    along_columns = _reads_along_columns(amp)
-    boxes = _serial_boxes(amp, config, along_columns=along_columns)
+    along_columns, rules = reads_along_columns(amp), _rules(exposure, amp, config)
+    boxes = serial_boxes(amp, over_parallel=config.parallel)
     skips = config.skip_leading_columns, config.skip_trailing_columns
-    serial = _correct(exposure, amp, config, boxes, skips, along_columns=along_columns)
+    serial = correct_by_overscan(exposure, amp, boxes, rules, skips, along_columns=along_columns)
     if not config.parallel:
         return AmplifierOverscan(serial)
     if amp.raw_parallel_overscan.is_empty:
@@ -138,7 +137,7 @@ def _fit_both(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> Amp
         )
     boxes = amp.raw_data, amp.raw_parallel_overscan
     skips = config.skip_leading_rows, config.skip_trailing_rows
-    parallel = _correct(exposure, amp, config, boxes, skips, along_columns=not along_columns)
+    parallel = correct_by_overscan(exposure, amp, boxes, rules, skips, along_columns=not along_columns)
     return AmplifierOverscan(serial, parallel)
 
 
@@ -163,57 +162,13 @@ def mask_parallel_overscan(exposure: Exposure, amplifiers: Iterable[Amplifier], 
 
 def write_overscan_cards(exposure: Exposure, name: str, fits: AmplifierOverscan) -> None:
     """Write the statistics of an amplifier's models and of what they left to the header."""
-    _write_cards(exposure, name, "SERIAL", fits.serial)
+    exposure.header |= overscan_cards("SERIAL", name, fits.serial, exposure.unit)
     if fits.parallel is not None:
-        _write_cards(exposure, name, "PARALLEL", fits.parallel)
-
-
-def _write_cards(exposure: Exposure, name: str, direction: str, fit: OverscanFit) -> None:
-    start = "LSST ISR OVERSCAN"
-    exposure.header[f"{start} {direction} UNITS"] = exposure.unit
-    exposure.header |= {
-        f"{start} {direction} MEAN {name}": fit.mean,
-        f"{start} {direction} MEDIAN {name}": fit.median,
-        f"{start} {direction} STDEV {name}": fit.sigma,
-        f"{start} RESIDUAL {direction} MEAN {name}": fit.residual_mean,
-        f"{start} RESIDUAL {direction} MEDIAN {name}": fit.residual_median,
-        f"{start} RESIDUAL {direction} STDEV {name}": fit.residual_sigma,
-        "OVERSCAN": "Overscan corrected",
-    }
-
-
-def _correct(
-    exposure: Exposure,
-    amp: Amplifier,
-    config: OverscanConfig,
-    boxes: tuple[Box, Box],
-    skips: tuple[int, int],
-    *,
-    along_columns: bool,
-) -> OverscanFit:
-    """Fit and subtract one overscan; `boxes` are what is corrected and the overscan."""
-    picture, overscan = boxes
-    image = exposure.view(picture).planes()[0]
-    pixels, mask, _ = exposure.view(overscan).planes()
-    if along_columns:
-        image, pixels, mask = image.T, pixels.T, mask.T
-        leads = picture.y0 < overscan.y0
-    else:
-        leads = picture.x0 < overscan.x0
-    first, last = skips if leads else skips[::-1]
-    if first + last >= pixels.shape[1]:
-        raise ConfigError(f"overscan {overscan.section()}: skipping {first} + {last} lines leaves nothing to fit")
-    fit = correct_overscan(image, pixels, mask, _rules(exposure, amp, config), slice(first, pixels.shape[1] - last))
-    if fit.skipped:
-        log.warning("%s: amplifier %s: nothing was subtracted: %s", exposure.label, amp.name, fit.skipped)
-    return fit
+        exposure.header |= overscan_cards("PARALLEL", name, fits.parallel, exposure.unit)
 
 
 def _rules(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> OverscanRules:
     """Turn the settings into those of the kernel, levels in the unit of the pixels."""
-    gain = 1.0
-    if exposure.unit == "electron":
-        gain = float(exposure.header.get(f"LSST ISR GAIN {amp.name}", amp.gain_electron_per_adu))
     return OverscanRules(
         kind=config.fit_type,
         order=config.order,
@@ -221,23 +176,6 @@ def _rules(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> Oversc
         as_integers=config.as_integers,
         reject_bits=mask_bits(config.mask_planes),
         bad_bit=mask_bits("BAD"),
-        max_deviation=config.max_deviation_adu * (gain if math.isfinite(gain) else 1.0),
+        max_deviation=config.max_deviation_adu * scale_of_adu(exposure, amp),
         two_sided=config.two_sided_deviation,
     )
-
-
-def _reads_along_columns(amp: Amplifier) -> bool:
-    """Tell whether the serial overscan lies above or below the picture instead of beside it."""
-    return amp.raw_serial_overscan.y0 >= amp.raw_data.y1 or amp.raw_serial_overscan.y1 <= amp.raw_data.y0
-
-
-def _serial_boxes(amp: Amplifier, config: OverscanConfig, *, along_columns: bool) -> tuple[Box, Box]:
-    """Return what the serial overscan corrects, and itself; both reach over the parallel overscan if that is used."""
-    picture, overscan = amp.raw_data, amp.raw_serial_overscan
-    if not config.parallel:
-        return picture, overscan
-    picture = picture.union(amp.raw_parallel_overscan)
-    if along_columns:
-        y0 = picture.y1 if overscan.y0 >= amp.raw_data.y1 else overscan.y0
-        return picture, Box(picture.x0, y0, picture.width, overscan.height)
-    return picture, Box(overscan.x0, picture.y0, overscan.width, picture.height)
