@@ -8,8 +8,10 @@ settings.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
+from isrflow.lsst_names.classic import CLASSIC
 from isrflow.steps.assembly import AssemblyConfig, assemble
 from isrflow.steps.bad_regions import BadRegionsConfig, fill_bad_regions
 from isrflow.steps.bias import BiasConfig, subtract_bias
@@ -73,3 +75,21 @@ class IsrConfig(Recipe):
     interpolation: Annotated[InterpolationConfig, Step(interpolate_masked)] = InterpolationConfig()
     statistics: Annotated[StatisticsConfig, Step(measure_statistics)] = StatisticsConfig()
     binned: Annotated[BinnedConfig, Step(make_binned)] = BinnedConfig(enabled=False)
+
+    @classmethod
+    def from_lsst(cls, settings: Mapping[str, Any]) -> Self:
+        """Make a recipe from settings under the names of LSST's ``IsrTaskConfig``, laid over its defaults.
+
+        Parameters
+        ----------
+        settings
+            Flat (``{"doDark": False, "overscan.fitType": "MEDIAN_PER_ROW"}``), nested, or a mix. A name that does
+            nothing is accepted with a warning in the log.
+
+        Raises
+        ------
+        ConfigError
+            A ValueError: unknown names (the nearest is named), impossible values, and what is not done here; all
+            are listed. The page "Names of LSST settings" of the documentation says what becomes of each name.
+        """
+        return cls.layered(CLASSIC.translate(settings))

@@ -1,0 +1,277 @@
+"""The names of IsrTaskConfig, in the order in which it declares them, and what becomes of them in `IsrConfig`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from isrflow.lsst_names.names import (
+    ABOVE_ONE,
+    AT_LEAST_ONE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Name,
+    Values,
+    idle,
+    one_of,
+    refused,
+    to,
+    under,
+)
+from isrflow.lsst_names.shared import (
+    NOT_YET,
+    amp_offset_names,
+    assembly_names,
+    binning_names,
+    crosstalk_names,
+    deferred_charge_names,
+    everywhere,
+    framework_names,
+    isr_statistics_names,
+)
+from isrflow.lsst_names.translate import NameTable
+
+NO_EFFECT = "it has none there either"
+DATASETS = "dataset types are those of the registry"
+FAKE = "describe the detector instead: a camera YAML, or Detector.from_header"
+CROSSTALK = ("crosstalk_raw", "crosstalk")
+BIAS = ("bias_raw", "bias")
+THUMBNAILS = ("thumbnail_overscan", "thumbnail_flattened")
+TRIMMED = (*BIAS, "brighter_fatter", "dark", "flat")
+"""Rows that lay a calibration over the exposure."""
+
+FITS = (
+    "MEAN",
+    "MEANCLIP",
+    "MEDIAN",
+    "MEDIAN_PER_ROW",
+    "MEAN_PER_ROW",
+    "POLY",
+    "CHEB",
+    "LEG",
+    "NATURAL_SPLINE",
+    "CUBIC_SPLINE",
+    "AKIMA_SPLINE",
+)
+
+QA = under(
+    "qa",
+    idle("saveStats", True, "statistics are always noted", kind="bool"),
+    *under(
+        "flatness",
+        to("meshX", 256, limit=AT_LEAST_ONE),
+        to("meshY", 256, limit=AT_LEAST_ONE),
+        to("doClip", True),
+        to("clipSigma", 3.0, limit=POSITIVE),
+        to("nIter", 3, limit=AT_LEAST_ONE),
+    ),
+    idle("doWriteOss", False, NO_EFFECT, kind="bool"),
+    to("doThumbnailOss", False, "thumbnail_overscan.enabled"),
+    idle("doWriteFlattened", False, NO_EFFECT, kind="bool"),
+    to("doThumbnailFlattened", False, "thumbnail_flattened.enabled"),
+    to("thumbnailBinning", 4, *everywhere(THUMBNAILS, "binning"), limit=AT_LEAST_ONE),
+    to("thumbnailStdev", 3.0, *everywhere(THUMBNAILS, "low_sigma")),
+    to("thumbnailRange", 5.0, *everywhere(THUMBNAILS, "span"), limit=POSITIVE),
+    to("thumbnailQ", 20.0, *everywhere(THUMBNAILS, "softening"), limit=POSITIVE),
+    to("thumbnailSatBorder", 2, *everywhere(THUMBNAILS, "saturated_border_px"), limit=NOT_NEGATIVE),
+)
+
+OVERSCAN = under(
+    "overscan",
+    to("fitType", "MEDIAN", "overscan.fit_type", limit=one_of(*FITS)),
+    to("order", 1, "overscan.order", limit=NOT_NEGATIVE),
+    to("numSigmaClip", 3.0, "overscan.clip_sigma", limit=POSITIVE),
+    to("maskPlanes", ("BAD", "SAT"), "overscan.mask_planes"),
+    to("overscanIsInt", True, "overscan.as_integers"),
+    to("maxDeviation", 1000.0, "overscan.max_deviation_adu", limit=POSITIVE),
+    to("doAbsoluteMaxDeviation", True, "overscan.two_sided_deviation"),
+    to("doParallelOverscan", False, "overscan.parallel"),
+    to("parallelOverscanMaskThreshold", 100000, "overscan.parallel_mask_threshold_adu", kind="float"),
+    to("parallelOverscanMaskGrowSize", 7, "overscan.parallel_mask_grow_px", limit=NOT_NEGATIVE),
+    to("leadingColumnsToSkip", 0, "overscan.skip_leading_columns", limit=NOT_NEGATIVE),
+    to("trailingColumnsToSkip", 0, "overscan.skip_trailing_columns", limit=NOT_NEGATIVE),
+    to("leadingRowsToSkip", 0, "overscan.skip_leading_rows", limit=NOT_NEGATIVE),
+    to("trailingRowsToSkip", 0, "overscan.skip_trailing_rows", limit=NOT_NEGATIVE),
+)
+
+FRINGE = under(
+    "fringe",
+    refused("filters", (), NOT_YET),
+    idle("useFilterAliases", False, "deprecated there; give the filters' physical names", kind="bool"),
+    to("num", 30000, limit=AT_LEAST_ONE),
+    to("small", 3, limit=AT_LEAST_ONE),
+    to("large", 30, limit=AT_LEAST_ONE),
+    to("iterations", 20, limit=AT_LEAST_ONE),
+    to("clip", 3.0, limit=POSITIVE),
+    to("pedestal", False),
+    *under(
+        "stats",
+        to("badMaskPlanes", ("SAT",)),
+        idle("stat", 32, "the median (32) is used"),
+        idle("clip", 3.0, "medians are not clipped", kind="float"),
+        idle("iterations", 3, "medians are not clipped", kind="int"),
+        to("rngSeedOffset", 0),
+    ),
+)
+
+NAMES: tuple[Name, ...] = (
+    *framework_names(),
+    idle("datasetType", "raw", NO_EFFECT),
+    idle("fallbackFilterName", None, NO_EFFECT),
+    idle("useFallbackDate", False, NO_EFFECT, kind="bool"),
+    idle("expectWcs", True, "an exposure without sky coordinates is not warned of", kind="bool"),
+    idle("fwhm", 1.0, NO_EFFECT, kind="float"),
+    *QA,
+    idle("doHeaderProvenance", True, "the headers of products always say what made them", kind="bool"),
+    refused("doRaiseOnCalibMismatch", False, NOT_YET),
+    refused("cameraKeywordsToCompare", (), NOT_YET),
+    to("doConvertIntToFloat", True, "convert.enabled"),
+    to("doSaturation", True, "saturation.mask_saturated"),
+    to("saturatedMaskName", "SAT", "saturation.plane", "statistics.saturated_plane"),
+    to("saturation", math.nan, "saturation.level_adu"),
+    to(
+        "growSaturationFootprintSize",
+        1,
+        "interpolation.grow_saturated_px",
+        "brighter_fatter.grow_saturated_px",
+        limit=NOT_NEGATIVE,
+        note="only the plane SAT is grown",
+    ),
+    to("doSuspect", False, "saturation.mask_suspect"),
+    to("suspectMaskName", "SUSPECT", "saturation.suspect_plane"),
+    to("numEdgeSuspect", 0, "edges.width_px", "edges.enabled", limit=NOT_NEGATIVE, note="on if it is not 0"),
+    to("edgeMaskLevel", "DETECTOR", "edges.level", limit=one_of("DETECTOR", "AMP")),
+    to("doSetBadRegions", True, "bad_regions.enabled"),
+    idle("badStatistic", "MEANCLIP", "the median is used, as there; set bad_regions.statistic"),
+    to("doOverscan", True, "overscan.enabled"),
+    *OVERSCAN,
+    to("doAssembleCcd", True, "assembly.enabled"),
+    *assembly_names(),
+    refused("doAssembleIsrExposures", False, "fringe frames have to be assembled"),
+    to("doTrimToMatchCalib", False, *everywhere(TRIMMED, "trim_to_fit")),
+    to("doBias", True, *everywhere(BIAS, "enabled")),
+    idle("biasDataProductName", "bias", DATASETS),
+    to("doBiasBeforeOverscan", False, *everywhere(BIAS, "enabled")),
+    to("doDeferredCharge", False, "deferred_charge.enabled"),
+    *deferred_charge_names(),
+    to("doVariance", True, "variance.enabled"),
+    refused("gain", math.nan, FAKE),
+    refused("readNoise", 0.0, FAKE),
+    to("doEmpiricalReadNoise", False, "effective_ptc.empirical_read_noise"),
+    to("usePtcReadNoise", False, "effective_ptc.use_ptc_noise"),
+    to("maskNegativeVariance", True, "variance.mask_nonpositive"),
+    to("negativeVarianceMaskName", "BAD", "variance.plane"),
+    to("doLinearize", True, "linearity.enabled"),
+    to("doCrosstalk", False, *everywhere(CROSSTALK, "enabled")),
+    to("doCrosstalkBeforeAssemble", False, *everywhere(CROSSTALK, "enabled")),
+    *crosstalk_names(*CROSSTALK),
+    to("doDefect", True, "defects.enabled"),
+    to("doNanMasking", True, "nonfinite.enabled"),
+    to("doWidenSaturationTrails", True, "trails.enabled"),
+    to("doBrighterFatter", False, "brighter_fatter.enabled"),
+    to("doFluxConservingBrighterFatterCorrection", False, "brighter_fatter.flux_conserving"),
+    refused("brighterFatterLevel", "DETECTOR", "kernels of amplifiers are averaged to that of the detector"),
+    to("brighterFatterMaxIter", 10, "brighter_fatter.max_iterations", limit=AT_LEAST_ONE),
+    to("brighterFatterThreshold", 1000.0, "brighter_fatter.threshold_electron"),
+    to("brighterFatterApplyGain", True, "brighter_fatter.apply_gain"),
+    to("brighterFatterMaskListToInterpolate", ("SAT", "BAD", "NO_DATA", "UNMASKEDNAN"), "brighter_fatter.planes"),
+    to("brighterFatterMaskGrowSize", 0, "brighter_fatter.grow_px", limit=NOT_NEGATIVE),
+    to("doDark", True, "dark.enabled", "brighter_fatter.apply_dark"),
+    idle("darkDataProductName", "dark", DATASETS),
+    refused("doStrayLight", False, NOT_YET),
+    idle("strayLight.doRotatorAngleCorrection", False, NO_EFFECT, kind="bool"),
+    to("strayLight.filters", ()),
+    to("doFlat", True, "flat.enabled", "brighter_fatter.apply_flat"),
+    idle("flatDataProductName", "flat", DATASETS),
+    to("flatScalingType", "USER", "flat.scaling", limit=one_of("USER", "MEAN", "MEDIAN")),
+    to("flatUserScale", 1.0, "flat.user_scale"),
+    idle("doTweakFlat", False, NO_EFFECT, kind="bool"),
+    to("doApplyGains", False, "gains.enabled"),
+    to("usePtcGains", False, "effective_ptc.use_ptc_gains"),
+    to("normalizeGains", False, "gains.normalize"),
+    to("doFringe", True),
+    *FRINGE,
+    to("fringeAfterFlat", True),
+    refused("doAmpOffset", False, NOT_YET),
+    *amp_offset_names(),
+    refused("doMeasureBackground", False, NOT_YET),
+    refused("doCameraSpecificMasking", False, NOT_YET),
+    idle("masking.doSpecificMasking", False, NO_EFFECT, kind="bool"),
+    to("doInterpolate", True, "interpolation.enabled"),
+    to("doSaturationInterpolation", True, "interpolation.planes", note="puts saturatedMaskName in or takes it out"),
+    to("doNanInterpolation", True, "interpolation.planes", note="puts UNMASKEDNAN in"),
+    idle("doNanInterpAfterFlat", False, NO_EFFECT, kind="bool"),
+    to("maskListToInterpolate", ("SAT", "BAD"), "interpolation.planes"),
+    refused("doSaveInterpPixels", False, NOT_YET),
+    refused("useLegacyInterp", True, NOT_YET),
+    to("fluxMag0T1", {"Unknown": 10**11.2}),
+    to("defaultFluxMag0T1", 10**11.2),
+    refused("doVignette", False, NOT_YET),
+    to("doMaskVignettePolygon", True),
+    to("vignetteValue", None, kind="float"),
+    *under(
+        "vignette",
+        to("xCenter", 0.0),
+        to("yCenter", 0.0),
+        to("radius", 100.0, limit=NOT_NEGATIVE),
+        to("numPolygonPoints", 100, limit=ABOVE_ONE),
+    ),
+    refused("doAttachTransmissionCurve", False, NOT_YET),
+    to("doUseOpticsTransmission", True),
+    to("doUseFilterTransmission", True),
+    to("doUseSensorTransmission", True),
+    to("doUseAtmosphereTransmission", True),
+    refused("doIlluminationCorrection", False, NOT_YET),
+    idle("illuminationCorrectionDataProductName", "illumcor", DATASETS),
+    to("illumScale", 1.0),
+    to("illumFilters", ()),
+    to("doStandardStatistics", True, "statistics.enabled"),
+    refused("doCalculateStatistics", False, NOT_YET),
+    *isr_statistics_names(),
+    to("doBinnedExposures", False, "binned.enabled"),
+    *binning_names(),
+    to("binFactor1", 8, "binned.factor1", limit=ABOVE_ONE),
+    to("binFactor2", 64, "binned.factor2", limit=ABOVE_ONE),
+    idle("doWrite", True, "who runs the recipe decides what is written", kind="bool"),
+)
+
+
+def interpolated_planes(values: Values) -> tuple[str, ...]:
+    """Return the planes that are interpolated after LSST's validation has edited their list."""
+    saturated = values["saturatedMaskName"]
+    planes = [
+        name for name in values["maskListToInterpolate"] if values["doSaturationInterpolation"] or name != saturated
+    ]
+    wanted = [saturated] if values["doSaturationInterpolation"] else []
+    wanted += ["UNMASKEDNAN"] if values["doNanInterpolation"] else []
+    return tuple(dict.fromkeys([*planes, *wanted]))
+
+
+RULES: Mapping[str, Callable[[Values], Any]] = {
+    "bias_raw.enabled": lambda v: v["doBias"] and v["doBiasBeforeOverscan"],
+    "bias.enabled": lambda v: v["doBias"] and not v["doBiasBeforeOverscan"],
+    "crosstalk_raw.enabled": lambda v: v["doCrosstalk"] and v["doCrosstalkBeforeAssemble"],
+    "crosstalk.enabled": lambda v: v["doCrosstalk"] and not v["doCrosstalkBeforeAssemble"],
+    "edges.enabled": lambda v: v["numEdgeSuspect"] > 0,
+    "interpolation.planes": interpolated_planes,
+}
+
+
+def _flat_or_gains(values: Values) -> str | None:
+    both = values["doFlat"] and values["doApplyGains"]
+    return "doFlat and doApplyGains exclude each other: a flat holds the gains" if both else None
+
+
+def _early_bias_or_trim(values: Values) -> str | None:
+    both = values["doBiasBeforeOverscan"] and values["doTrimToMatchCalib"]
+    return "doBiasBeforeOverscan and doTrimToMatchCalib exclude each other" if both else None
+
+
+def _offsets_measured(values: Values) -> str | None:
+    missing = values["ampOffset.doApplyAmpOffset"] and not values["doAmpOffset"]
+    return "ampOffset.doApplyAmpOffset needs doAmpOffset" if missing else None
+
+
+CLASSIC = NameTable("IsrTaskConfig", NAMES, RULES, (_flat_or_gains, _early_bias_or_trim, _offsets_measured))
+"""IsrTaskConfig -> IsrConfig."""
