@@ -103,7 +103,7 @@ class Defects(TableCalibration):
         return cls(info=cls.info_from(tree), boxes=_boxes(*(tree[name] for name in _COLUMNS)))
 
     @classmethod
-    def from_text(cls, text: str) -> Self:
+    def from_text(cls, text: str, name: str) -> Self:  # noqa: ARG003 - the lines say it all
         """Make defects of lines of four whole numbers x0 y0 width height; raises `CalibrationFileError`."""
         lines = [line.partition("#")[0].split() for line in text.splitlines()]
         wrong = [f"line {i}: {' '.join(words)!r}" for i, words in enumerate(lines, 1) if words and not _is_box(words)]

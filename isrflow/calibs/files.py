@@ -17,7 +17,6 @@ import numpy as np
 from astropy.io import fits
 
 from isrflow.calibs.base import Calibration
-from isrflow.calibs.defects import Defects
 from isrflow.calibs.image import ImageCalibration
 from isrflow.calibs.kinds import KINDS
 from isrflow.calibs.tabular import TableCalibration
@@ -125,9 +124,7 @@ def _read_text(calibration: type[TableCalibration], path: Path, start: bytes) ->
         return calibration.from_tree(_mapping(text))
     if path.suffix in _YAML:
         return calibration.from_tree(load_yaml(text))
-    if issubclass(calibration, Defects):
-        return calibration.from_text(text)
-    raise CalibrationFileError(f"not FITS, ECSV, YAML or JSON (suffix {path.suffix!r}, begins with {start[:8]!r})")
+    return calibration.from_text(text, path.name)
 
 
 def _read_ecsv(path: Path) -> Table:

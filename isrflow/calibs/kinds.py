@@ -10,6 +10,9 @@ from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
 from isrflow.calibs.deferred_charge import DeferredCharge
 from isrflow.calibs.flat import Flat
+from isrflow.calibs.flat_gradient import FlatGradient
+from isrflow.calibs.fringe import Fringe
+from isrflow.calibs.gain_correction import GainCorrection
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
 
@@ -19,9 +22,12 @@ KINDS: dict[str, type[Calibration]] = {
         Bias,
         Dark,
         Flat,
+        Fringe,
         Defects,
         PhotonTransferCurve,
         Linearizer,
+        GainCorrection,
+        FlatGradient,
         Crosstalk,
         DeferredCharge,
         BrighterFatterKernel,

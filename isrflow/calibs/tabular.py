@@ -101,6 +101,11 @@ class TableCalibration(Calibration):
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make the calibration of a tree; raises `CalibrationFileError` naming the key."""
 
+    @classmethod
+    def from_text(cls, text: str, name: str) -> Self:  # noqa: ARG003 - for types that have a plain form
+        """Make the calibration of plain text in a file of that name; raises `CalibrationFileError`."""
+        raise CalibrationFileError(f"not FITS, ECSV, YAML or JSON (it begins with {text[:16]!r})")
+
     def stated_tables(self) -> list[Table]:
         """Return the tables as they are written, with unknown metadata stated in the reference's way."""
         tables = self.to_tables()
@@ -140,6 +145,20 @@ class TableCalibration(Calibration):
 def column_error(missing: Sequence[str], table: Table) -> str:
     """Say which columns are missing from a table that has others."""
     return f"missing {', '.join(missing)}; the table has {', '.join(table.colnames) or 'no columns'}"
+
+
+def missing_columns(kind: str, table: Table, *needed: str) -> None:
+    """Raise `CalibrationFileError` naming the columns that a table of a kind lacks, beside those it has."""
+    missing = [name for name in needed if name not in table.colnames]
+    if missing:
+        raise CalibrationFileError(f"a {kind} table has columns {', '.join(needed)}: {column_error(missing, table)}")
+
+
+def missing_keys(kind: str, tree: Mapping[str, Any], *needed: str) -> None:
+    """Raise `CalibrationFileError` naming the keys that a tree of a kind lacks, beside those it has."""
+    missing = [key for key in needed if tree.get(key) is None]
+    if missing:
+        raise CalibrationFileError(f"a {kind} needs {', '.join(missing)}; the file has {', '.join(map(str, tree))}")
 
 
 def _set_card(header: fits.Header, key: str, value: Any) -> None:
