@@ -69,6 +69,12 @@ def grow_mask(mask: Mask, radius: int, from_bits: int, to_bits: int) -> None:
         _stamp(whole_rows(mask), runs, radius, np.int32(to_bits), mask.shape[1])
 
 
+def list_runs(mask: Mask, bits: int) -> NDArray[np.int64]:
+    """List the horizontal runs of pixels that have any of `bits`, in reading order: (row, first, last column)."""
+    found: NDArray[np.int64] = _runs(whole_rows(mask), np.int32(bits), mask.shape[1])
+    return found
+
+
 def widen_trails(mask: Mask, bits: int) -> None:
     """Lengthen horizontal runs of saturated pixels, since a wide trail spills sideways.
 

@@ -1,0 +1,298 @@
+"""Mask what saturated sources spoil beyond themselves on sensors of certain makes.
+
+On E2V sensors a saturated trail that reaches the serial register floods the register of its amplifier. On ITL sensors
+it bleeds along both edges, its columns sag, and a wide trail pulls down the columns beside it over the whole detector.
+The three masks may be rows of their own; `mask_camera_artifacts` is one row for all of them, and the place where users
+put a function for their own camera.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from isrflow.errors import GeometryError
+from isrflow.frame.camera import Amplifier, Detector
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import add_mask_plane, mask_bits
+from isrflow.kernels.regions import Region, find_regions
+from isrflow.kernels.sensor_masks import (
+    EDGE_ROWS,
+    DipModel,
+    bleeds_at_edge,
+    dip_columns,
+    edge_bleed,
+    find_cores,
+    finite_median,
+    sagging_columns,
+)
+from isrflow.steps.byproducts import BadAmplifiers
+from isrflow.steps.step import StepConfig, at_amplifier
+
+log = logging.getLogger(__name__)
+
+
+class E2vEdgeBleedConfig(StepConfig):
+    """Which saturated regions flood a register of an E2V sensor, and what is masked then."""
+
+    min_area_px: int = 10000
+    """Regions are considered from this many pixels ..."""
+    max_area_px: int = 100000
+    """... to fewer than so many."""
+    height_px: int = 350
+    """Rows of the amplifier that are masked."""
+
+
+class ItlDipConfig(StepConfig):
+    """Which saturated regions pull down the columns beside them."""
+
+    planes: tuple[str, ...] = ("SUSPECT", "ITL_DIP")
+    """Mask planes that are set."""
+    background_fraction: float = 0.0
+    """Depth of the dip per column of the region, as a fraction of the background; 0: there are no dips."""
+    background_fraction_of: Mapping[str, float] = {}
+    """Detector name to such a fraction, in place of `background_fraction`."""
+    min_height_px: int = 50
+    """Least height of a region, and of the columns that count for its width."""
+    min_width_px: int = 15
+    """Least number of such columns."""
+    max_width_px: int = 50
+    """A region counts as no wider than this."""
+    width_scale: float = 1.5
+    """Width of the dip in widths of the region."""
+    min_background_noise_fraction: float = 0.5
+    """Least depth, as a fraction of the square root of the background."""
+    max_columns: int = 500
+    """If more columns than this would be masked, none is."""
+
+
+class ItlSaturationConfig(StepConfig):
+    """How far saturated regions reach on an ITL sensor."""
+
+    mask_edge_bleed: bool = True
+    """Whether bleeding along the upper and lower edge is masked."""
+    mask_sag: bool = True
+    """Whether the whole of strongly saturated columns is masked."""
+    min_area_px: int = 10000
+    """Regions are considered from this many pixels ..."""
+    max_area_px: int = 100000
+    """... to fewer than so many."""
+    threshold: float = 5000.0
+    """How much brighter than its amplifier an edge has to be, in the unit of the exposure."""
+    decay_per_row: float = 0.02
+    """How fast the bleed narrows: exp(-decay x rows from the edge)."""
+
+
+class CameraMasksConfig(StepConfig):
+    """Settings of the built-in masks; each is done on sensors of its make unless its `enabled` is false."""
+
+    enabled: bool = False
+    """Whether the step is run."""
+    e2v_edge_bleed: E2vEdgeBleedConfig = E2vEdgeBleedConfig()
+    itl_dip: ItlDipConfig = ItlDipConfig()
+    itl_saturation: ItlSaturationConfig = ItlSaturationConfig()
+
+
+def mask_camera_artifacts(
+    exposure: Exposure, config: CameraMasksConfig, *, bad_amplifiers: BadAmplifiers | None = None
+) -> None:
+    """Mask what is special to the sensor: by default edge bleed, dips and sag of E2V and ITL sensors, in place.
+
+    A function of your own with this signature may take its place (`isrflow.task.subtasks.MaskingTask`).
+
+    Parameters
+    ----------
+    exposure
+        Trimmed; only its mask is changed.
+    config
+        Settings of the masks.
+    bad_amplifiers
+        Passed over where levels are taken from amplifiers.
+
+    Raises
+    ------
+    GeometryError
+        If the exposure has no detector or is not trimmed.
+    """
+    if config.e2v_edge_bleed.enabled:
+        mask_e2v_edge_bleed(exposure, config.e2v_edge_bleed)
+    if config.itl_dip.enabled:
+        mask_itl_dip(exposure, config.itl_dip)
+    if config.itl_saturation.enabled:
+        mask_itl_saturation(exposure, config.itl_saturation, bad_amplifiers=bad_amplifiers)
+
+
+def mask_e2v_edge_bleed(exposure: Exposure, config: E2vEdgeBleedConfig) -> None:
+    """Mask the register's end of amplifiers that a saturated trail flooded, on E2V sensors, in place.
+
+    Parameters
+    ----------
+    exposure
+        Trimmed. Where a SAT region touches the lowest row and its centre lies in an amplifier of the lowest row of
+        amplifiers, the amplifier's lowest rows become SAT. Other sensors are left alone.
+    config
+        Size of the regions, number of rows.
+
+    Raises
+    ------
+    GeometryError
+        If the exposure has no detector or is not trimmed.
+    """
+    detector = _detector_of(exposure)
+    if not _is_made_by(detector, "E2V"):
+        return
+    mask, bits = exposure.planes()[1], mask_bits("SAT")
+    for region in list(find_regions(mask, bits, min_area=config.min_area_px, max_area=config.max_area_px)):
+        amp = _amplifier_at(detector, region) if region.y0 == 0 else None
+        if amp is not None and amp.box.y0 == detector.box.y0:
+            flooded = mask[amp.box.slices(exposure.xy0)][: config.height_px]
+            flooded |= bits
+
+
+def mask_itl_dip(exposure: Exposure, config: ItlDipConfig) -> None:
+    """Mask the columns beside wide saturated trails, which such a trail pulls down, in place.
+
+    Parameters
+    ----------
+    exposure
+        Trimmed.
+    config
+        Shape of the dip. It is the fraction of the background that switches the mask on, not the sensor's make.
+
+    Raises
+    ------
+    GeometryError
+        If the exposure has no detector or is not trimmed.
+    """
+    detector = _detector_of(exposure)
+    fraction = config.background_fraction_of.get(detector.name, config.background_fraction)
+    bits = sum(add_mask_plane(plane) for plane in dict.fromkeys(config.planes))
+    if not fraction > 0:
+        return
+    image, mask, _ = exposure.planes()
+    regions = list(find_regions(mask, mask_bits("SAT"), min_height=config.min_height_px))
+    if not regions:
+        return
+    model = DipModel(
+        config.min_height_px,
+        config.min_width_px,
+        config.max_width_px,
+        config.width_scale,
+        fraction,
+        config.min_background_noise_fraction,
+    )
+    background = finite_median(image)
+    found = [dip_columns(region, background, model, image.shape[1]) for region in regions]
+    dips = [slice(*columns) for columns in found if columns is not None]
+    n_columns = sum(dip.stop - dip.start for dip in dips)
+    if n_columns > config.max_columns:
+        log.warning(
+            "%s: dips would mask %d columns, more than max_columns %d: none is masked",
+            exposure.label,
+            n_columns,
+            config.max_columns,
+        )
+        return
+    for dip in dips:
+        mask[:, dip] |= bits
+
+
+def mask_itl_saturation(
+    exposure: Exposure, config: ItlSaturationConfig, *, bad_amplifiers: BadAmplifiers | None = None
+) -> None:
+    """Mask edge bleed and sagging columns around saturated regions, on ITL sensors, in place.
+
+    Both are found from the regions there were before either was masked.
+
+    Parameters
+    ----------
+    exposure
+        Trimmed. Levels of saturation are those of its ``LSST ISR SATURATION LEVEL`` cards, else of its amplifiers.
+        Other sensors are left alone.
+    config
+        Size of the regions, brightness and shape of the bleed.
+    bad_amplifiers
+        Their levels of saturation do not count.
+
+    Raises
+    ------
+    GeometryError
+        If the exposure has no detector or is not trimmed.
+    """
+    detector = _detector_of(exposure)
+    if not _is_made_by(detector, "ITL"):
+        return
+    mask, bits = exposure.planes()[1], mask_bits("SAT")
+    bad = bad_amplifiers.names if bad_amplifiers is not None else frozenset()
+    for region in list(find_regions(mask, bits, min_area=config.min_area_px, max_area=config.max_area_px)):
+        if config.mask_edge_bleed:
+            _mask_edge_bleed(exposure, region, config, _saturation_level(exposure, bad))
+        if config.mask_sag:
+            mask[:, sagging_columns(region)] |= bits
+
+
+def _mask_edge_bleed(exposure: Exposure, region: Region, config: ItlSaturationConfig, saturation: float) -> None:
+    """Mask the bleed of one region at those edges where it shows."""
+    detector, bits = _detector_of(exposure), mask_bits("SAT")
+    image, mask, _ = exposure.planes()
+    cores = find_cores(region, config.min_area_px, config.max_area_px)
+    if cores is None:
+        x, y = region.centroid
+        log.warning(
+            "%s: the saturated region at (%.0f, %.0f) has more than two cores, its edge bleed is not masked",
+            exposure.label,
+            x,
+            y,
+        )
+        return
+    for core in cores:
+        for amp in detector.amplifiers:
+            if not amp.box.x0 <= core.x < amp.box.x1:
+                continue
+            with at_amplifier(amp.name):
+                level = finite_median(exposure.amp(amp).image) + config.threshold
+            for rows in _edges_of(amp, detector):
+                if not bleeds_at_edge(image[rows], core.x, level):
+                    continue
+                for y, columns in edge_bleed(image[rows], core, saturation, config.decay_per_row):
+                    mask[rows][y, slice(*columns)] |= bits
+
+
+def _edges_of(amp: Amplifier, detector: Detector) -> list[slice]:
+    """Return the rows at the edges an amplifier reaches, beginning with the edge, as slices of the whole image."""
+    lower = slice(0, EDGE_ROWS) if amp.box.y0 == detector.box.y0 else None
+    upper = slice(None, -EDGE_ROWS - 1, -1) if amp.box.y1 == detector.box.y1 else None
+    return [rows for rows in (lower, upper) if rows is not None]
+
+
+def _saturation_level(exposure: Exposure, bad: frozenset[str]) -> float:
+    """Return the median saturation level of good amplifiers, in the unit of the exposure; NaN if none is known."""
+    levels = []
+    for amp in _detector_of(exposure).amplifiers:
+        gain = amp.gain_electron_per_adu if exposure.unit == "electron" else 1.0
+        level = exposure.header.get(f"LSST ISR SATURATION LEVEL {amp.name}", amp.saturation_adu * gain)
+        if amp.name not in bad and not math.isnan(float(level)):
+            levels.append(float(level))
+    return float(np.median(levels)) if levels else math.nan
+
+
+def _amplifier_at(detector: Detector, region: Region) -> Amplifier | None:
+    x, y = (int(value) for value in region.centroid)
+    return next(
+        (amp for amp in detector.amplifiers if amp.box.x0 <= x < amp.box.x1 and amp.box.y0 <= y < amp.box.y1), None
+    )
+
+
+def _is_made_by(detector: Detector, maker: str) -> bool:
+    return detector.physical_type.upper() == maker
+
+
+def _detector_of(exposure: Exposure) -> Detector:
+    """Return the detector of a trimmed exposure."""
+    if exposure.detector is None or not exposure.is_trimmed:
+        state = "has no detector" if exposure.detector is None else "is not trimmed"
+        raise GeometryError(f"{exposure.label} {state}: sensor masks speak of assembled detectors")
+    return exposure.detector
