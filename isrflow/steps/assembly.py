@@ -46,6 +46,11 @@ def assemble(exposure: Exposure, config: AssemblyConfig) -> None:
     ------
     GeometryError
         If the exposure has no detector, or lacks pixels of an amplifier.
+
+    Notes
+    -----
+    Pixels are moved, none changes its value: each amplifier's light-sensitive pixels go to its box, turned as its flips
+    say. Marks in prescans and overscans vanish with them.
     """
     detector = exposure.detector
     if detector is None:

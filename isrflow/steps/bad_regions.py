@@ -32,6 +32,10 @@ def fill_bad_regions(exposure: Exposure, config: BadRegionsConfig) -> BadRegions
     """Set BAD pixels that are not interpolated to the level of the others, in place; the variance is kept.
 
     If all pixels are BAD they become NaN.
+
+    Notes
+    -----
+    ``I = median of pixels that are not BAD`` where BAD is set and INTRP is not; same unit, mask and variance as they are.
     """
     image, mask, _ = exposure.planes()
     bad, repaired = mask_bits("BAD"), mask_bits("INTRP")

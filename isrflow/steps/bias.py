@@ -32,6 +32,10 @@ def subtract_bias(exposure: Exposure, config: BiasConfig, *, bias: Bias) -> None
     ------
     CalibrationMismatch
         If the sizes do not fit.
+
+    Notes
+    -----
+    ``I -= B`` and ``V += V_B``, masks OR-ed; image in adu (or electron), variance in that squared.
     """
     part = match_size(exposure, bias.exposure, "bias", trim_to_fit=config.trim_to_fit)
     add_scaled(part.planes(), bias.exposure.planes(), -1.0)

@@ -31,7 +31,12 @@ class BinnedExposures(ByProduct):
 
 
 def make_binned(exposure: Exposure, config: BinnedConfig) -> BinnedExposures:
-    """Bin the exposure twice; the exposure is left untouched."""
+    """Bin the exposure twice; the exposure is left untouched.
+
+    Notes
+    -----
+    ``sum I / b^2`` and ``sum V / b^4`` over blocks of b by b pixels, masks OR-ed; the unit stays. Masked pixels count.
+    """
     return BinnedExposures(bin_exposure(exposure, config.factor1), bin_exposure(exposure, config.factor2))
 
 

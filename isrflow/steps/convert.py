@@ -33,6 +33,10 @@ def convert_to_float(exposure: Exposure, config: ConvertConfig) -> None:  # noqa
     ------
     NotAnExposureError
         If the pixels are not real numbers.
+
+    Notes
+    -----
+    ``I = float32(raw)``, ``M = 0``, ``V = 0``; the unit stays adu. uint16 is exact in float32, int32 up to 2^24.
     """
     if exposure.image.dtype.kind in "iub":
         exposure.image = exposure.image.astype(np.float32)

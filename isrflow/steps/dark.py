@@ -46,6 +46,11 @@ def subtract_dark(exposure: Exposure, config: DarkConfig, *, dark: Dark, invert:
         If that of the dark is zero.
     CalibrationMismatch
         If the sizes do not fit.
+
+    Notes
+    -----
+    ``I -= (t / t_D) D`` and ``V += (t / t_D)^2 V_D``, masks OR-ed, with the dark times of exposure and dark in seconds;
+    image and dark in adu (or electron), variance in that squared.
     """
     factor = _exposure_time(exposure, config) / _dark_time(dark)
     part = match_size(exposure, dark.exposure, "dark", trim_to_fit=config.trim_to_fit)

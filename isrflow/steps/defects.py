@@ -26,6 +26,10 @@ def mask_defects(exposure: Exposure, config: DefectsConfig, *, defects: Defects)
         Which mask plane.
     defects
         Boxes of bad pixels; they may overlap.
+
+    Notes
+    -----
+    No pixel changes its value; the plane (BAD) is set in each box ``x0 <= x < x0 + width``, ``y0 <= y < y0 + height``.
     """
     _, mask, _ = exposure.planes()
     bits = add_mask_plane(config.plane)

@@ -33,6 +33,10 @@ def mask_edges(exposure: Exposure, config: EdgesConfig) -> None:
     ------
     GeometryError
         If amplifier edges are asked of an exposure without a detector.
+
+    Notes
+    -----
+    No pixel changes its value; the plane is set where the distance to the edge is less than the width in pixels.
     """
     bits = add_mask_plane(config.plane)
     if config.level == "DETECTOR":

@@ -69,6 +69,11 @@ def find_effective_ptc(
         If the exposure has no detector.
     CalibrationMismatch
         If the curve lacks amplifiers of the detector; all are named.
+
+    Notes
+    -----
+    No pixel changes. Gains in electron/adu, read noises in electron, turnoffs in adu. The empirical read noise is the
+    clipped standard deviation of what the overscan correction left, times the gain.
     """
     if exposure.detector is None:
         raise GeometryError(f"{exposure.label} has no detector, so gain and read noise are not known")

@@ -39,6 +39,11 @@ def apply_gains(exposure: Exposure, config: GainsConfig, *, effective_ptc: Effec
     ------
     GeometryError
         If the exposure has no detector, or is in electrons already.
+
+    Notes
+    -----
+    ``I *= g``, ``V *= g^2``, with the gain in electron/adu: adu become electron. Normalised: each amplifier is then
+    multiplied by the median of all amplifiers' medians over its own.
     """
     if exposure.unit == "electron":
         raise GeometryError(f"{exposure.label} is in electrons already")

@@ -13,6 +13,11 @@ class HeaderConfig(StepConfig):
 
 
 def begin_record(exposure: Exposure, config: HeaderConfig) -> None:  # noqa: ARG001
-    """Note the unit in the header, and that nothing is corrected yet; later steps change what they correct."""
+    """Note the unit in the header, and that nothing is corrected yet; later steps change what they correct.
+
+    Notes
+    -----
+    No pixel changes. ``LSST ISR UNITS`` names the unit (adu), each ``LSST ISR ... APPLIED`` card starts as false.
+    """
     exposure.header["LSST ISR UNITS"] = exposure.unit
     exposure.header |= {f"LSST ISR {correction} APPLIED": False for correction in CORRECTIONS}

@@ -33,6 +33,11 @@ def interpolate_masked(exposure: Exposure, config: InterpolationConfig) -> None:
     ------
     MaskPlaneError
         If a plane does not exist.
+
+    Notes
+    -----
+    ``I(t) = sum w_i I(p_i)`` over up to two good neighbours on either side, with the ordinary kriging weights for the
+    covariance ``exp(-d^2 / 4)`` of an image of unit width (pixels), rounded to four decimals; V likewise.
     """
     bits = mask_bits(config.planes)
     image, mask, variance = exposure.planes()

@@ -87,6 +87,16 @@ def linearize(
         If amplifiers differ from the detector's; or types or coefficients do, unless the linearizer overrides them.
     CalibrationError
         If a type is not known or a table has no such row.
+
+    Notes
+    -----
+    In adu, ``u`` the pixel: Polynomial ``u + sum c_i u^(i+2)``; Squared ``u + c u^2``; LookupTable ``u + T[row, u + offset]``;
+    Spline ``u - s(u)`` with an Akima spline through the nodes; DoubleSpline the same twice, the second on the result of the
+    first. Mask and variance stay as they are.
+
+    References
+    ----------
+    Akima 1970, J. ACM 17, 589 (the spline).
     """
     if linearizer is None:
         return Linearized()

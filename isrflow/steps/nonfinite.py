@@ -28,6 +28,10 @@ def mask_nonfinite(exposure: Exposure, config: NonfiniteConfig) -> NonfinitePixe
     """Mark pixels whose image or variance is NaN or infinite as UNMASKEDNAN, in place, and count them.
 
     Pixels that were masked for another reason are marked and counted as well.
+
+    Notes
+    -----
+    No pixel changes its value; UNMASKEDNAN is set where ``I`` or ``V`` is not finite.
     """
     image, mask, variance = exposure.planes()
     count = masks.mask_nonfinite(image, variance, mask, mask_bits("UNMASKEDNAN"))

@@ -59,6 +59,11 @@ def mask_saturation(exposure: Exposure, config: SaturationConfig, *, defects: De
     ------
     GeometryError
         If the exposure has no detector or is trimmed already.
+
+    Notes
+    -----
+    SAT where ``I >= saturation``, SUSPECT where ``I >= suspect level``; levels in adu above zero, the electronic level
+    included, because nothing has been subtracted yet.
     """
     if exposure.detector is None or exposure.is_trimmed:
         state = "has no detector" if exposure.detector is None else "is trimmed already"

@@ -56,6 +56,11 @@ def measure_statistics(exposure: Exposure, config: StatisticsConfig) -> Statisti
     ------
     GeometryError
         If the exposure has no detector or is not assembled.
+
+    Notes
+    -----
+    No pixel changes. Mean, median and clipped standard deviation (three sigma, three times) in the unit of the image,
+    masks not heeded; the level is the median minus the serial overscan's.
     """
     if exposure.detector is None or not exposure.is_trimmed:
         state = "has no detector" if exposure.detector is None else "is not assembled"

@@ -45,12 +45,27 @@ class FlattenedThumbnail(ByProduct):
 
 
 def make_overscan_thumbnail(exposure: Exposure, config: ThumbnailConfig) -> OverscanThumbnail:
-    """Make a thumbnail of the assembled exposure before it is corrected; the exposure is left untouched."""
+    """Make a thumbnail of the assembled exposure before it is corrected; the exposure is left untouched.
+
+    Notes
+    -----
+    As `make_flattened_thumbnail`, before the bias is subtracted.
+    """
     return OverscanThumbnail(draw_thumbnail(exposure, config))
 
 
 def make_flattened_thumbnail(exposure: Exposure, config: ThumbnailConfig) -> FlattenedThumbnail:
-    """Make a thumbnail of the flat-fielded exposure; the exposure is left untouched."""
+    """Make a thumbnail of the flat-fielded exposure; the exposure is left untouched.
+
+    Notes
+    -----
+    ``grey = 0.1 * 255 * asinh(Q x / range) / asinh(0.1 Q)`` with ``x = I - (median - k sigma)`` in the unit of the image,
+    255 at most, 0 below; the pictures are bottom up, as arrays are.
+
+    References
+    ----------
+    Lupton et al. 2004, PASP 116, 133 (the stretch).
+    """
     return FlattenedThumbnail(draw_thumbnail(exposure, config))
 
 

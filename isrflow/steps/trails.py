@@ -16,5 +16,9 @@ def widen_saturation_trails(exposure: Exposure, config: TrailsConfig) -> None:  
     """Lengthen horizontal runs of more than five SAT pixels at both ends, in place.
 
     Runs of 6 or 7 pixels gain one at each end, of 8 or 9 three, longer ones four.
+
+    Notes
+    -----
+    No pixel changes its value; lengths are in pixels along x, whatever the direction in which charge bleeds.
     """
     widen_trails(exposure.planes()[1], mask_bits("SAT"))
