@@ -35,7 +35,8 @@ def fill_bad_regions(exposure: Exposure, config: BadRegionsConfig) -> BadRegions
 
     Notes
     -----
-    ``I = median of pixels that are not BAD`` where BAD is set and INTRP is not; same unit, mask and variance as they are.
+    ``I = median of pixels that are not BAD`` where BAD is set and INTRP is not; same unit, mask and variance as they
+    are.
     """
     image, mask, _ = exposure.planes()
     bad, repaired = mask_bits("BAD"), mask_bits("INTRP")

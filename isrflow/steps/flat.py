@@ -44,8 +44,8 @@ def divide_by_flat(exposure: Exposure, config: FlatConfig, *, flat: Flat, invert
 
     Notes
     -----
-    ``I /= F / s`` and ``V = (I^2 V_F + F^2 V) s^2 / F^4`` with the image before division; the flat has no unit, ``s`` is its
-    mean, its median, or the user's number.
+    ``I /= F / s`` and ``V = (I^2 V_F + F^2 V) s^2 / F^4`` with the image before division; the flat has no unit, ``s``
+    is its mean, its median, or the user's number.
     """
     factor = 1.0 / _scale(flat, config)
     part = match_size(exposure, flat.exposure, "flat", trim_to_fit=config.trim_to_fit)

@@ -90,9 +90,9 @@ def linearize(
 
     Notes
     -----
-    In adu, ``u`` the pixel: Polynomial ``u + sum c_i u^(i+2)``; Squared ``u + c u^2``; LookupTable ``u + T[row, u + offset]``;
-    Spline ``u - s(u)`` with an Akima spline through the nodes; DoubleSpline the same twice, the second on the result of the
-    first. Mask and variance stay as they are.
+    In adu, ``u`` the pixel: Polynomial ``u + sum c_i u^(i+2)``; Squared ``u + c u^2``; LookupTable ``u + T[row, u +
+    offset]``; Spline ``u - s(u)`` with an Akima spline through the nodes; DoubleSpline the same twice, the second on
+    the result of the first. Mask and variance stay as they are.
 
     References
     ----------

@@ -91,9 +91,9 @@ def subtract_overscan(
 
     Notes
     -----
-    ``I -= model(line)`` in adu (or electron). The model is one number an amplifier (MEAN, MEANCLIP, MEDIAN), one a line
-    (MEAN_PER_ROW, MEDIAN_PER_ROW), or a curve through the lines' medians: POLY, CHEB and LEG in the abscissa
-    ``2 i / n - 1``, or a spline through `order` bins. Pixels in masked planes, and pixels that deviate from the median of
+    ``I -= model(line)`` in adu (or electron). The model is one number an amplifier (MEAN, MEANCLIP, MEDIAN), one a
+    line (MEAN_PER_ROW, MEDIAN_PER_ROW), or a curve through the lines' medians: POLY, CHEB and LEG in the abscissa ``2
+    i / n - 1``, or a spline through `order` bins. Pixels in masked planes, and pixels that deviate from the median of
     the overscan by more than the maximum deviation, take no part.
     """
     if exposure.detector is None or exposure.is_trimmed:

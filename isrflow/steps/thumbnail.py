@@ -59,8 +59,8 @@ def make_flattened_thumbnail(exposure: Exposure, config: ThumbnailConfig) -> Fla
 
     Notes
     -----
-    ``grey = 0.1 * 255 * asinh(Q x / range) / asinh(0.1 Q)`` with ``x = I - (median - k sigma)`` in the unit of the image,
-    255 at most, 0 below; the pictures are bottom up, as arrays are.
+    ``grey = 0.1 * 255 * asinh(Q x / range) / asinh(0.1 Q)`` with ``x = I - (median - k sigma)`` in the unit of the
+    image, 255 at most, 0 below; the pictures are bottom up, as arrays are.
 
     References
     ----------

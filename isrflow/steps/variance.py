@@ -43,8 +43,9 @@ def build_variance(exposure: Exposure, config: VarianceConfig, *, effective_ptc:
 
     Notes
     -----
-    ``V = I / g + (R / g)^2`` in adu squared, with the gain ``g`` in electron/adu and the read noise ``R`` in electron; in
-    electrons ``V = I + R^2``. Where the sky is fainter than the noise, V can be negative; such pixels become BAD.
+    ``V = I / g + (R / g)^2`` in adu squared, with the gain ``g`` in electron/adu and the read noise ``R`` in
+    electron; in electrons ``V = I + R^2``. Where the sky is fainter than the noise, V can be negative; such pixels
+    become BAD.
     """
     if exposure.detector is None:
         raise GeometryError(f"{exposure.label} has no detector, so gain and read noise are not known")
