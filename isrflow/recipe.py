@@ -35,6 +35,7 @@ from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.saturation import SaturationConfig, mask_saturation
 from isrflow.steps.statistics import StatisticsConfig, measure_statistics
 from isrflow.steps.step import Step
+from isrflow.steps.sensor_masks import CameraMasksConfig, mask_camera_artifacts
 from isrflow.steps.thumbnail import ThumbnailConfig, make_flattened_thumbnail, make_overscan_thumbnail
 from isrflow.steps.trails import TrailsConfig, widen_saturation_trails
 from isrflow.steps.variance import VarianceConfig, build_variance
@@ -67,6 +68,7 @@ class IsrConfig(Recipe):
     brighter_fatter: Annotated[BrighterFatterConfig, Step(correct_exposure)] = BrighterFatterConfig(enabled=False)
     dark: Annotated[DarkConfig, Step(subtract_dark)] = DarkConfig()
     flat: Annotated[FlatConfig, Step(divide_by_flat)] = FlatConfig()
+    camera_masks: Annotated[CameraMasksConfig, Step(mask_camera_artifacts)] = CameraMasksConfig(enabled=False)
     gains: Annotated[GainsConfig, Step(apply_gains)] = GainsConfig(enabled=False)
     thumbnail_flattened: Annotated[ThumbnailConfig, Step(make_flattened_thumbnail)] = ThumbnailConfig(enabled=False)
 

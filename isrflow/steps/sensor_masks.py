@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from isrflow.kernels.sensor_masks import (
     sagging_columns,
 )
 from isrflow.steps.byproducts import BadAmplifiers
+from isrflow.steps.exceptions import ExceptionsConfig
 from isrflow.steps.step import StepConfig, at_amplifier
 
 log = logging.getLogger(__name__)
@@ -46,15 +46,13 @@ class E2vEdgeBleedConfig(StepConfig):
     """Rows of the amplifier that are masked."""
 
 
-class ItlDipConfig(StepConfig):
-    """Which saturated regions pull down the columns beside them."""
+class ItlDipConfig(ExceptionsConfig):
+    """Which saturated regions pull down the columns beside them; may differ by detector."""
 
     planes: tuple[str, ...] = ("SUSPECT", "ITL_DIP")
     """Mask planes that are set."""
     background_fraction: float = 0.0
     """Depth of the dip per column of the region, as a fraction of the background; 0: there are no dips."""
-    background_fraction_of: Mapping[str, float] = {}
-    """Detector name to such a fraction, in place of `background_fraction`."""
     min_height_px: int = 50
     """Least height of a region, and of the columns that count for its width."""
     min_width_px: int = 15
@@ -116,6 +114,11 @@ def mask_camera_artifacts(
     ------
     GeometryError
         If the exposure has no detector or is not trimmed.
+
+    Notes
+    -----
+    ``mask |= bits``; image and variance are not changed. The rules are those of `mask_e2v_edge_bleed`, `mask_itl_dip`
+    and `mask_itl_saturation`, in this order.
     """
     if config.e2v_edge_bleed.enabled:
         mask_e2v_edge_bleed(exposure, config.e2v_edge_bleed)
@@ -140,6 +143,10 @@ def mask_e2v_edge_bleed(exposure: Exposure, config: E2vEdgeBleedConfig) -> None:
     ------
     GeometryError
         If the exposure has no detector or is not trimmed.
+
+    Notes
+    -----
+    ``mask |= SAT`` in rows ``0 <= y < height_px`` of the amplifier; no pixel is changed.
     """
     detector = _detector_of(exposure)
     if not _is_made_by(detector, "E2V"):
@@ -166,25 +173,23 @@ def mask_itl_dip(exposure: Exposure, config: ItlDipConfig) -> None:
     ------
     GeometryError
         If the exposure has no detector or is not trimmed.
+
+    Notes
+    -----
+    A region is ``w = min(columns with more than min_height_px saturated pixels, max_width_px)`` wide and dips by
+    ``background_fraction * B * w``, B being the median of the finite pixels (adu or electron). If that reaches
+    ``min_background_noise_fraction * sqrt(B)``, the columns ``x - width_scale * w / 2`` to ``x + width_scale * w / 2``
+    around its centroid x are masked over their whole length.
     """
-    detector = _detector_of(exposure)
-    fraction = config.background_fraction_of.get(detector.name, config.background_fraction)
+    config = config.at(_detector_of(exposure))
     bits = sum(add_mask_plane(plane) for plane in dict.fromkeys(config.planes))
-    if not fraction > 0:
+    if not config.background_fraction > 0:
         return
     image, mask, _ = exposure.planes()
     regions = list(find_regions(mask, mask_bits("SAT"), min_height=config.min_height_px))
     if not regions:
         return
-    model = DipModel(
-        config.min_height_px,
-        config.min_width_px,
-        config.max_width_px,
-        config.width_scale,
-        fraction,
-        config.min_background_noise_fraction,
-    )
-    background = finite_median(image)
+    background, model = finite_median(image), _dip_model(config)
     found = [dip_columns(region, background, model, image.shape[1]) for region in regions]
     dips = [slice(*columns) for columns in found if columns is not None]
     n_columns = sum(dip.stop - dip.start for dip in dips)
@@ -198,6 +203,17 @@ def mask_itl_dip(exposure: Exposure, config: ItlDipConfig) -> None:
         return
     for dip in dips:
         mask[:, dip] |= bits
+
+
+def _dip_model(config: ItlDipConfig) -> DipModel:
+    return DipModel(
+        config.min_height_px,
+        config.min_width_px,
+        config.max_width_px,
+        config.width_scale,
+        config.background_fraction,
+        config.min_background_noise_fraction,
+    )
 
 
 def mask_itl_saturation(
@@ -221,6 +237,14 @@ def mask_itl_saturation(
     ------
     GeometryError
         If the exposure has no detector or is not trimmed.
+
+    Notes
+    -----
+    An edge bleeds above column x if the median of its 50 outermost rows around x lies `threshold` above the median of
+    the amplifier. In the row y pixels from the edge, up to 200, the columns ``x - h`` to ``x + h - 1`` become SAT, with
+    ``h = (W exp(-decay_per_row * y) + w) / 2``; w is the width of the saturated region at its centroid, W the largest
+    number of pixels above 0.45 times the saturation level in one of the 100 outermost rows. A column of the region sags
+    if more than a fifth of the region's height is saturated in it.
     """
     detector = _detector_of(exposure)
     if not _is_made_by(detector, "ITL"):
