@@ -39,8 +39,9 @@ def dither_counts(exposure: Exposure, config: DitherConfig) -> None:
 
     Notes
     -----
-    ``I += u``, u evenly distributed over [-1/2, 1/2) adu (SYMMETRIC), [0, 1) (POSITIVE) or [-1, 0) (NEGATIVE): numbers of the
-    Mersenne twister seeded with the lower 32 bits of the exposure id, row by row. Added in double precision, rounded once.
+    ``I += u``, u evenly distributed over [-1/2, 1/2) adu (SYMMETRIC), [0, 1) (POSITIVE) or [-1, 0) (NEGATIVE): numbers
+    of the Mersenne twister seeded with the lower 32 bits of the exposure id, row by row. Added in double precision,
+    rounded once.
     """
     mode = config.at(exposure.detector).mode
     if mode == "NONE":

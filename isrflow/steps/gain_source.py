@@ -69,8 +69,8 @@ def find_gains(
 
     Notes
     -----
-    Gain g in electron/adu, read noise in electron, turnoff in adu; noted in ``LSST ISR GAIN``, ``READNOISE`` and, times g,
-    ``PTCTURNOFF`` cards. Bootstrapping, ``g = 1``, no noise, and a turnoff of infinity.
+    Gain g in electron/adu, read noise in electron, turnoff in adu; noted in ``LSST ISR GAIN``, ``READNOISE`` and, times
+    g, ``PTCTURNOFF`` cards. Bootstrapping, ``g = 1``, no noise, and a turnoff of infinity.
     """
     if exposure.detector is None:
         raise GeometryError(f"{exposure.label} has no detector, so gain and read noise are not known")

@@ -64,8 +64,8 @@ def check_overscan_levels(
 
     Notes
     -----
-    ``mask |= BAD`` over raw segments with ``|m - M| / sigma > threshold_sigma``: m the median of the serial overscan model, M and
-    sigma its usual value and spread, all in adu.
+    ``mask |= BAD`` over raw segments with ``|m - M| / sigma > threshold_sigma``: m the median of the serial overscan
+    model, M and sigma its usual value and spread, all in adu.
     """
     if exposure.detector is None or exposure.is_trimmed:
         raise GeometryError(f"{exposure.label} is no raw mosaic: its raw segments are not known")

@@ -116,8 +116,8 @@ def subtract_parallel_overscan(
 
     Notes
     -----
-    ``I(y, x) -= m(x)`` in picture and parallel overscan, in the unit of the exposure. Left out are pixels at saturation (grown),
-    columns that stand `smoothing_threshold_adu` above the running median of the columns (grown), and pixels
+    ``I(y, x) -= m(x)`` in picture and parallel overscan, in the unit of the exposure. Left out are pixels at saturation
+    (grown), columns that stand `smoothing_threshold_adu` above the running median of the columns (grown), and pixels
     `max_deviation_adu` above the median. The variance is not changed.
     """
     if exposure.detector is None or exposure.is_trimmed:

@@ -78,8 +78,8 @@ def subtract_serial_overscan(
 
     Notes
     -----
-    ``I(y, x) -= m(y)``, in adu, in picture and overscans; m is fitted to the lines of the serial overscan, which reach over the
-    parallel one. The variance is not changed.
+    ``I(y, x) -= m(y)``, in adu, in picture and overscans; m is fitted to the lines of the serial overscan, which reach
+    over the parallel one. The variance is not changed.
     """
     if exposure.detector is None or exposure.is_trimmed:
         state = "has no detector" if exposure.detector is None else "is trimmed already"

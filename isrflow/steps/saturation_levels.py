@@ -82,7 +82,8 @@ def mask_above_levels(
 
     Notes
     -----
-    ``mask |= SAT`` where ``I >= level`` and ``mask |= SUSPECT`` where ``I >= suspect level``, both in adu above the overscan.
+    ``mask |= SAT`` where ``I >= level`` and ``mask |= SUSPECT`` where ``I >= suspect level``, both in adu above the
+    overscan.
     """
     _refuse_unfit(exposure, config, effective_ptc)
     assert exposure.detector is not None
