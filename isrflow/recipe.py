@@ -25,6 +25,7 @@ from isrflow.steps.deferred_charge import DeferredChargeConfig, correct_deferred
 from isrflow.steps.edges import EdgesConfig, mask_edges
 from isrflow.steps.effective_ptc import EffectivePtcConfig, find_effective_ptc
 from isrflow.steps.flat import FlatConfig, divide_by_flat
+from isrflow.steps.fringe import FringeConfig, subtract_fringes
 from isrflow.steps.gains import GainsConfig, apply_gains
 from isrflow.steps.header import HeaderConfig, begin_record
 from isrflow.steps.interpolation import InterpolationConfig, interpolate_masked
@@ -67,9 +68,11 @@ class IsrConfig(Recipe):
     trails: Annotated[TrailsConfig, Step(widen_saturation_trails)] = TrailsConfig()
     brighter_fatter: Annotated[BrighterFatterConfig, Step(correct_exposure)] = BrighterFatterConfig(enabled=False)
     dark: Annotated[DarkConfig, Step(subtract_dark)] = DarkConfig()
+    fringe_before_flat: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig(enabled=False)
     flat: Annotated[FlatConfig, Step(divide_by_flat)] = FlatConfig()
     camera_masks: Annotated[CameraMasksConfig, Step(mask_camera_artifacts)] = CameraMasksConfig(enabled=False)
     gains: Annotated[GainsConfig, Step(apply_gains)] = GainsConfig(enabled=False)
+    fringe: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig()
     thumbnail_flattened: Annotated[ThumbnailConfig, Step(make_flattened_thumbnail)] = ThumbnailConfig(enabled=False)
 
     # Repair and measure

@@ -14,7 +14,10 @@ from isrflow.calibs.flat_gradient import FlatGradient
 from isrflow.calibs.fringe import Fringe
 from isrflow.calibs.gain_correction import GainCorrection
 from isrflow.calibs.linearizer import Linearizer
+from isrflow.calibs.photodiode import Photodiode
+from isrflow.calibs.photodiode_correction import PhotodiodeCorrection
 from isrflow.calibs.ptc import PhotonTransferCurve
+from isrflow.calibs.shutter_motion import ShutterMotion
 
 KINDS: dict[str, type[Calibration]] = {
     calibration.kind: calibration
@@ -28,6 +31,9 @@ KINDS: dict[str, type[Calibration]] = {
         Linearizer,
         GainCorrection,
         FlatGradient,
+        Photodiode,
+        PhotodiodeCorrection,
+        ShutterMotion,
         Crosstalk,
         DeferredCharge,
         BrighterFatterKernel,

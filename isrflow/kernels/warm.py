@@ -11,6 +11,7 @@ from numba.core.dispatcher import Dispatcher
 from isrflow.kernels import (
     arithmetic,
     binning,
+    box_medians,
     brighter_fatter,
     combine,
     crosstalk,
@@ -80,6 +81,7 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: brighter_fatter.correct_brighter_fatter(image, np.full((3, 3), -1e-7))
     yield lambda: brighter_fatter.correct_conserving_charge(image, np.full((3, 3), -1e-7))
     yield lambda: binning.bin_planes(planes, 4)
+    yield lambda: box_medians.contrast_of_boxes(image, mask, 2, np.full((1, 2), 8), (1, 8))
     yield lambda: combine.combine_stack((image[None], mask[None], variance[None]), combine.StackControl())
     yield lambda: statistics.describe(image[left], exclude=mask[left] != 0)
     yield lambda: statistics.clip(large)
