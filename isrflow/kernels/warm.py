@@ -13,6 +13,7 @@ from isrflow.kernels import (
     binning,
     box_medians,
     brighter_fatter,
+    charge_currents,
     combine,
     crosstalk,
     deferred_charge,
@@ -79,7 +80,7 @@ def _calls() -> Iterator[Callable[[], object]]:
     )
     yield lambda: rows.interpolate_rows(image, variance, mask, bits=1, interpolated_bit=4, fallback=0.0)
     yield lambda: brighter_fatter.correct_brighter_fatter(image, np.full((3, 3), -1e-7))
-    yield lambda: brighter_fatter.correct_conserving_charge(image, np.full((3, 3), -1e-7))
+    yield lambda: charge_currents.correct_conserving_charge(image, np.full((3, 3), -1e-7))
     yield lambda: binning.bin_planes(planes, 4)
     yield lambda: box_medians.contrast_of_boxes(image, mask, 2, np.full((1, 2), 8), (1, 8))
     yield lambda: combine.combine_stack((image[None], mask[None], variance[None]), combine.StackControl())

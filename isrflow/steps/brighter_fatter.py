@@ -19,7 +19,8 @@ from isrflow.frame.mask import mask_bits
 from isrflow.frame.matching import match_size
 from isrflow.kernels import masks
 from isrflow.kernels.arithmetic import add_scaled, divide_by, divide_scaled, multiply_by, multiply_scaled
-from isrflow.kernels.brighter_fatter import correct_brighter_fatter, correct_conserving_charge
+from isrflow.kernels.brighter_fatter import correct_brighter_fatter
+from isrflow.kernels.charge_currents import correct_conserving_charge
 from isrflow.kernels.rows import interpolate_rows, needs_fallback
 from isrflow.kernels.statistics import clip
 from isrflow.steps.byproducts import EffectivePtc

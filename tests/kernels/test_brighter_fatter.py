@@ -5,7 +5,8 @@ import pytest
 from scipy.ndimage import laplace
 from scipy.signal import convolve2d
 
-from isrflow.kernels.brighter_fatter import correct_brighter_fatter, correct_conserving_charge
+from isrflow.kernels.brighter_fatter import correct_brighter_fatter
+from isrflow.kernels.charge_currents import correct_conserving_charge
 
 BOTH = pytest.mark.parametrize("correct", [correct_brighter_fatter, correct_conserving_charge])
 SIZES = pytest.mark.parametrize("size", [3, 5, 7])
