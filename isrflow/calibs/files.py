@@ -80,7 +80,7 @@ def write_calibration(calibration: Calibration, path: str | Path) -> str:
     if path.suffix in (".fits", ".fit"):
         path.write_bytes(_fits_bytes(calibration.to_hdus()))
     elif isinstance(calibration, TableCalibration) and path.suffix in _YAML:
-        path.write_text(dump_yaml(calibration.to_tree()), encoding="utf-8")
+        path.write_text(dump_yaml(calibration.to_tree(), tag_metadata=calibration.tags_metadata), encoding="utf-8")
     elif isinstance(calibration, TableCalibration) and path.suffix == _ECSV:
         _write_ecsv(calibration, path)
     else:

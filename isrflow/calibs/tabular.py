@@ -37,6 +37,8 @@ class TableCalibration(Calibration):
     """Metadata that state fields of this type."""
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "undefined"
     """How tables of the reference state an identity that is not known: a card without value, empty text, none."""
+    tags_metadata: ClassVar[bool] = True
+    """Whether YAML of the reference has the metadata under its tag, not as a plain mapping."""
 
     @property
     def label(self) -> str:

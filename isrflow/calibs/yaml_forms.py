@@ -51,10 +51,10 @@ def load_yaml(text: str) -> dict[str, Any]:
     return tree
 
 
-def dump_yaml(tree: Mapping[str, Any]) -> str:
+def dump_yaml(tree: Mapping[str, Any], *, tag_metadata: bool = True) -> str:
     """Write a tree as YAML the reference reads: metadata as a property list, boxes and shapes under its tags."""
     marked = dict(tree)
-    if isinstance(marked.get("metadata"), Mapping):
+    if tag_metadata and isinstance(marked.get("metadata"), Mapping):
         marked["metadata"] = PropertyList(marked["metadata"])
     text: str = yaml.dump(marked, Dumper=_Dumper, default_flow_style=False, sort_keys=True)
     return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import astuple, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from isrflow.calibs.bfk import BFK_COLUMNS
 from isrflow.calibs.deferred_charge import DEFERRED_CHARGE_COLUMNS, TRAP_COLUMNS
 from isrflow.calibs.linearizer import LINEARIZER_COLUMNS
 from isrflow.calibs.ptc import PTC_COLUMNS
+from isrflow.calibs.shutter_layouts import PROFILE_CARDS
 from isrflow.calibs.yaml_forms import load_yaml
 
 ROOT = Path(os.environ.get("ISRFLOW_LSST_FILES", Path(__file__).parents[2].parent / "shared" / "lsst-files"))
@@ -24,8 +26,13 @@ KIND_OF = {
     "lsst.ip.isr.crosstalk.CrosstalkCalib": "crosstalk",
     "lsst.ip.isr.defects.Defects": "defects",
     "lsst.ip.isr.deferredCharge.DeferredChargeCalib": "deferred_charge",
+    "lsst.ip.isr.flatGradient.FlatGradient": "flat_gradient",
+    "lsst.ip.isr.gainCorrection.GainCorrection": "gain_correction",
     "lsst.ip.isr.linearize.Linearizer": "linearizer",
+    "lsst.ip.isr.photodiode.PhotodiodeCalib": "photodiode",
+    "lsst.ip.isr.photodiodeCorrection.PhotodiodeCorrection": "photodiode_correction",
     "lsst.ip.isr.ptcDataset.PhotonTransferCurveDataset": "ptc",
+    "lsst.ip.isr.shutterMotion.ShutterMotionProfile": "shutter_motion",
     "lsst.afw.image.ExposureF": "exposure",
     "lsst.afw.image.MaskedImageF": "exposure",
 }
@@ -51,6 +58,19 @@ _FIELDS = {
     },
     "defects": {"_defects": "boxes"},
     "deferred_charge": {column.key: column.field for column in DEFERRED_CHARGE_COLUMNS},
+    "flat_gradient": {
+        "radialSplineNodes": "radial_nodes_mm",
+        "radialSplineValues": "radial_values",
+        "itlRatio": "itl_ratio",
+        "centroidX": "centroid_x_mm",
+        "centroidY": "centroid_y_mm",
+        "centroidDeltaX": "centroid_delta_x_mm",
+        "centroidDeltaY": "centroid_delta_y_mm",
+        "gradientX": "gradient_x_per_mm",
+        "gradientY": "gradient_y_per_mm",
+        "normalizationFactor": "normalization_factor",
+    },
+    "gain_correction": {"ampNames": "amp_names"},
     "linearizer": {column.key: column.field for column in LINEARIZER_COLUMNS}
     | {
         "ampNames": "amp_names",
@@ -61,6 +81,12 @@ _FIELDS = {
         "override": "override",
         "absoluteReferenceAmplifier": "absolute_reference_amplifier",
     },
+    "photodiode": {
+        "timeSamples": "time_s",
+        "currentSamples": "current_ampere",
+        "integrationMethod": "integration_method",
+    },
+    "photodiode_correction": {"abscissaCorrections": "corrections"},
     "ptc": {column.key: column.field for column in PTC_COLUMNS}
     | {
         "ampNames": "amp_names",
@@ -70,7 +96,20 @@ _FIELDS = {
         "covMatrixSideFullCovFit": "fitted_covariance_side",
         "auxValues": "aux_values",
     },
+    "shutter_motion": {
+        "time_tai": "time_tai",
+        "time_mjd": "time_mjd",
+        "position": "position_mm",
+        "hall_time_tai": "hall_time_tai",
+        "hall_time_mjd": "hall_time_mjd",
+        "hall_position": "hall_position_mm",
+        "hall_sensorId": "hall_sensor_id",
+        "hall_isOn": "hall_is_on",
+    },
 }
+
+
+_FIT = ("start_time", "pivot1", "pivot2", "jerk0", "jerk1", "jerk2")
 
 
 def expectations() -> dict[str, dict[str, Any]]:
@@ -91,6 +130,12 @@ def expected_fields(kind: str, stated: Mapping[str, Any]) -> dict[str, Any]:
     fields = {known[name]: decode(value) for name, value in values.items() if name in known}
     if kind == "deferred_charge":
         fields |= _expected_traps(values["serialTraps"])
+    if kind == "gain_correction":
+        fields["adjustments"] = dict(zip(values["ampNames"], decode(values["gainAdjustments"]), strict=True))
+    if kind == "shutter_motion":
+        fields |= {name: decode(values["_metadata"][card]) for card, name in PROFILE_CARDS.items()}
+        numbers = zip(*(values[f"fit_{name}"] for name in _FIT), strict=True)
+        fields["fits"] = dict(zip(values["fit_name"], [list(row) for row in numbers], strict=True))
     return fields | {_TEXTS[name]: value or "" for name, value in values.items() if name in _TEXTS}
 
 
@@ -115,6 +160,8 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if is_dataclass(value):
+        return [_plain(item) for item in astuple(value)]
     if hasattr(value, "x0"):
         return [value.x0, value.y0, value.width, value.height]
     return value
