@@ -13,6 +13,8 @@ class DefectsConfig(StepConfig):
 
     plane: str = "BAD"
     """Mask plane that is set."""
+    bad_amplifiers: tuple[str, ...] = ()
+    """Amplifiers marked as a whole, as DETECTOR_AMPLIFIER."""
 
 
 def mask_defects(exposure: Exposure, config: DefectsConfig, *, defects: Defects) -> None:
@@ -35,4 +37,8 @@ def mask_defects(exposure: Exposure, config: DefectsConfig, *, defects: Defects)
     bits = add_mask_plane(config.plane)
     for box in defects.boxes:
         mask[box.intersect(exposure.box).slices(exposure.xy0)] |= bits
+    detector = exposure.detector
+    for amp in detector.amplifiers if detector is not None and config.bad_amplifiers else ():
+        if detector is not None and f"{detector.name}_{amp.name}" in config.bad_amplifiers:
+            mask[exposure.amp_box(amp).slices(exposure.xy0)] |= bits
     exposure.header["LSST ISR DEFECTS APPLIED"] = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -15,6 +17,8 @@ from isrflow.kernels.arithmetic import divide_by, multiply_by
 from isrflow.kernels.deferred_charge import correct_deferred_charge as correct_segment
 from isrflow.steps.byproducts import EffectivePtc
 from isrflow.steps.step import StepConfig, at_amplifier
+
+log = logging.getLogger(__name__)
 
 
 class DeferredChargeConfig(StepConfig):
@@ -48,7 +52,8 @@ def correct_deferred_charge(
     deferred_charge
         Drift, trap and inefficiency of each amplifier, in electrons.
     effective_ptc
-        Gains; needed where the exposure is in adu.
+        Gains; needed where the exposure is in adu. Those that stand for none give way to those the calibration was made
+        with.
 
     Raises
     ------
@@ -60,7 +65,7 @@ def correct_deferred_charge(
         If the exposure is in adu and gains are missing; the amplifiers are named.
     """
     amplifiers = _checked_amplifiers(exposure, deferred_charge)
-    gains = _gains(exposure, amplifiers, effective_ptc) if exposure.unit == "adu" else {}
+    gains = _gains(exposure, amplifiers, effective_ptc, deferred_charge) if exposure.unit == "adu" else {}
     for amp in amplifiers:
         with at_amplifier(amp.name), _in_electrons(exposure, amp, gains.get(amp.name)):
             correct_deferred_charge_amp(exposure, amp, config, deferred_charge)
@@ -98,8 +103,15 @@ def _checked_amplifiers(exposure: Exposure, deferred_charge: DeferredCharge) -> 
     return detector.amplifiers
 
 
-def _gains(exposure: Exposure, amplifiers: Sequence[Amplifier], ptc: EffectivePtc | None) -> Mapping[str, float]:
+def _gains(
+    exposure: Exposure, amplifiers: Sequence[Amplifier], ptc: EffectivePtc | None, deferred_charge: DeferredCharge
+) -> Mapping[str, float]:
+    """Return the gains to convert with: those the calibration was made with where the exposure has none yet."""
     gains = {} if ptc is None else ptc.gain_electron_per_adu
+    if ptc is not None and ptc.is_placeholder:
+        if any(not math.isnan(gain) for gain in deferred_charge.input_gain.values()):
+            return deferred_charge.input_gain
+        log.warning("%s: %s does not say with which gains it was made", exposure.label, deferred_charge.label)
     missing = [amp.name for amp in amplifiers if amp.name not in gains]
     if missing:
         raise CalibrationError(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from isrflow.calibs.flat import Flat
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
 from isrflow.frame.matching import match_size
 from isrflow.kernels.arithmetic import divide_scaled, multiply_scaled
 from isrflow.kernels.statistics import mean, median
@@ -21,6 +22,11 @@ class FlatConfig(StepConfig):
     """Level of a flat that counts as a response of one, for the scaling USER."""
     trim_to_fit: bool = False
     """Allow a flat smaller by the same even number of pixels along x and y; what it does not cover becomes EDGE."""
+    no_data_variance: float | None = None
+    """Variance of pixels on the plane NO_DATA, whose image becomes 0, after a flat with a valid polygon; None: they are
+    left as they are."""
+    note_source: bool = False
+    """Whether the header notes what light the flat was made with."""
 
 
 def divide_by_flat(exposure: Exposure, config: FlatConfig, *, flat: Flat, invert: bool = False) -> None:
@@ -52,6 +58,19 @@ def divide_by_flat(exposure: Exposure, config: FlatConfig, *, flat: Flat, invert
     act = multiply_scaled if invert else divide_scaled
     act(part.planes(), flat.exposure.planes(), factor)
     exposure.header["LSST ISR FLAT APPLIED"] = not invert
+    if config.note_source:
+        exposure.header["LSST ISR FLAT SOURCE"] = flat.exposure.header.get("FLATSRC", "UNKNOWN")
+    if flat.exposure.valid_polygon is not None and config.no_data_variance is not None and not invert:
+        exposure.valid_polygon = flat.exposure.valid_polygon
+        _empty(exposure, config.no_data_variance)
+
+
+def _empty(exposure: Exposure, variance_of_none: float) -> None:
+    """Give pixels without data the value 0 and a variance that takes their weight."""
+    image, mask, variance = exposure.planes()
+    without = (mask & mask_bits("NO_DATA")) != 0
+    image[without] = 0.0
+    variance[without] = variance_of_none
 
 
 def _scale(flat: Flat, config: FlatConfig) -> float:

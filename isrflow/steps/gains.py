@@ -51,6 +51,16 @@ def apply_gains(exposure: Exposure, config: GainsConfig, *, effective_ptc: Effec
     multiply_amplifiers(exposure, gains, normalize=config.normalize)
     exposure.unit = "electron"
     exposure.header["LSST ISR UNITS"] = "electron"
+    _scale_levels(exposure, gains)
+
+
+def _scale_levels(exposure: Exposure, gains: Mapping[str, float] | None) -> None:
+    """Turn the saturation and suspect levels noted in the header into electrons."""
+    for amp in _amplifiers(exposure, gains):
+        gain = amp.gain_electron_per_adu if gains is None else gains[amp.name]
+        for card in (f"LSST ISR SATURATION LEVEL {amp.name}", f"LSST ISR SUSPECT LEVEL {amp.name}"):
+            if card in exposure.header:
+                exposure.header[card] *= gain
 
 
 def multiply_amplifiers(

@@ -24,6 +24,7 @@ from isrflow.kernels.linearity import (
     correct_squared,
 )
 from isrflow.kernels.threads import map_in_threads
+from isrflow.steps.byproducts import EffectivePtc
 from isrflow.steps.step import ByProduct, StepConfig, at_amplifier
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,10 @@ AmplifierPlan = tuple[str, Box, str, NDArray[np.float64]]
 
 
 class LinearityConfig(StepConfig):
-    """Settings of the correction: it is all in the linearizer."""
+    """Settings of the correction: nearly all is in the linearizer."""
+
+    required: bool = False
+    """Demand a linearizer of every detector, also of those that are described as linear."""
 
     def demands(
         self,
@@ -41,7 +45,7 @@ class LinearityConfig(StepConfig):
     ) -> frozenset[str]:
         """Demand a linearizer for detectors whose first amplifier is described as not linear."""
         described = detector is not None and _type(detector.amplifiers[0].linearity_type) != "None"
-        return frozenset({"linearizer"} if described else ())
+        return frozenset({"linearizer"} if described or self.required else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def linearize(
     config: LinearityConfig,  # noqa: ARG001
     *,
     linearizer: Linearizer | None = None,
+    effective_ptc: EffectivePtc | None = None,
     gains: Mapping[str, float] | None = None,
 ) -> Linearized:
     """Correct each amplifier's non-linearity, in place on the image alone; without a linearizer nothing is done.
@@ -73,6 +78,8 @@ def linearize(
         Unused.
     linearizer
         Type and coefficients by amplifier.
+    effective_ptc
+        Its gains are used if the image is in electrons and no other `gains` are given.
     gains
         Amplifier name to electron/adu, for an image in electrons and splines in adu. A NaN leaves its amplifier alone.
 
@@ -100,6 +107,8 @@ def linearize(
     """
     if linearizer is None:
         return Linearized()
+    if gains is None and effective_ptc is not None and exposure.unit == "electron":
+        gains = effective_ptc.gain_electron_per_adu
     _refuse_other_detector(exposure, linearizer)
     found = map_in_threads(
         lambda plan: _linearize_amp(exposure, linearizer, plan, gains), list(_plan(exposure, linearizer))

@@ -21,6 +21,8 @@ class StatisticsConfig(StepConfig):
 
     saturated_plane: str = "SAT"
     """Mask plane counted as saturated."""
+    count_suspect: bool = False
+    """Whether pixels of the plane SUSPECT are counted, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class AmplifierStatistics:
     n_bad: int
     level: float
     """The median less the median of the serial overscan as subtracted (adu); NaN if that is not known."""
+    n_suspect: int | None = None
+    """None if they were not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,13 @@ def measure_amp(exposure: Exposure, amp: Amplifier, config: StatisticsConfig) ->
             n_saturated=count_masked(mask, add_mask_plane(config.saturated_plane)),
             n_bad=count_masked(mask, mask_bits("BAD")),
             level=numbers.median - overscan,
+            n_suspect=count_masked(mask, mask_bits("SUSPECT")) if config.count_suspect else None,
         )
 
 
 def _cards(name: str, numbers: AmplifierStatistics) -> dict[str, float | int]:
-    return {
+    suspect = {} if numbers.n_suspect is None else {f"LSST ISR MASK SUSPECT {name}": numbers.n_suspect}
+    return suspect | {
         f"LSST ISR MASK SAT {name}": numbers.n_saturated,
         f"LSST ISR MASK BAD {name}": numbers.n_bad,
         f"LSST ISR FINAL MEAN {name}": numbers.mean,

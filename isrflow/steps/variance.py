@@ -17,6 +17,9 @@ from isrflow.steps.step import StepConfig, at_amplifier
 class VarianceConfig(StepConfig):
     """What is done beside the formula."""
 
+    keep: bool = False
+    """Add to the variance there is (of bias and dark, say) in place of discarding it. In adu what is kept is divided by
+    the gain as well, as the reference does."""
     mask_nonpositive: bool = True
     """Whether pixels whose variance is zero or negative are marked."""
     plane: str = "BAD"
@@ -24,7 +27,7 @@ class VarianceConfig(StepConfig):
 
 
 def build_variance(exposure: Exposure, config: VarianceConfig, *, effective_ptc: EffectivePtc | None = None) -> None:
-    """Set the variance plane from image, gain and read noise, in place; what it held is discarded.
+    """Set the variance plane from image, gain and read noise, in place; what it held is discarded or added to.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ def build_variance(exposure: Exposure, config: VarianceConfig, *, effective_ptc:
 
     def build(amp: Amplifier) -> None:
         with at_amplifier(amp.name):
-            build_variance_amp(exposure, amp, effective_ptc)
+            build_variance_amp(exposure, amp, effective_ptc, keep=config.keep)
 
     map_in_threads(
         build, [amp for amp in exposure.detector.amplifiers if exposure.box.contains(_region(exposure, amp))]
@@ -62,14 +65,17 @@ def build_variance(exposure: Exposure, config: VarianceConfig, *, effective_ptc:
         mask_nonpositive(variance, mask, add_mask_plane(config.plane))
 
 
-def build_variance_amp(exposure: Exposure, amp: Amplifier, effective_ptc: EffectivePtc | None = None) -> None:
+def build_variance_amp(
+    exposure: Exposure, amp: Amplifier, effective_ptc: EffectivePtc | None = None, *, keep: bool = False
+) -> None:
     """Do `build_variance` for one amplifier: its place in a trimmed image, its whole segment in a raw one."""
     gain, noise = amp.gain_electron_per_adu, amp.read_noise_electron
     if effective_ptc is not None:
         gain, noise = effective_ptc.gain_electron_per_adu[amp.name], effective_ptc.noise_electron[amp.name]
     image, _, variance = exposure.view(_region(exposure, amp)).planes()
     in_adu = exposure.unit == "adu"
-    build_photon_variance(image, variance, gain=gain if in_adu else 1.0, read_noise_electron=noise)
+    gain = gain if in_adu else 1.0
+    build_photon_variance(image, variance, gain=gain, read_noise_electron=noise, replace=not keep)
 
 
 def _region(exposure: Exposure, amp: Amplifier) -> Box:
