@@ -108,10 +108,10 @@ def subtract_fringes(
 
     Notes
     -----
-    ``I -= sum_i s_i F_i`` and ``V += sum_i s_i^2 V_i``. With the contrast ``c = median(small box) - median(large box)`` at
-    each place, the strengths ``s_i`` are the least squares solution of ``c(I) = sum_i s_i c(F_i)``, places being rejected
-    beyond `n_sigma` times 0.74 interquartile ranges of the residuals until none is. Strengths are in the unit of the image
-    over that of the frames.
+    ``I -= sum_i s_i F_i`` and ``V += sum_i s_i^2 V_i``. With the contrast ``c = median(small box) - median(large box)``
+    at each place, the strengths ``s_i`` are the least squares solution of ``c(I) = sum_i s_i c(F_i)``; places are
+    rejected beyond `n_sigma` times 0.74 interquartile ranges of the residuals until none is. Strengths are in the unit
+    of the image over that of the frames.
     """
     if not _has_fringes(exposure, config):
         return None
