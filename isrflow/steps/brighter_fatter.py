@@ -28,6 +28,9 @@ from isrflow.steps.step import ByProduct, StepConfig
 
 log = logging.getLogger(__name__)
 
+_METHODS = {False: "COULTON18", True: "COULTON18_FLUX_CONSERVING"}
+"""What the reference calls the two methods, by whether they conserve flux."""
+
 
 class BrighterFatterConfig(StepConfig):
     """How long is iterated, and how bad pixels are kept from spoiling their neighbours."""
@@ -56,6 +59,8 @@ class BrighterFatterConfig(StepConfig):
     """Divide by the flat, if there is one, while bad pixels are replaced."""
     use_dark_time: bool = True
     """Scale the dark by dark time; if false, by exposure time."""
+    note_in_header: bool = False
+    """Whether the header notes the method and the last iteration."""
     trim_to_fit: bool = False
     """Allow a dark and flat smaller by the same even number of pixels along x and y."""
 
@@ -128,6 +133,9 @@ def correct_exposure(
     image += corrected.image
     _mark(mask, config, kernel.shape[0] // 2)
     exposure.header["LSST ISR BF APPLIED"] = True
+    if config.note_in_header:
+        exposure.header["LSST ISR BF ITERS"] = found.last_iteration
+        exposure.header["LSST ISR BF CORR METHOD"] = _METHODS[config.flux_conserving]
     return BrighterFatterFit(found.last_iteration, found.difference)
 
 
