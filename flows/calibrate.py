@@ -12,11 +12,11 @@ from flows.engine import EngineChoice
 from flows.imports import ImportReport, import_calib
 from flows.masters import MasterPlanner, raws_of
 from flows.night import resolve_day
-from flows.outcome import OnProgress, Progress, RunReport
+from flows.outcome import OnProgress, RunReport
 from flows.repo import Repo, refuse_own_run
 from flows.settings import EngineName
 from flows.tasks import COMBINED
-from flows.work import Carried, RunQuanta, carry_out, recover, report_on, tidy
+from flows.work import Carried, RunQuanta, carry_out, counting_on, recover, report_on, tidy
 from isrflow.errors import ConfigError, NotBuiltError
 from isrflow.quantum.config import recipe_for
 from registry.errors import UnknownName
@@ -105,7 +105,7 @@ def calibs(
     for kind in order["types"]:
         plan = planner.plan(kind, raws[kind])
         missing += [plan.missing] if plan.missing else []
-        work += carry_out(repo, plan, run_quanta, _after(len(work.quanta), on_progress))
+        work += carry_out(repo, plan, run_quanta, counting_on(len(work.quanta), on_progress))
     recovered = "\n".join(filter(None, (recovered, tidy(repo, work.quanta))))
     return report_on(
         work,
@@ -152,14 +152,3 @@ def _maker_configs(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         )
         for kind, cls in classes.items()
     }
-
-
-def _after(n_before: int, on_progress: OnProgress | None) -> OnProgress | None:
-    """Count on from the kinds made before."""
-    if on_progress is None:
-        return None
-
-    def tell(progress: Progress) -> None:
-        on_progress(Progress(n_before + progress.done, n_before + progress.total, progress.failed, progress.what))
-
-    return tell

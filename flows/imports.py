@@ -73,6 +73,7 @@ def import_calib(
         If the run holds another calibration for the same detector.
     """
     calibration_type(kind)
+    repo.furnish()
     target = run or f"imported/{kind}"
     refuse_own_run(repo, target)
     found: dict[DataId, tuple[Path, Calibration]] = {}

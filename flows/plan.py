@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from flows.outcome import ALL_OK, NOTHING_SUCCEEDED, PARTIAL, USER_ERROR
-from flows.repo import Repo, refuse_own_run
-from isrflow.quantum.config import config_of, recipe_for
-from isrflow.quantum.correct import ISR, TASK, isr_spec
+from flows.repo import Repo
 from isrflow.quantum.types import CAMERA
 from registry.errors import UserError
-from registry.refs import DataId, DatasetRef, QuantumRow, QuantumSpec
+from registry.refs import DataId, DatasetRef, QuantumRow, QuantumSpec, dataset_uuid
 
 if TYPE_CHECKING:
     from isrflow.steps.recipe_base import Recipe
@@ -46,6 +44,8 @@ class WorkPlan:
     retry_failed: bool = True
     find_lost: Callable[[], Collection[DataId]] = tuple
     """Looks at the disk for products that are gone; called only when somebody asks, as running looks for itself."""
+    sources: WorkPlan | None = None
+    """What must be done before: other detectors as far as crosstalk."""
 
     @property
     def n_quanta(self) -> int:
@@ -84,7 +84,7 @@ class WorkPlan:
     @property
     def exit_code(self) -> int:
         """0 if all could be run, 2 if some, 3 if none; 1 if the run would be refused."""
-        if self.n_stale:
+        if self.n_stale or (self.sources is not None and self.sources.n_stale):
             return USER_ERROR
         if not self.skipped:
             return ALL_OK
@@ -106,6 +106,7 @@ class WorkPlan:
             "skipped": skipped,
             "missing": self.missing,
             "warnings": list(self.warnings),
+            "sources": None if self.sources is None else self.sources.to_dict(),
         }
 
     def render(self) -> str:
@@ -115,6 +116,10 @@ class WorkPlan:
         words += [f"{self.n_stale} done with other inputs or settings"] if self.n_stale else []
         words += [f"{self.n_skipped} skipped"] if self.skipped else []
         lines = [f"{self.run}: {self.n_quanta} quanta: {', '.join(words)}"]
+        if self.sources is not None:
+            before = self.sources
+            done = f", {before.n_done_before} done before" if before.n_done_before else ""
+            lines.append(f"  before them, sources of crosstalk: {before.n_ready} to run{done}")
         lines += [f"  {line}" for line in self._exposures()]
         if self.changes:
             lines += ["settings that differ from the recipe's defaults:"]
@@ -123,6 +128,22 @@ class WorkPlan:
         if self.n_stale:
             lines.append("this would be refused; work into another run, for example: isrflow reprocess WHERE --out RUN")
         return "\n".join([*lines, self.missing] if self.missing else lines)
+
+    def waiting(self) -> list[QuantumSpec]:
+        """Return the quanta that would be run."""
+        return [spec for spec in self.specs if self._state(spec) not in {"done", "stale"}]
+
+    def after(self, rows: Sequence[QuantumRow]) -> WorkPlan:
+        """Return the plan without the quanta whose sources, of which these are the quanta, did not come about."""
+        assert self.sources is not None
+        outputs = {row.id: dataset_uuid(self.run, row.task, row.data_id) for row in rows if row.state != "done"}
+        reasons = {outputs[row.id]: f"{row.task} of {row.data_id} is {row.state}" for row in rows if row.id in outputs}
+        lacking = {
+            spec.data_id: "; ".join(reasons[id_] for _, id_ in spec.inputs if id_ in reasons) for spec in self.specs
+        }
+        skipped = [(spec.task, spec.data_id, lacking[spec.data_id]) for spec in self.specs if lacking[spec.data_id]]
+        specs = tuple(spec for spec in self.specs if not lacking[spec.data_id])
+        return replace(self, specs=specs, skipped=(*self.skipped, *skipped))
 
     def _state(self, spec: QuantumSpec) -> str:
         row = self._rows.get((spec.task, spec.data_id))
@@ -154,53 +175,6 @@ class WorkPlan:
         ]
 
 
-def plan_corrections(
-    repo: Repo, raws: Sequence[DatasetRef], run: str, settings: Mapping[str, Any] | None, *, retry_failed: bool = True
-) -> WorkPlan:
-    """Plan the correction of raws into a run.
-
-    Parameters
-    ----------
-    raws
-        The raw datasets, of any exposures and detectors.
-    run
-        Name of the collection of the products.
-    settings
-        Recipe settings laid over those of the instrument and the repository.
-    retry_failed
-        Whether quanta that failed before are tried again.
-
-    Raises
-    ------
-    ConfigError
-        If a setting is unknown or impossible.
-    UserError
-        If the run is that of the raws or of the camera.
-    UnknownName
-        If the repository's settings name a collection that does not exist.
-    """
-    refuse_own_run(repo, run)
-    recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
-    config = config_of(recipe)
-    resolutions = resolve_all(repo, [raw.data_id for raw in raws], recipe, repo.settings.collections)
-    matches = {data_id: found for resolution in resolutions for data_id, found in resolution.matches.items()}
-    lacking = what_lacks(resolutions)
-    ready = [raw for raw in raws if raw.data_id not in lacking]
-    specs = tuple(isr_spec(raw, matches[raw.data_id], config) for raw in ready)
-    return WorkPlan(
-        run=run,
-        config=config,
-        changes=recipe.changes(),
-        specs=specs,
-        skipped=tuple((ISR, raw.data_id, lacking[raw.data_id]) for raw in raws if raw.data_id in lacking),
-        missing=missing_report(resolutions),
-        warnings=tuple(sorted({match.warning for spec in specs for _, match in spec.calibs if match.warning})),
-        before=tuple(quanta_of(repo, run)),
-        retry_failed=retry_failed,
-        find_lost=partial(lost_products, repo, run),
-    )
-
-
 def find_raws(repo: Repo, where: str) -> list[DatasetRef]:
     """Return the raws that a query selects.
 
@@ -222,9 +196,9 @@ def quanta_of(repo: Repo, run: str) -> list[QuantumRow]:
     return repo.butler.quanta(run) if repo.butler.collections(run) else []
 
 
-def lost_products(repo: Repo, run: str) -> set[DataId]:
-    """Return what products of corrections in a run were made for whose files are gone."""
-    refs = repo.butler.datasets("status in ('LIVE', 'MISSING')", type=TASK.outputs, collections=[run])
+def lost_products(repo: Repo, run: str, types: Sequence[str]) -> set[DataId]:
+    """Return what products of these types in a run were made for whose files are gone."""
+    refs = repo.butler.datasets("status in ('LIVE', 'MISSING')", type=types, collections=[run])
     return {ref.data_id for ref in refs if not repo.butler.exists(ref)}
 
 

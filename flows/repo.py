@@ -45,6 +45,10 @@ class Repo:
         """The camera certified last; which one corrects an exposure is resolved like any other calibration."""
         return _camera_of(self.butler, self.instrument)
 
+    def furnish(self) -> None:
+        """Add the dataset types that this version knows, and the one that made the repository did not."""
+        self.butler.register_dataset_type(*dataset_types())
+
     def close(self) -> None:
         """Close the database."""
         self.butler.close()

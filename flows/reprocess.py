@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flows.corrections import plan_corrections
 from flows.dispatch import dispatch
 from flows.engine import EngineChoice
 from flows.outcome import OnProgress, RunReport
-from flows.plan import WorkPlan, find_raws, plan_corrections
+from flows.plan import WorkPlan, find_raws
 from flows.repo import Repo
 from flows.settings import EngineName
 from flows.work import RunQuanta, correct

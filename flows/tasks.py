@@ -11,8 +11,10 @@ from isrflow.quantum.config import recipe_from
 from isrflow.quantum.context import QuantumContext
 from isrflow.quantum.correct import ISR
 from isrflow.quantum.correct import TASK as CORRECT
+from isrflow.quantum.pre_crosstalk import TASK as PREPARE_SOURCE
 from isrflow.quantum.provenance import provenance_cards
 from isrflow.quantum.quantum import Task
+from isrflow.quantum.types import PRE_CROSSTALK
 
 
 def maker_task(kind: str) -> str:
@@ -59,6 +61,7 @@ COMBINED = ("bias", "dark", "flat")
 
 TASKS: Mapping[str, Task] = {
     ISR: CORRECT,
+    PRE_CROSSTALK: PREPARE_SOURCE,
     **{maker_task(kind): Task(partial(combine_raws, kind=kind), (kind,)) for kind in COMBINED},
     maker_task("defects"): Task(find_defects, ("defects",)),
 }

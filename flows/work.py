@@ -49,7 +49,11 @@ def correct(
     started = time.perf_counter()
     recovered = recover(repo)
     plan = make_plan()
-    work = carry_out(repo, plan, run_quanta, on_progress)
+    work = Carried()
+    if plan.sources is not None and not plan.n_stale:  # a plan that will be refused costs no work
+        work = carry_out(repo, plan.sources, run_quanta, on_progress)
+        plan = plan.after(work.quanta)
+    work += carry_out(repo, plan, run_quanta, counting_on(len(work.quanta), on_progress))
     recovered = "\n".join(filter(None, (recovered, tidy(repo, work.quanta))))
     return report_on(
         work,
@@ -82,6 +86,7 @@ def carry_out(repo: Repo, plan: WorkPlan, run_quanta: RunQuanta, on_progress: On
     ConflictError
         If products in the run were made of other inputs or settings; nothing is recorded then.
     """
+    repo.furnish()
     repo.butler.register_collection(plan.run, "RUN")
     rows = repo.butler.plan(
         plan.run,
@@ -153,6 +158,17 @@ def report_on(
         places=dict(places or {}),
         next_steps=tuple(next_steps),
     )
+
+
+def counting_on(n_before: int, on_progress: OnProgress | None) -> OnProgress | None:
+    """Return an observer that counts on from the quanta of work that was done before."""
+    if on_progress is None:
+        return None
+
+    def tell(progress: Progress) -> None:
+        on_progress(Progress(n_before + progress.done, n_before + progress.total, progress.failed, progress.what))
+
+    return tell
 
 
 def describe(row: QuantumRow) -> str:

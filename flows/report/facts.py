@@ -11,7 +11,7 @@ from uuid import UUID
 
 from flows.night import resolve_day
 from flows.repo import Repo
-from isrflow.quantum.types import PRODUCT
+from isrflow.quantum.types import PRE_CROSSTALK, PRODUCT
 from registry.dimensions import ExposureRecord
 from registry.errors import UserError
 from registry.refs import DatasetRef, QuantumRow
@@ -110,7 +110,8 @@ def gather_facts(repo: Repo, day: str | int, run: str | None = None) -> NightFac
     number = resolve_day(repo, day)
     name = run or f"night/{number}"
     records = {record.id: record for record in repo.butler.exposures(f"day_obs = {number}")}
-    rows = repo.butler.quanta(name, day_obs=number) if repo.butler.collections(name) else []
+    everything = repo.butler.quanta(name, day_obs=number) if repo.butler.collections(name) else []
+    rows = [row for row in everything if row.task != PRE_CROSSTALK]  # a detector is counted once
     quanta = {(row.data_id.exposure or 0, row.data_id.detector or 0): row for row in rows}
     if not quanta and run is not None:
         raise UserError(f"run {name} has nothing of night {number}", fix="isrflow query collections")

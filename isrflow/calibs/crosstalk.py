@@ -94,6 +94,13 @@ class Crosstalk(TableCalibration):
         """Whether any squared term is given."""
         return bool(np.any(self.quadratic_coefficients != 0))
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the other detectors that leave something in this one."""
+        return (
+            tuple(name for name, matrix in self.inter_chip.items() if np.any(matrix != 0)) if self.has_crosstalk else ()
+        )
+
     def check(self) -> None:
         """Raise `CalibrationError` if matrices differ in shape or units are unknown."""
         n = self.n_amplifiers

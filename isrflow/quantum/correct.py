@@ -7,19 +7,46 @@ from typing import Any
 
 from isrflow.quantum.config import recipe_from
 from isrflow.quantum.context import QuantumContext
+from isrflow.quantum.pre_crosstalk import source_role, sources_of
 from isrflow.quantum.products import products_of
 from isrflow.quantum.provenance import content_key, provenance_cards
 from isrflow.quantum.quantum import Task
-from isrflow.quantum.types import BINNED, FLATTENED_THUMBNAIL, OVERSCAN_THUMBNAIL, PRODUCT, RAW, STATISTICS
-from registry.refs import DatasetRef, Match, QuantumSpec
+from isrflow.quantum.types import (
+    BINNED,
+    FLATTENED_THUMBNAIL,
+    OVERSCAN_THUMBNAIL,
+    PRE_CROSSTALK,
+    PRODUCT,
+    RAW,
+    STATISTICS,
+)
+from registry.refs import DatasetRef, Match, QuantumSpec, dataset_uuid
 
 ISR = "isr"
 
 
-def isr_spec(raw: DatasetRef, calibs: Mapping[str, Match], config: Mapping[str, Any]) -> QuantumSpec:
-    """Return the quantum that corrects one raw with the calibrations resolved for it."""
-    key = content_key(ISR, config, [(RAW, raw)], calibs)
-    return QuantumSpec(ISR, raw.data_id, ((RAW, raw.id),), tuple(sorted(calibs.items())), key)
+def isr_spec(
+    raw: DatasetRef,
+    calibs: Mapping[str, Match],
+    config: Mapping[str, Any],
+    run: str = "",
+    sources: Mapping[str, QuantumSpec] | None = None,
+) -> QuantumSpec:
+    """Return the quantum that corrects one raw with the calibrations resolved for it.
+
+    Parameters
+    ----------
+    raw, calibs, config
+        The raw, its calibrations by role, and the recipe as the registry stores it.
+    run
+        Collection in which the sources are made.
+    sources
+        Name of another detector to the quantum that makes what it left here.
+    """
+    made = {source_role(name): spec for name, spec in (sources or {}).items()}
+    key = content_key(ISR, config, [(RAW, raw)], calibs, {role: spec.content_key for role, spec in made.items()})
+    inputs = [(role, dataset_uuid(run, PRE_CROSSTALK, spec.data_id)) for role, spec in sorted(made.items())]
+    return QuantumSpec(ISR, raw.data_id, ((RAW, raw.id), *inputs), tuple(sorted(calibs.items())), key)
 
 
 def correct(context: QuantumContext) -> None:
@@ -29,8 +56,9 @@ def correct(context: QuantumContext) -> None:
 
     camera = context.get("camera")
     detector = camera.detector(context.data_id.detector)
-    raw = read_raw(context.path(RAW), camera, detector)
-    result = run_isr(raw, context.calibrations(), recipe_from(context.config), camera=camera, overwrite=True)
+    raw, recipe = read_raw(context.path(RAW), camera, detector), recipe_from(context.config)
+    sources = sources_of(context)
+    result = run_isr(raw, context.calibrations(), recipe, camera=camera, sources=sources, overwrite=True)
     for product, value in products_of(result).items():
         if hasattr(value, "header"):
             value.header.update(provenance_cards(context.inputs, product))

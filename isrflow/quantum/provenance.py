@@ -7,6 +7,7 @@ from typing import Any
 
 from isrflow import __version__
 from isrflow.quantum.config import decisive
+from isrflow.quantum.types import SOURCE_ROLE
 from registry.canonical import sha256_json
 from registry.refs import DatasetRef, Match, QuantumInputs, Software, dataset_uuid
 
@@ -64,4 +65,6 @@ def provenance_cards(inputs: QuantumInputs, product: str) -> dict[str, str]:
         word = role.upper().replace(":", " ")
         cards[f"ISRFLOW {word} ID"] = str(ref.id)
         cards[f"ISRFLOW {word} SHA256"] = ref.sha256 or ""
+        if role.startswith(SOURCE_ROLE):  # made in the same run, so that id and file are others each time
+            cards[f"ISRFLOW CONTENT {word}"] = ref.content_sha256 or ""
     return cards

@@ -79,8 +79,9 @@ def true_linearizer(signature: Signature) -> Linearizer:
 
 
 def true_crosstalk(signature: Signature) -> Crosstalk:
-    """Return the coefficients between amplifiers, ratios of adu."""
-    return Crosstalk(info=_info(signature), coefficients=signature.crosstalk, units="adu")
+    """Return the coefficients between amplifiers, those of other detectors included, ratios of adu."""
+    info, others = _info(signature), signature.inter_detector
+    return Crosstalk(info=info, coefficients=signature.crosstalk, inter_chip=others, units="adu")
 
 
 def true_ptc(signature: Signature) -> PhotonTransferCurve:

@@ -63,6 +63,11 @@ def add_crosstalk(blocks: Sequence[NDArray[np.float32]], matrix: NDArray[np.floa
     ]
 
 
+def heard_from(blocks: Sequence[NDArray[np.float32]], matrix: NDArray[np.float64]) -> list[NDArray[np.float32]]:
+    """Return what each amplifier hears of the amplifiers of another detector; parameters as for `add_crosstalk`."""
+    return [np.tensordot(column.astype(np.float32), blocks, axes=1) for column in matrix.T]
+
+
 def linearized(signal: NDArray[F], amp: Amplifier) -> NDArray[F]:
     """Return what the pipeline makes of a measured signal: ``u' = u + sum c_k u^(k+2)``.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from isrflow.frame.camera import Camera, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.simulate.cosmic_rays import add_cosmic_rays
-from isrflow.simulate.electronics import bleed
+from isrflow.simulate.electronics import bleed, heard_from
 from isrflow.simulate.flaws import Flaws
 from isrflow.simulate.noise import draw_counts, stream
-from isrflow.simulate.readout import read_out
+from isrflow.simulate.readout import read_out, signals_of
 from isrflow.simulate.shots import Shot
 from isrflow.simulate.signature import Signature, make_signature
 from isrflow.simulate.sky import scene_of
@@ -34,8 +34,10 @@ class Truth:
     """Pixels that were hit."""
     bled: NDArray[np.bool_]
     """Pixels whose charge is not their own: full ones, and those that full ones ran into."""
-    level_adu: dict[str, NDArray[np.float32]]
+    level_adu: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Electronic level of each raw row, by amplifier."""
+    heard_adu: Sequence[NDArray[np.float32]] = ()
+    """What each amplifier heard of other detectors, in order of readout; empty if nothing."""
 
     @property
     def light_electron(self) -> NDArray[np.float32]:
@@ -98,8 +100,16 @@ def simulate_exposure(
         What was put in.
     """
     signature = signature or make_signature(camera, detector, flaws, seed=seed)
-    flaws = signature.flaws
     rng = stream(seed, "exposure", shot.obs.exposure_id or 0, detector.id)
+    truth = _collect(shot, signature, seed, rng)
+    heard = _heard_from_others(shot, signature, seed)
+    mosaic, levels = read_out(truth.charge_electron, signature, rng, heard)
+    return Exposure(image=mosaic, detector=detector, obs=shot.obs), replace(truth, heard_adu=heard, level_adu=levels)
+
+
+def _collect(shot: Shot, signature: Signature, seed: int, rng: np.random.Generator) -> Truth:
+    """Let light fall on a detector, up to the moment of readout."""
+    camera, detector, flaws = signature.camera, signature.detector, signature.flaws
     scene = scene_of(shot, camera, detector, seed)
     charge = scene * signature.response(shot.obs.physical_filter)
     charge += signature.dark_electron_s * np.float32(shot.obs.dark_time_s)
@@ -111,6 +121,17 @@ def simulate_exposure(
         for amp in detector.amplifiers:
             part = amp.box.slices()
             bled[part] = bleed(charge[part], signature.full_well_electron[amp.name])
-    mosaic, levels = read_out(charge, signature, rng)
-    truth = Truth(shot, signature, scene, charge, hit, bled, levels)
-    return Exposure(image=mosaic, detector=detector, obs=shot.obs), truth
+    return Truth(shot, signature, scene, charge, hit, bled)
+
+
+def _heard_from_others(shot: Shot, signature: Signature, seed: int) -> list[NDArray[np.float32]]:
+    """Return what each amplifier hears of other detectors in the same shot, to first order in the coefficients."""
+    heard: list[NDArray[np.float32]] = []
+    for name, matrix in signature.inter_detector.items():
+        other = signature.camera.detector(name)
+        theirs = make_signature(signature.camera, other, signature.flaws, seed=signature.seed)
+        rng = stream(seed, "exposure", shot.obs.exposure_id or 0, other.id)
+        signals = signals_of(_collect(shot, theirs, seed, rng).charge_electron, other)
+        part = heard_from(signals, matrix)
+        heard = [a + b for a, b in zip(heard, part, strict=True)] if heard else part
+    return heard

@@ -45,6 +45,8 @@ class Flaws:
     """Columns of a detector that are dead from some row to the far end of their amplifier."""
     crosstalk: float = 4e-4
     """Largest coefficient between two amplifiers of a detector."""
+    inter_detector: float = 0.0
+    """Largest coefficient between an amplifier and one of the detector that is next in the camera."""
     nonlinearity: bool = True
     """Whether the electronics are as non-linear as the camera says."""
     bleeding: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +19,10 @@ _MEMORY_ROWS = 50.0
 
 
 def read_out(
-    charge: NDArray[np.float32], signature: Signature, rng: np.random.Generator
+    charge: NDArray[np.float32],
+    signature: Signature,
+    rng: np.random.Generator,
+    heard_adu: Sequence[NDArray[np.float32]] = (),
 ) -> tuple[NDArray[np.uint16 | np.int32], dict[str, NDArray[np.float32]]]:
     """Turn charge into a raw mosaic.
 
@@ -30,6 +34,8 @@ def read_out(
         The detector's.
     rng
         Of this exposure's read noise and drift.
+    heard_adu
+        What each amplifier hears of other detectors, in order of readout; empty if nothing.
 
     Returns
     -------
@@ -41,7 +47,7 @@ def read_out(
     detector = signature.detector
     mosaic = rng.standard_normal(detector.raw_box.shape, np.float32)
     levels: dict[str, NDArray[np.float32]] = {}
-    for amp, signal in zip(detector.amplifiers, measured_signals(charge, signature), strict=True):
+    for amp, signal in zip(detector.amplifiers, measured_signals(charge, signature, heard_adu), strict=True):
         levels[amp.name] = _levels(amp, signature, rng)
         segment = mosaic[amp.raw.slices()]
         segment *= np.float32(signature.flaws.read_noise * amp.read_noise_electron / amp.gain_electron_per_adu)
@@ -52,16 +58,25 @@ def read_out(
     return _digitized(mosaic, detector), levels
 
 
-def measured_signals(charge: NDArray[np.float32], signature: Signature) -> list[NDArray[np.float32]]:
+def measured_signals(
+    charge: NDArray[np.float32], signature: Signature, heard_adu: Sequence[NDArray[np.float32]] = ()
+) -> list[NDArray[np.float32]]:
     """Return what the electronics make of each amplifier's charge, in adu and in order of readout, without noise."""
     amps = signature.detector.amplifiers
-    blocks = [
-        in_readout_order(charge[amp.box.slices()], amp) * np.float32(1 / amp.gain_electron_per_adu) for amp in amps
-    ]
-    heard = add_crosstalk(blocks, signature.crosstalk)
+    heard = add_crosstalk(signals_of(charge, signature.detector), signature.crosstalk)
+    if heard_adu:
+        heard = [own + others for own, others in zip(heard, heard_adu, strict=True)]
     if not signature.flaws.nonlinearity:
         return heard
     return [delinearized(block, amp) for amp, block in zip(amps, heard, strict=True)]
+
+
+def signals_of(charge: NDArray[np.float32], detector: Detector) -> list[NDArray[np.float32]]:
+    """Return each amplifier's charge in adu and in order of readout, before anything is heard from others."""
+    return [
+        in_readout_order(charge[amp.box.slices()], amp) * np.float32(1 / amp.gain_electron_per_adu)
+        for amp in detector.amplifiers
+    ]
 
 
 def in_raw_order(block: NDArray[S], amp: Amplifier) -> NDArray[S]:

@@ -42,6 +42,8 @@ class Signature:
     blemishes: Blemishes
     crosstalk: NDArray[np.float64]
     """[source, target] among the amplifiers, ratio of adu."""
+    inter_detector: Mapping[str, NDArray[np.float64]]
+    """The same for amplifiers of other detectors, by name of the source."""
     full_well_electron: Mapping[str, float]
     _responses: dict[str | None, NDArray[np.float32]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -92,6 +94,7 @@ def make_signature(camera: Camera, detector: Detector, flaws: Flaws | None = Non
         dark_electron_s=_dark_current(detector, blemishes, flaws, seed),
         blemishes=blemishes,
         crosstalk=_crosstalk(detector, flaws, seed),
+        inter_detector=_inter_detector(camera, detector, flaws, seed),
         full_well_electron={amp.name: _full_well(amp, flaws) for amp in detector.amplifiers},
     )
 
@@ -148,6 +151,17 @@ def _crosstalk(detector: Detector, flaws: Flaws, seed: int) -> NDArray[np.float6
     matrix = flaws.crosstalk * rng.uniform(0.1, 1.0, (n, n))
     np.fill_diagonal(matrix, 0.0)
     return matrix
+
+
+def _inter_detector(camera: Camera, detector: Detector, flaws: Flaws, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Let every detector hear the next one, the last the first, if their amplifiers are read out in step."""
+    ids = [each.id for each in camera.detectors]
+    other = camera.detectors[(ids.index(detector.id) + 1) % len(ids)]
+    sizes = [[amp.box.shape for amp in each.amplifiers] for each in (detector, other)]
+    if flaws.inter_detector == 0 or other.id == detector.id or sizes[0] != sizes[1]:
+        return {}
+    n = len(detector.amplifiers)
+    return {other.name: flaws.inter_detector * stream(seed, "inter_detector", detector.id).uniform(0.1, 1.0, (n, n))}
 
 
 def _full_well(amp: Amplifier, flaws: Flaws) -> float:

@@ -27,6 +27,8 @@ from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
 from isrflow.steps.step import StepConfig
 
 log = logging.getLogger(__name__)
+MISSING_CARD = "ISRFLOW CROSSTALK MISSING"
+"""Names the detectors whose crosstalk should have been subtracted, but could not."""
 Matrix = NDArray[np.float64]
 
 
@@ -49,6 +51,12 @@ class CrosstalkConfig(StepConfig):
     """In a raw mosaic, correct whole segments with their overscans, not only the light-sensitive pixels."""
     plane: str = "CROSSTALK"
     """Mask plane that is set."""
+    between_detectors: bool = True
+    """Whether ratios between detectors, where the calibration has any, are applied as well."""
+
+    def wants_sources(self) -> bool:
+        """Say whether other detectors are to be corrected for."""
+        return self.between_detectors
 
 
 def subtract_crosstalk(
@@ -78,7 +86,8 @@ def subtract_crosstalk(
     bad_amplifiers
         Amplifiers that neither give nor receive.
     sources
-        Detector name to exposure, for ratios between detectors; same size as `exposure`, left untouched.
+        Detector name to exposure of the same shot, for ratios between detectors; same size and unit as `exposure`,
+        left untouched. Those that are missing are named in the log and in the header.
 
     Raises
     ------
@@ -86,7 +95,7 @@ def subtract_crosstalk(
         If `crosstalk` has no ratios, no quadratic ones although they are asked for, or no gains to convert units with;
         or if a background is asked for with whole segments.
     CalibrationMismatch
-        If the number of amplifiers, or the size of a source, differs.
+        If the number of amplifiers, or the size or unit of sources, differs.
     GeometryError
         If the exposure has no detector.
     """
@@ -94,18 +103,28 @@ def subtract_crosstalk(
     linear, quadratic = _coefficients(detector, crosstalk, config, bad_amplifiers)
     with _in_unit_of_ratios(exposure, detector, crosstalk, effective_ptc):
         _subtract(exposure, exposure, config, linear, quadratic)
-    for name, matrix in crosstalk.inter_chip.items():
-        if sources is None or name not in sources:
-            log.warning("%s: no exposure of detector %s, its crosstalk stays", exposure.label, name)
-            continue
-        if sources[name].box != exposure.box:
-            theirs = sources[name].box.section()
-            raise CalibrationMismatch(
-                f"{exposure.label} covers {exposure.box.section()}, crosstalk source {name} {theirs}"
-            )
-        plain = config.model_copy(update={"mask_subtrahend": False, "full_amplifier": False})
-        _subtract(exposure, sources[name], plain, matrix, None)
+    if config.between_detectors:
+        _subtract_other_detectors(exposure, config, crosstalk, sources or {})
     exposure.header["LSST ISR CROSSTALK APPLIED"] = True
+
+
+def _subtract_other_detectors(
+    exposure: Exposure, config: CrosstalkConfig, crosstalk: Crosstalk, sources: Mapping[str, Exposure]
+) -> None:
+    """Subtract what detectors left in this one, in the unit of the image; name those that are not there."""
+    if absent := [name for name in crosstalk.sources if name not in sources]:
+        log.warning("%s: no exposure of detector %s, its crosstalk stays", exposure.label, ", ".join(absent))
+        exposure.header[MISSING_CARD] = ",".join(absent)
+    there = {name: matrix for name, matrix in crosstalk.inter_chip.items() if name in sources}
+    ours = (exposure.box.section(), exposure.unit)
+    theirs = {name: (sources[name].box.section(), sources[name].unit) for name in there}
+    if unlike := [f"{name} {' in '.join(what)}" for name, what in theirs.items() if what != ours]:
+        raise CalibrationMismatch(
+            f"{exposure.label} covers {' in '.join(ours)}, its sources of crosstalk {', '.join(unlike)}"
+        )
+    plain = config.model_copy(update={"mask_subtrahend": False, "full_amplifier": False})
+    for name, matrix in there.items():
+        _subtract(exposure, sources[name], plain, matrix, None)
 
 
 def _checked_detector(exposure: Exposure, config: CrosstalkConfig, crosstalk: Crosstalk) -> Detector:
@@ -206,7 +225,7 @@ def _in_unit_of_ratios(
 def _gains(
     exposure: Exposure, detector: Detector, crosstalk: Crosstalk, ptc: EffectivePtc | None
 ) -> list[tuple[Amplifier, float]]:
-    if ptc is not None:
+    if ptc is not None and not (ptc.is_placeholder and np.any(crosstalk.fit_gains != 0)):
         gains = np.array([ptc.gain_electron_per_adu[amp.name] for amp in detector.amplifiers])
     else:
         gains = crosstalk.fit_gains.copy()

@@ -6,8 +6,9 @@ A step is one file with a settings class and a function ::
 
 Its signature says everything the recipe has to know: a keyword whose type is a calibration is a *need* (optional if
 the type is ``X | None``), a keyword whose type is a by-product is *taken* from an earlier step, the returned by-product
-is *given* to later ones, ``camera`` is bound to the camera, and ``sources: Mapping[str, Exposure] | None`` to exposures of
-other detectors by name. Keywords with defaults of plain types are for direct callers.
+is *given* to later ones. ``camera`` is bound to the camera, ``sources: Mapping[str, Exposure] | None`` to what other
+detectors saw, by name, and ``calibs: Mapping[str, Calibration] | None`` to all calibrations that enabled steps take, by
+kind. Keywords with defaults of plain types are for direct callers.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class StepSignature:
     wants_camera: bool
     wants_sources: bool = False
     """Whether it takes exposures of other detectors by name."""
+    wants_calibs: bool = False
+    """Whether it looks at all calibrations that enabled steps take, by kind."""
 
 
 def read_signature(function: Callable[..., Any]) -> StepSignature:
@@ -102,7 +105,7 @@ def read_signature(function: Callable[..., Any]) -> StepSignature:
     hints = typing.get_type_hints(function)
     needs: list[Need] = []
     takes: list[tuple[str, type[ByProduct], bool]] = []
-    wants_camera = wants_sources = False
+    wants_camera = wants_sources = wants_calibs = False
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
@@ -115,11 +118,13 @@ def read_signature(function: Callable[..., Any]) -> StepSignature:
             wants_camera = True
         elif name == "sources" and kind == Mapping[str, Exposure]:
             wants_sources = True
+        elif name == "calibs" and kind == Mapping[str, Calibration]:
+            wants_calibs = True
         elif parameter.default is inspect.Parameter.empty:
             raise ConfigError(f"step {function.__name__}: nothing in a recipe can supply parameter {name!r} ({kind})")
     returned, _ = _unwrap_optional(hints.get("return", type(None)))
     gives = returned if isinstance(returned, type) and issubclass(returned, ByProduct) else None
-    return StepSignature(tuple(needs), tuple(takes), gives, wants_camera, wants_sources)
+    return StepSignature(tuple(needs), tuple(takes), gives, wants_camera, wants_sources, wants_calibs)
 
 
 def _unwrap_optional(hint: Any) -> tuple[Any, bool]:

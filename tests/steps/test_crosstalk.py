@@ -103,8 +103,22 @@ def test_other_detectors_leave_their_light_as_well() -> None:
     coupling = Crosstalk(coefficients=np.zeros((2, 2)), inter_chip={"B": FROM_LEFT, "C": FROM_LEFT})
     subtract_crosstalk(picture, CrosstalkConfig(), crosstalk=coupling, sources={"B": other})
     assert np.all(picture.image[RIGHT.box.slices()] == 90)
-    with pytest.raises(CalibrationMismatch, match=r"covers \[1:64,1:48\], crosstalk source B \[1:80,1:52\]"):
-        subtract_crosstalk(picture, CrosstalkConfig(), crosstalk=coupling, sources={"B": exposure(raw=True)})
+    assert picture.header["ISRFLOW CROSSTALK MISSING"] == "C"
+    unlike = (
+        r"covers \[1:64,1:48\] in adu, its sources of crosstalk B \[1:80,1:52\] in adu, C \[1:64,1:48\] in electron"
+    )
+    with pytest.raises(CalibrationMismatch, match=unlike):
+        others = {"B": exposure(raw=True), "C": exposure(unit="electron")}
+        subtract_crosstalk(picture, CrosstalkConfig(), crosstalk=coupling, sources=others)
+
+
+def test_other_detectors_can_be_left_alone() -> None:
+    picture, other = exposure(100), exposure(1000)
+    coupling = Crosstalk(coefficients=np.zeros((2, 2)), inter_chip={"B": FROM_LEFT})
+    config = CrosstalkConfig(between_detectors=False)
+    subtract_crosstalk(picture, config, crosstalk=coupling, sources={"B": other})
+    assert np.all(picture.image == 100)
+    assert not config.wants_sources()
 
 
 @pytest.mark.parametrize(

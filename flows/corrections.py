@@ -1,0 +1,65 @@
+"""Planning the correction of raws: their calibrations, the sources of their crosstalk, their quanta."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from flows.plan import WorkPlan, lost_products, missing_report, quanta_of, resolve_all, what_lacks
+from flows.repo import Repo, refuse_own_run
+from flows.sources import find_sources, plan_sources
+from isrflow.quantum.config import config_of, recipe_for
+from isrflow.quantum.correct import ISR, TASK, isr_spec
+from registry.refs import DatasetRef
+
+
+def plan_corrections(
+    repo: Repo, raws: Sequence[DatasetRef], run: str, settings: Mapping[str, Any] | None, *, retry_failed: bool = True
+) -> WorkPlan:
+    """Plan the correction of raws into a run.
+
+    Parameters
+    ----------
+    raws
+        The raw datasets, of any exposures and detectors.
+    run
+        Name of the collection of the products.
+    settings
+        Recipe settings laid over those of the instrument and the repository.
+    retry_failed
+        Whether quanta that failed before are tried again.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or impossible.
+    UserError
+        If the run is that of the raws or of the camera.
+    UnknownName
+        If the repository's settings name a collection that does not exist.
+    """
+    refuse_own_run(repo, run)
+    recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
+    config = config_of(recipe)
+    resolutions = resolve_all(repo, [raw.data_id for raw in raws], recipe, repo.settings.collections)
+    matches = {data_id: found for resolution in resolutions for data_id, found in resolution.matches.items()}
+    without_calibs = what_lacks(resolutions)
+    sources = find_sources(repo, recipe, [raw for raw in raws if raw.data_id not in without_calibs], matches)
+    lacking = {**sources.lacking, **without_calibs}
+    ready = [raw for raw in raws if raw.data_id not in lacking]
+    specs = tuple(isr_spec(raw, matches[raw.data_id], config, run, sources.of.get(raw.data_id)) for raw in ready)
+    plan = WorkPlan(
+        run=run,
+        config=config,
+        changes=recipe.changes(),
+        specs=specs,
+        skipped=tuple((ISR, raw.data_id, lacking[raw.data_id]) for raw in raws if raw.data_id in lacking),
+        missing="\n".join(filter(None, (missing_report(resolutions), sources.missing))),
+        warnings=tuple(sorted({match.warning for spec in specs for _, match in spec.calibs if match.warning})),
+        before=tuple(quanta_of(repo, run)),
+        retry_failed=retry_failed,
+        find_lost=partial(lost_products, repo, run, TASK.outputs),
+    )
+    return replace(plan, sources=plan_sources(repo, sources, plan))
