@@ -9,6 +9,7 @@ from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
 from isrflow.calibs.deferred_charge import DeferredCharge
+from isrflow.calibs.electrostatic import Electrostatic
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.flat_gradient import FlatGradient
 from isrflow.calibs.fringe import Fringe
@@ -37,5 +38,6 @@ KINDS: dict[str, type[Calibration]] = {
         Crosstalk,
         DeferredCharge,
         BrighterFatterKernel,
+        Electrostatic,
     )
 }

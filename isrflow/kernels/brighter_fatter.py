@@ -170,4 +170,4 @@ def _diverge(signal: Real, potential: Real, pivot: np.float32, old: Real, new: R
             bend += (p_right[x] - p_here[x]) - (p_here[x] - p_left[x])
             now[x] = _QUARTER * slopes + (s_here[x] + pivot) * bend
             change[x] += abs(now[x] - was[x])
-    return change.sum()
+    return float(change.sum())

@@ -15,8 +15,9 @@ from astropy.table import Table
 
 from isrflow.calibs.bfk import BFK_COLUMNS
 from isrflow.calibs.deferred_charge import DEFERRED_CHARGE_COLUMNS, TRAP_COLUMNS
+from isrflow.calibs.electrostatic import BY_FILTER, BY_NAME, FIT_MATRICES, INPUT_MATRICES, NAMES, NUMBERS, OTHERS
 from isrflow.calibs.linearizer import LINEARIZER_COLUMNS
-from isrflow.calibs.ptc import PTC_COLUMNS
+from isrflow.calibs.ptc_columns import PTC_COLUMNS
 from isrflow.calibs.shutter_layouts import PROFILE_CARDS
 from isrflow.calibs.yaml_forms import load_yaml
 
@@ -28,6 +29,7 @@ KIND_OF = {
     "lsst.ip.isr.deferredCharge.DeferredChargeCalib": "deferred_charge",
     "lsst.ip.isr.flatGradient.FlatGradient": "flat_gradient",
     "lsst.ip.isr.gainCorrection.GainCorrection": "gain_correction",
+    "lsst.ip.isr.electrostaticBrighterFatter.ElectrostaticBrighterFatterDistortionMatrix": "electrostatic",
     "lsst.ip.isr.linearize.Linearizer": "linearizer",
     "lsst.ip.isr.photodiode.PhotodiodeCalib": "photodiode",
     "lsst.ip.isr.photodiodeCorrection.PhotodiodeCorrection": "photodiode_correction",
@@ -36,6 +38,7 @@ KIND_OF = {
     "lsst.afw.image.ExposureF": "exposure",
     "lsst.afw.image.MaskedImageF": "exposure",
 }
+ELECTROSTATIC = (*NAMES, *BY_NAME, *NUMBERS, *INPUT_MATRICES, *FIT_MATRICES, *OTHERS, *BY_FILTER)
 _COMMON = {"_detectorId": "info.detector_id"}
 _TEXTS = {"_detectorName": "info.detector_name", "_detectorSerial": "info.detector_serial"}
 _TEXTS |= {"_instrument": "info.instrument", "_filter": "info.physical_filter"}
@@ -71,6 +74,8 @@ _FIELDS = {
         "normalizationFactor": "normalization_factor",
     },
     "gain_correction": {"ampNames": "amp_names"},
+    "electrostatic": {key: name for name, _, key, *_ in ELECTROSTATIC}
+    | {"inputRange": "input_size", "fitRange": "fit_size"},
     "linearizer": {column.key: column.field for column in LINEARIZER_COLUMNS}
     | {
         "ampNames": "amp_names",
