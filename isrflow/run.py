@@ -90,7 +90,8 @@ def run_isr(
         exposure = raw.view(raw.box)  # same pixels, read only by the conversion; own header and history below
         exposure.header, exposure.history = dict(raw.header), list(raw.history)
     result = IsrResult(exposure)
-    supplies = _Supplies(calibs, camera, sources)
+    needs = config.needs(raw.detector, raw.obs.physical_filter)
+    supplies = _Supplies({kind: calibs[kind] for kind in needs if kind in calibs}, camera, sources)
     for row, settings in config.enabled_rows():
         started = time.perf_counter()
         _run_step(row, settings, result, supplies)
@@ -105,6 +106,7 @@ class _Supplies:
     """What steps are given besides the exposure and what earlier steps gave."""
 
     calibs: Mapping[str, Calibration]
+    """Those enabled steps take."""
     camera: Camera | None
     sources: Mapping[str, Exposure] | None
 
@@ -117,6 +119,8 @@ def _run_step(row: Row, settings: StepConfig, result: IsrResult, supplies: _Supp
         bound["camera"] = supplies.camera
     if signature.wants_sources:
         bound["sources"] = supplies.sources
+    if signature.wants_calibs:
+        bound["calibs"] = supplies.calibs
     try:
         given = row.step.function(exposure, settings, **bound)
     except Exception as error:

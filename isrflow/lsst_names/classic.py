@@ -37,6 +37,9 @@ DATASETS = "dataset types are those of the registry"
 FAKE = "describe the detector instead: a camera YAML, or Detector.from_header"
 CROSSTALK = ("crosstalk_raw", "crosstalk")
 BIAS = ("bias_raw", "bias")
+FRINGES = ("fringe_before_flat", "fringe")
+STATISTICS = {4: "MEAN", 32: "MEDIAN", 128: "MEANCLIP", "MEAN": "MEAN", "MEDIAN": "MEDIAN", "MEANCLIP": "MEANCLIP"}
+"""Statistics by the number or name LSST gives them."""
 THUMBNAILS = ("thumbnail_overscan", "thumbnail_flattened")
 TRIMMED = (*BIAS, "brighter_fatter", "dark", "flat")
 """Rows that lay a calibration over the exposure."""
@@ -97,21 +100,21 @@ OVERSCAN = under(
 
 FRINGE = under(
     "fringe",
-    refused("filters", (), NOT_YET),
+    to("filters", (), *everywhere(FRINGES, "filters"), note="physical filters or bands"),
     idle("useFilterAliases", False, "deprecated there; give the filters' physical names", kind="bool"),
-    to("num", 30000, limit=AT_LEAST_ONE),
-    to("small", 3, limit=AT_LEAST_ONE),
-    to("large", 30, limit=AT_LEAST_ONE),
-    to("iterations", 20, limit=AT_LEAST_ONE),
-    to("clip", 3.0, limit=POSITIVE),
-    to("pedestal", False),
+    to("num", 30000, *everywhere(FRINGES, "n_samples"), limit=AT_LEAST_ONE),
+    to("small", 3, *everywhere(FRINGES, "small_px"), limit=AT_LEAST_ONE),
+    to("large", 30, *everywhere(FRINGES, "large_px"), limit=AT_LEAST_ONE),
+    to("iterations", 20, *everywhere(FRINGES, "n_iterations"), limit=NOT_NEGATIVE),
+    to("clip", 3.0, *everywhere(FRINGES, "n_sigma"), limit=POSITIVE),
+    to("pedestal", False, *everywhere(FRINGES, "subtract_pedestal")),
     *under(
         "stats",
-        to("badMaskPlanes", ("SAT",)),
-        idle("stat", 32, "the median (32) is used"),
-        idle("clip", 3.0, "medians are not clipped", kind="float"),
-        idle("iterations", 3, "medians are not clipped", kind="int"),
-        to("rngSeedOffset", 0),
+        to("badMaskPlanes", ("SAT",), *everywhere(FRINGES, "ignored_planes")),
+        to("stat", 32, *everywhere(FRINGES, "statistic"), limit=one_of(*STATISTICS), kind="any"),
+        to("clip", 3.0, *everywhere(FRINGES, "statistic_n_sigma"), limit=POSITIVE),
+        to("iterations", 3, *everywhere(FRINGES, "statistic_n_iterations"), limit=NOT_NEGATIVE),
+        to("rngSeedOffset", 0, *everywhere(FRINGES, "seed_offset")),
     ),
 )
 
@@ -124,8 +127,8 @@ NAMES: tuple[Name, ...] = (
     idle("fwhm", 1.0, NO_EFFECT, kind="float"),
     *QA,
     idle("doHeaderProvenance", True, "the headers of products always say what made them", kind="bool"),
-    refused("doRaiseOnCalibMismatch", False, NOT_YET),
-    refused("cameraKeywordsToCompare", (), NOT_YET),
+    to("doRaiseOnCalibMismatch", False, "comparison.refuse"),
+    to("cameraKeywordsToCompare", (), "comparison.cards"),
     to("doConvertIntToFloat", True, "convert.enabled"),
     to("doSaturation", True, "saturation.mask_saturated"),
     to("saturatedMaskName", "SAT", "saturation.plane", "statistics.saturated_plane"),
@@ -190,13 +193,13 @@ NAMES: tuple[Name, ...] = (
     to("doApplyGains", False, "gains.enabled"),
     to("usePtcGains", False, "effective_ptc.use_ptc_gains"),
     to("normalizeGains", False, "gains.normalize"),
-    to("doFringe", True),
+    to("doFringe", True, *everywhere(FRINGES, "enabled")),
     *FRINGE,
-    to("fringeAfterFlat", True),
+    to("fringeAfterFlat", True, *everywhere(FRINGES, "enabled")),
     refused("doAmpOffset", False, NOT_YET),
     *amp_offset_names(),
     refused("doMeasureBackground", False, NOT_YET),
-    refused("doCameraSpecificMasking", False, NOT_YET),
+    to("doCameraSpecificMasking", False, "camera_masks.enabled", note="there a place for a task of one's own"),
     idle("masking.doSpecificMasking", False, NO_EFFECT, kind="bool"),
     to("doInterpolate", True, "interpolation.enabled"),
     to("doSaturationInterpolation", True, "interpolation.planes", note="puts saturatedMaskName in or takes it out"),
@@ -253,6 +256,9 @@ RULES: Mapping[str, Callable[[Values], Any]] = {
     "bias.enabled": lambda v: v["doBias"] and not v["doBiasBeforeOverscan"],
     "crosstalk_raw.enabled": lambda v: v["doCrosstalk"] and v["doCrosstalkBeforeAssemble"],
     "crosstalk.enabled": lambda v: v["doCrosstalk"] and not v["doCrosstalkBeforeAssemble"],
+    "fringe_before_flat.enabled": lambda v: v["doFringe"] and not v["fringeAfterFlat"],
+    "fringe.enabled": lambda v: v["doFringe"] and v["fringeAfterFlat"],
+    **{f"{row}.statistic": lambda v: STATISTICS[v["fringe.stats.stat"]] for row in FRINGES},
     "edges.enabled": lambda v: v["numEdgeSuspect"] > 0,
     "interpolation.planes": interpolated_planes,
 }
@@ -268,10 +274,17 @@ def _early_bias_or_trim(values: Values) -> str | None:
     return "doBiasBeforeOverscan and doTrimToMatchCalib exclude each other" if both else None
 
 
+def _boxes_in_order(values: Values) -> str | None:
+    wrong = values["fringe.small"] > values["fringe.large"]
+    return "fringe.small must not be greater than fringe.large" if wrong else None
+
+
 def _offsets_measured(values: Values) -> str | None:
     missing = values["ampOffset.doApplyAmpOffset"] and not values["doAmpOffset"]
     return "ampOffset.doApplyAmpOffset needs doAmpOffset" if missing else None
 
 
-CLASSIC = NameTable("IsrTaskConfig", NAMES, RULES, (_flat_or_gains, _early_bias_or_trim, _offsets_measured))
+CLASSIC = NameTable(
+    "IsrTaskConfig", NAMES, RULES, (_flat_or_gains, _early_bias_or_trim, _boxes_in_order, _offsets_measured)
+)
 """IsrTaskConfig -> IsrConfig."""

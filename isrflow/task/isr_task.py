@@ -7,14 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.errors import ConfigError, NotBuiltError
 from isrflow.frame.exposure import Exposure
 from isrflow.recipe import IsrConfig
 from isrflow.run import IsrResult, run_isr
 from isrflow.steps.binned import BinnedExposures
-from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
-from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
 from isrflow.steps.nonfinite import NonfinitePixels
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.statistics import Statistics
@@ -22,7 +19,7 @@ from isrflow.steps.thumbnail import FlattenedThumbnail, OverscanThumbnail
 from isrflow.task import subtasks
 from isrflow.task.base import Struct, SubtaskField
 from isrflow.task.methods import IsrMethods
-from isrflow.task.supplies import calibrations_of, sources_of
+from isrflow.task.supplies import Given, calibrations_of, fringe_seed, sources_of
 
 _NO_FRINGES = Struct(fringes=None)
 # Step of our recipe -> name under which the reference shows the exposure after it.
@@ -32,12 +29,12 @@ _DEBUG_STEPS = {
     "bias": "doBias",
     "crosstalk_raw": "doCrosstalk",
     "crosstalk": "doCrosstalk",
+    "brighter_fatter": "doBrighterFatter",
     "dark": "doDark",
     "deferred_charge": "doDeferredCharge",
+    "fringe_before_flat": "doFringe",
     "flat": "doFlat",
 }
-# Calibrations whose camera keywords are compared with the exposure's, in this order.
-_COMPARED = ("bias", "crosstalk", "dark", "defects", "flat", "linearizer", "ptc")
 
 
 class IsrTask(IsrMethods):
@@ -52,8 +49,6 @@ class IsrTask(IsrMethods):
     debug
         Step name (doAssembleCcd doBias doCrosstalk doBrighterFatter doDark doFringe doStrayLight doFlat postISRCCD) to
         a function called with the exposure after that step.
-    cameraKeywordsToCompare, doRaiseOnCalibMismatch
-        See `compareCameraKeywords`.
     name, parentTask, log
         As for every `Task`.
     """
@@ -76,8 +71,6 @@ class IsrTask(IsrMethods):
     def __init__(self, **kwargs: Any) -> None:
         self._retarget: Mapping[str, type[subtasks.RowTask]] = kwargs.pop("retarget", None) or {}
         self._debug: Mapping[str, Callable[[Exposure], object]] = kwargs.pop("debug", None) or {}
-        self.cameraKeywordsToCompare = tuple(kwargs.pop("cameraKeywordsToCompare", ()))
-        self.doRaiseOnCalibMismatch = bool(kwargs.pop("doRaiseOnCalibMismatch", False))
         super().__init__(**kwargs)
         for name in SUBTASKS:
             self.makeSubtask(name)
@@ -136,8 +129,14 @@ class IsrTask(IsrMethods):
             Calibrations. A linearizer is used if the camera calls the detector not linear.
         crosstalkSources
             Exposures of other detectors.
-        bfKernel, bfGains, fringes, opticsTransmission, filterTransmission, sensorTransmission, \
-atmosphereTransmission, strayLightData, illumMaskedImage
+        bfKernel, bfGains
+            A `BrighterFatterKernel`, or a square array [y, x] in 1/electron; gains in electron/adu by amplifier name,
+            in place of those of kernel or camera.
+        fringes
+            Struct of ``fringes`` (one or several exposures or images) and ``seed`` (decides where they are measured; by
+            default the exposure id does).
+        opticsTransmission, filterTransmission, sensorTransmission, atmosphereTransmission, strayLightData, \
+illumMaskedImage
             For corrections that are not built yet.
 
         Returns
@@ -156,9 +155,11 @@ atmosphereTransmission, strayLightData, illumMaskedImage
         StepError
             A RuntimeError: a step failed; it is named.
         """
-        given = {
+        exposure = self.ensureExposure(ccdExposure, camera, detectorNum)
+        assert exposure is not None and exposure.detector is not None  # noqa: PT018 - ensureExposure says so
+        values = {
             "bias": bias,
-            "linearizer": linearizer,
+            "linearizer": linearizer if self.doLinearize(exposure.detector) else None,
             "crosstalk": crosstalk,
             "dark": dark,
             "flat": flat,
@@ -175,18 +176,12 @@ atmosphereTransmission, strayLightData, illumMaskedImage
             "illumMaskedImage": illumMaskedImage,
             "deferredChargeCalib": deferredChargeCalib,
         }
-        exposure = self.ensureExposure(ccdExposure, camera, detectorNum)
-        assert exposure is not None and exposure.detector is not None  # noqa: PT018 - ensureExposure says so
-        if not self.doLinearize(exposure.detector):
-            given["linearizer"] = None
-        calibs = calibrations_of(given)
-        for kind in _COMPARED:
-            if kind in calibs:
-                self.compareCameraKeywords(exposure.header, calibs[kind], kind)
-        recipe = with_functions_of(self, sources_of(crosstalkSources))
-        overwrite = exposure.image.dtype == np.float32
+        calibs = calibrations_of(Given(values, exposure.detector))
+        recipe = seeded(with_functions_of(self), fringe_seed(fringes))
+        settings: dict[str, Any] = {"camera": camera, "sources": sources_of(crosstalkSources)}
+        settings |= {"overwrite": exposure.image.dtype == np.float32, "on_step": self._show_step}
         with self.timer("run"):
-            result = run_isr(exposure, calibs, recipe, camera=camera, overwrite=overwrite, on_step=self._show_step)
+            result = run_isr(exposure, calibs, recipe, **settings)
         self.debugView(result.exposure, "postISRCCD")
         nans = result.get(NonfinitePixels)
         if nans is not None:
@@ -231,16 +226,22 @@ SUBTASKS = tuple(name for name, value in vars(IsrTask).items() if isinstance(val
 """The places for subtasks, in the order in which the reference makes them."""
 
 
-def with_functions_of(task: IsrTask, sources: Mapping[str, Exposure] | None) -> Recipe:
-    """Return the task's recipe with its retargeted subtasks in place, and crosstalk bound to its sources."""
+def with_functions_of(task: IsrTask) -> Recipe:
+    """Return the task's recipe with its retargeted subtasks in place."""
     functions: dict[str, Callable[..., Any]] = {}
-    if sources is not None:
-        functions |= dict.fromkeys(subtasks.CrosstalkTask.rows, _crosstalk_from(sources))
     for name in SUBTASKS:
         subtask: subtasks.RowTask = getattr(task, name)
         if subtask.is_own:
             functions |= dict.fromkeys(subtask.rows, subtask.run)
     return subtasks.with_functions(task.config, functions)
+
+
+def seeded(recipe: Recipe, seed: int | None) -> Recipe:
+    """Return the recipe with the places at which fringes are measured drawn from a seed, if there is one."""
+    if seed is None:
+        return recipe
+    rows = [row.name for row in recipe.rows if "seed" in row.config_type.model_fields]
+    return recipe.override({f"{row}.seed": seed for row in rows})
 
 
 def _struct_of(result: IsrResult) -> Struct:
@@ -260,22 +261,6 @@ def _struct_of(result: IsrResult) -> Struct:
         outputBin2Exposure=None if binned is None else binned.bin2,
         outputStatistics=result.get(Statistics),
     )
-
-
-def _crosstalk_from(sources: Mapping[str, Exposure]) -> Callable[..., None]:
-    def subtract(
-        exposure: Exposure,
-        config: CrosstalkConfig,
-        *,
-        crosstalk: Crosstalk,
-        effective_ptc: EffectivePtc | None = None,
-        bad_amplifiers: BadAmplifiers | None = None,
-    ) -> None:
-        """Subtract crosstalk, that from other detectors included."""
-        given: dict[str, Any] = {"effective_ptc": effective_ptc, "bad_amplifiers": bad_amplifiers}
-        subtract_crosstalk(exposure, config, crosstalk=crosstalk, sources=sources, **given)
-
-    return subtract
 
 
 def _header_of(exposure: Any) -> dict[str, Any]:

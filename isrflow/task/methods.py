@@ -5,13 +5,13 @@ Exposures are changed in place unless a method returns a new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from isrflow.errors import CalibrationError, CalibrationMismatch, HeaderError, NotBuiltError
+from isrflow.errors import CalibrationError, HeaderError, NotBuiltError
 from isrflow.frame.camera import Amplifier, Camera, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
@@ -19,6 +19,7 @@ from isrflow.kernels.arithmetic import build_photon_variance
 from isrflow.kernels.masks import mask_nonpositive
 from isrflow.kernels.statistics import clip
 from isrflow.steps.binned import bin_exposure
+from isrflow.steps.comparison import cards_of, compare_cards
 from isrflow.steps.convert import ConvertConfig, convert_to_float, ensure_exposure
 from isrflow.steps.dark import subtract_dark
 from isrflow.steps.defects import mask_defects
@@ -34,11 +35,6 @@ from isrflow.task.supplies import to_dark, to_defects, to_flat
 
 class IsrMethods(Task):
     """The parts of `IsrTask` that correct, mask and convert one thing each; `config` is an `IsrConfig`."""
-
-    cameraKeywordsToCompare: tuple[str, ...] = ()
-    """Header cards that must agree between exposure and calibrations."""
-    doRaiseOnCalibMismatch: bool = False
-    """Whether disagreement is an error and not a warning."""
 
     # --- making exposures ------------------------------------------------------------------------------------------
 
@@ -63,29 +59,14 @@ class IsrMethods(Task):
 
     def compareCameraKeywords(self, exposureMetadata: MutableMapping[str, Any], calib: Any, calibName: str) -> None:
         """Warn, note in the exposure's header, or raise if camera keywords of a calibration are other ones."""
-        calibMetadata = _cards_of(calib)
-        if calibMetadata is None:
-            return
-        absent = []
-        for keyword in self.cameraKeywordsToCompare:
-            if keyword not in exposureMetadata:
-                self.log.debug("Camera keyword %s is not in the header of the exposure.", keyword)
-            elif keyword not in calibMetadata:
-                absent.append(keyword)
-            elif exposureMetadata[keyword] != calibMetadata[keyword]:
-                ours, theirs = exposureMetadata[keyword], calibMetadata[keyword]
-                message = f"{calibName} was made with {keyword} {theirs!r}, the exposure with {ours!r}"
-                if self.doRaiseOnCalibMismatch:
-                    raise CalibrationMismatch(message)
-                self.log.warning(message)
-                exposureMetadata[f"ISR {calibName.upper()} SEQUENCER MISMATCH"] = True
-        if absent:
-            self.log.info("%s does not state %s", calibName, ", ".join(absent))
+        stated, settings = cards_of(calib), self.config.comparison
+        if stated is not None:
+            compare_cards(exposureMetadata, stated, calibName, settings.cards, refuse=settings.refuse, log=self.log)
 
     @staticmethod
     def extractCalibDate(calib: Any) -> str:
         """Return when a calibration was made, as its header says: date and time, or Unknown for either."""
-        cards = _cards_of(calib) or {}
+        cards = cards_of(calib) or {}
         stem = "CALIB_CREATION" if "CALIB_CREATION_DATE" in cards else "CALIB_CREATE"
         return f"{cards.get(f'{stem}_DATE', 'Unknown')} {cards.get(f'{stem}_TIME', 'Unknown')}"
 
@@ -223,18 +204,6 @@ class IsrMethods(Task):
     def roughZeroPoint(self, exposure: Exposure) -> None:
         """Set a rough zero point from filter and exposure time; not built yet."""
         raise NotBuiltError(f"{exposure.label}: roughZeroPoint is not built yet")
-
-
-def _cards_of(calib: Any) -> Mapping[str, Any] | None:
-    """Return the header of a calibration or exposure; None if it has none."""
-    info = getattr(calib, "info", None)
-    header = getattr(getattr(calib, "exposure", calib), "header", None)
-    if info is not None:
-        return {**(header or {}), **info.metadata}
-    if header is not None:
-        return dict(header)
-    metadata = getattr(calib, "getMetadata", None)
-    return None if metadata is None else dict(metadata())
 
 
 def _overscan_results(fit: Any, overscan: Exposure) -> dict[str, Any]:

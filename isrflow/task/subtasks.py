@@ -19,8 +19,10 @@ from isrflow.steps.assembly import assemble
 from isrflow.steps.binned import make_binned
 from isrflow.steps.crosstalk import subtract_crosstalk
 from isrflow.steps.deferred_charge import correct_deferred_charge
+from isrflow.steps.fringe import subtract_fringes
 from isrflow.steps.overscan import subtract_overscan
 from isrflow.steps.recipe_base import Recipe
+from isrflow.steps.sensor_masks import mask_camera_artifacts
 from isrflow.steps.step import Step
 from isrflow.task.base import Task
 
@@ -82,11 +84,17 @@ class StrayLightTask(RowTask):
 
 
 class FringeTask(RowTask):
-    """Subtracts fringes; not built yet."""
+    """Subtracts fringes."""
+
+    rows = ("fringe_before_flat", "fringe")
+    step = staticmethod(subtract_fringes)
 
 
 class MaskingTask(RowTask):
-    """Masks what only one camera has; not built yet."""
+    """Masks what only one camera has."""
+
+    rows = ("camera_masks",)
+    step = staticmethod(mask_camera_artifacts)
 
 
 class VignetteTask(RowTask):

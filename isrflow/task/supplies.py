@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from isrflow.calibs.base import Calibration
+from isrflow.calibs.bfk import BrighterFatterKernel
 from isrflow.calibs.bias import Bias
 from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
 from isrflow.calibs.deferred_charge import DeferredCharge
 from isrflow.calibs.flat import Flat
+from isrflow.calibs.fringe import Fringe
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.errors import NotAnExposureError, NotBuiltError
 from isrflow.frame.box import Box
+from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.steps.convert import ConvertConfig, convert_to_float
-from isrflow.task.base import Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What `IsrTask.run` was given, by keyword, and the detector it is about."""
+
+    values: Mapping[str, Any]
+    detector: Detector
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +43,24 @@ class Supply:
     step_keyword: str | None
     """Keyword of the steps that take it (also the calibration kind); None: what it is for is not built."""
     dataset_type: str
-    make: Callable[[Any], Any] | None = None
-    """Turns what users of the reference pass (an exposure, a list of boxes) into our calibration."""
+    make: Callable[[Any, Given], Calibration] | None = None
+    """Turns what users of the reference pass (an exposure, a list of boxes, an array) into our calibration; None: it is
+    no calibration of its own."""
 
 
 def to_bias(given: Any) -> Bias:
     """Return a bias, made of an exposure or image if need be."""
-    return given if isinstance(given, Bias) else Bias(exposure=_picture(given))
+    return given if isinstance(given, Bias) else Bias(exposure=_picture(given, "bias"))
 
 
 def to_dark(given: Any) -> Dark:
     """Return a dark, made of an exposure or image if need be."""
-    return given if isinstance(given, Dark) else Dark(exposure=_picture(given))
+    return given if isinstance(given, Dark) else Dark(exposure=_picture(given, "dark"))
 
 
 def to_flat(given: Any) -> Flat:
     """Return a flat, made of an exposure or image if need be."""
-    return given if isinstance(given, Flat) else Flat(exposure=_picture(given))
+    return given if isinstance(given, Flat) else Flat(exposure=_picture(given, "flat"))
 
 
 def to_defects(given: Any) -> Defects:
@@ -58,35 +70,77 @@ def to_defects(given: Any) -> Defects:
     return Defects(boxes=tuple(each if isinstance(each, Box) else Box(*each) for each in given))
 
 
+def to_kernel(given: Any, gains: Mapping[str, float] | None, detector: Detector) -> BrighterFatterKernel:
+    """Return a kernel, made of an array [y, x] if need be, with the gains given beside it."""
+    if isinstance(given, BrighterFatterKernel):
+        return given if gains is None else replace(given, gain=dict(gains), amp_names=tuple(gains))
+    array = np.asarray(given)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.dtype.kind not in "fiu":
+        raise NotAnExposureError(
+            f"bfKernel must be a BrighterFatterKernel or a square array of numbers, not "
+            f"{f'one of shape {array.shape}' if isinstance(given, np.ndarray) else type(given).__name__}"
+        )
+    kernel = array.astype(np.float64)
+    known = {} if gains is None else dict(gains)
+    made = BrighterFatterKernel(
+        level="DETECTOR",
+        size_px=len(kernel),
+        detector_kernels={detector.name: kernel},
+        amplifier_kernels=dict.fromkeys(known, kernel),
+        gain=known,
+    )
+    made.check()
+    return made
+
+
+def to_fringe(given: Any) -> Fringe:
+    """Return fringe frames, made of one or several exposures or images, perhaps in a struct, if need be."""
+    frames = given.fringes if isinstance(given, SimpleNamespace) else given
+    if isinstance(frames, Fringe):
+        return frames
+    several = frames if isinstance(frames, (list, tuple)) else [frames]
+    return Fringe(frames=tuple(_picture(frame, "fringes") for frame in several))
+
+
+def fringe_seed(given: Any) -> int | None:
+    """Return the seed that came with fringe frames; None if there is none."""
+    seed = getattr(given, "seed", None)
+    return None if seed is None else int(seed)
+
+
+def _one_of(keyword: str, kind: type[Calibration]) -> Callable[[Any, Given], Calibration]:
+    def checked(value: Any, _: Given) -> Calibration:
+        if not isinstance(value, kind):
+            raise NotAnExposureError(f"{keyword} must be a {kind.__name__}, not {type(value).__name__}")
+        return value
+
+    return checked
+
+
 SUPPLIES = (
-    Supply("bias", "bias", "bias", to_bias),
-    Supply("linearizer", "linearizer", "linearizer"),
-    Supply("crosstalk", "crosstalk", "crosstalk"),
-    Supply("crosstalkSources", "sources", "post_isr"),
-    Supply("dark", "dark", "dark", to_dark),
-    Supply("flat", "flat", "flat", to_flat),
-    Supply("ptc", "ptc", "ptc"),
-    Supply("defects", "defects", "defects", to_defects),
-    Supply("bfKernel", None, "bf_kernel"),
-    Supply("bfGains", None, "bf_gains"),
-    Supply("fringes", None, "fringe"),
+    Supply("bias", "bias", "bias", lambda value, _: to_bias(value)),
+    Supply("linearizer", "linearizer", "linearizer", _one_of("linearizer", Linearizer)),
+    Supply("crosstalk", "crosstalk", "crosstalk", _one_of("crosstalk", Crosstalk)),
+    Supply("crosstalkSources", "sources", "pre_crosstalk"),
+    Supply("dark", "dark", "dark", lambda value, _: to_dark(value)),
+    Supply("flat", "flat", "flat", lambda value, _: to_flat(value)),
+    Supply("ptc", "ptc", "ptc", _one_of("ptc", PhotonTransferCurve)),
+    Supply("defects", "defects", "defects", lambda value, _: to_defects(value)),
+    Supply("bfKernel", "bfk", "bfk", lambda value, all_: to_kernel(value, all_.values.get("bfGains"), all_.detector)),
+    Supply("bfGains", "bfk", "bfk"),
+    Supply("fringes", "fringe", "fringe", lambda value, _: to_fringe(value)),
     Supply("opticsTransmission", None, "transmission_optics"),
     Supply("filterTransmission", None, "transmission_filter"),
     Supply("sensorTransmission", None, "transmission_sensor"),
     Supply("atmosphereTransmission", None, "transmission_atmosphere"),
     Supply("strayLightData", None, "stray_light"),
     Supply("illumMaskedImage", None, "illumination"),
-    Supply("deferredChargeCalib", "deferred_charge", "deferred_charge"),
+    Supply("deferredChargeCalib", "deferred_charge", "deferred_charge", _one_of("deferredChargeCalib", DeferredCharge)),
 )
-_KINDS: dict[str, type[Calibration]] = {
-    "linearizer": Linearizer,
-    "crosstalk": Crosstalk,
-    "ptc": PhotonTransferCurve,
-    "deferredChargeCalib": DeferredCharge,
-}
+"""Every keyword of `IsrTask.run` that brings a calibration."""
 
 
-def calibrations_of(given: Mapping[str, Any]) -> dict[str, Calibration]:
+def calibrations_of(given: Given) -> dict[str, Calibration]:
     """Turn the keywords of `IsrTask.run` into calibrations by kind; what is None is left out.
 
     Raises
@@ -96,7 +150,7 @@ def calibrations_of(given: Mapping[str, Any]) -> dict[str, Calibration]:
     NotAnExposureError
         If something cannot be the calibration its keyword asks for.
     """
-    present = [supply for supply in SUPPLIES if not _is_nothing(given.get(supply.keyword))]
+    present = [supply for supply in SUPPLIES if not _is_nothing(given.values.get(supply.keyword))]
     unbuilt = [supply.keyword for supply in present if supply.step_keyword is None]
     if unbuilt:
         raise NotBuiltError(
@@ -104,20 +158,10 @@ def calibrations_of(given: Mapping[str, Any]) -> dict[str, Calibration]:
             fix="leave these arguments out; the README's status table says what is built",
         )
     return {
-        supply.step_keyword: _made(supply, given[supply.keyword])
+        str(supply.step_keyword): supply.make(given.values[supply.keyword], given)
         for supply in present
-        if supply.step_keyword is not None and supply.keyword != "crosstalkSources"
+        if supply.make is not None
     }
-
-
-def _made(supply: Supply, given: Any) -> Calibration:
-    if supply.make is not None:
-        made: Calibration = supply.make(given)
-        return made
-    kind = _KINDS[supply.keyword]
-    if not isinstance(given, kind):
-        raise NotAnExposureError(f"{supply.keyword} must be a {kind.__name__}, not {type(given).__name__}")
-    return given
 
 
 def sources_of(given: Any) -> dict[str, Exposure] | None:
@@ -130,15 +174,17 @@ def sources_of(given: Any) -> dict[str, Exposure] | None:
 
 def _is_nothing(value: Any) -> bool:
     """Tell whether a value says that there is nothing: None, or the reference's empty fringe struct."""
-    return value is None or (isinstance(value, Struct) and all(item is None for item in vars(value).values()))
+    return value is None or (isinstance(value, SimpleNamespace) and getattr(value, "fringes", None) is None)
 
 
-def _picture(given: Any) -> Exposure:
+def _picture(given: Any, keyword: str) -> Exposure:
     """Return an exposure with all planes, sharing the pixels of an exposure or image that has them."""
     if isinstance(given, np.ndarray) and given.ndim == 2:
         given = Exposure(image=given)
     if not isinstance(given, Exposure):
-        raise NotAnExposureError(f"an exposure or a two-dimensional image is needed, not a {type(given).__name__}")
+        raise NotAnExposureError(
+            f"{keyword}: an exposure or a two-dimensional image is needed, not a {type(given).__name__}"
+        )
     picture = given.view(given.box)
     convert_to_float(picture, ConvertConfig())
     return picture

@@ -170,9 +170,10 @@ def test_camera_keywords_are_compared(raw, calibs) -> None:
     raw.header.update(SEQNAME="a", SEQFILE="f")
     bias = calibs["bias"].exposure
     bias.header["SEQNAME"] = "b"
-    IsrTask(cameraKeywordsToCompare=["SEQNAME", "SEQFILE", "ODP"]).compareCameraKeywords(raw.header, bias, "bias")
+    compared = IsrConfig.from_lsst({"cameraKeywordsToCompare": ["SEQNAME", "SEQFILE", "ODP"]})
+    IsrTask(config=compared).compareCameraKeywords(raw.header, bias, "bias")
     assert raw.header["ISR BIAS SEQUENCER MISMATCH"] is True
-    strict = IsrTask(cameraKeywordsToCompare=["SEQNAME"], doRaiseOnCalibMismatch=True)
+    strict = IsrTask(config=IsrConfig.layered({"comparison": {"cards": ["SEQNAME"], "refuse": True}}))
     with pytest.raises(CalibrationMismatch, match="bias was made with SEQNAME 'b', the exposure with 'a'"):
         strict.compareCameraKeywords(raw.header, bias, "bias")
     strict.compareCameraKeywords(raw.header, None, "bias")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,74 +13,12 @@ import numpy as np
 from isrflow.calibs.defects import Defects
 from isrflow.errors import CalibrationMismatch
 from isrflow.frame.exposure import Exposure
-from isrflow.run import run_isr
-from isrflow.task.isr_task import IsrTask, with_functions_of
-from isrflow.task.supplies import sources_of
-from tests.vectors.adapters_end_to_end import (
-    SNAPSHOTS,
-    calibrations_of,
-    is_built,
-    linear_detector,
-    raw_of,
-    recipe_of,
-)
+from isrflow.recipe import IsrConfig
+from isrflow.steps.comparison import compare_unit, stated_unit
+from isrflow.task.isr_task import IsrTask
 from tests.vectors.harness import Outputs, Vector, covers
 
 WORDING = "Wording of messages"
-
-
-def compares_keywords(params: dict[str, Any]) -> bool:
-    """Whether camera keywords are compared and everything else that is switched on is built."""
-    config = params["config_full"]
-    others = {**config, "cameraKeywordsToCompare": []}
-    return config["cameraKeywordsToCompare"] != [] and is_built({"config_full": others})
-
-
-@covers("lsst.ip.isr.IsrTask(config).run(raw, ...)", when=compares_keywords)
-def run_comparing_keywords(vector: Vector) -> Outputs:
-    config, described = vector.params["config_full"], linear_detector(vector.params)
-    task = IsrTask(
-        config=recipe_of(config, linear=True),
-        cameraKeywordsToCompare=config["cameraKeywordsToCompare"],
-        doRaiseOnCalibMismatch=config["doRaiseOnCalibMismatch"],
-    )
-    raw, calibs = raw_of(vector, described), calibrations_of(vector, described)
-    # The cards of the inputs are told in the notes alone.
-    for owner, card, value in re.findall(r"(raw|bias|dark|flat) ([A-Z]+)=(\w+)", vector.entry.get("notes", "")):
-        header = raw.header if owner == "raw" else calibs[owner].exposure.header
-        header[card] = value
-    result = task.run(raw, **calibs)
-    arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in ("image", "mask", "variance")}
-    return Outputs(scalars={"metadata": result.exposure.header, "steps": vector.scalars.get("steps")}, **arrays)
-
-
-@covers(
-    "lsst.ip.isr.IsrTask(config).run(raw, ...)",
-    when=is_built,
-    arrays_when=lambda names: "in_interchip_coeffs" in names,
-)
-def run_with_sources(vector: Vector) -> Outputs:
-    described = linear_detector(vector.params)
-    task = IsrTask(config=recipe_of(vector.params["config_full"], linear=True))
-    calibs = calibrations_of(vector, described)
-    matrices = {"other": vector.array("in_interchip_coeffs").astype(np.float64)}
-    calibs["crosstalk"] = replace(calibs["crosstalk"], inter_chip=matrices)
-    pixels = vector.array("in_interchip_source_image")
-    other = described.model_copy(update={"name": "other"})
-    source = Exposure(pixels, np.zeros(pixels.shape, np.int32), np.zeros_like(pixels), detector=other)
-    snapshots = {}
-
-    def keep(row: str, exposure: Exposure) -> None:
-        snapshots[row] = {plane: np.copy(getattr(exposure, plane)) for plane in ("image", "mask", "variance")}
-
-    recipe = with_functions_of(task, sources_of([source]))
-    exposure = run_isr(raw_of(vector, described), calibs, recipe, on_step=keep).exposure
-    arrays = {f"out_final_{plane}": getattr(exposure, plane) for plane in ("image", "mask", "variance")}
-    for name in vector.entry["arrays"]:
-        found = re.fullmatch(r"out_step\d+_(\w+)_(image|mask|variance)", name)
-        if found and SNAPSHOTS.get(found[1]) in snapshots:
-            arrays[name] = snapshots[SNAPSHOTS[found[1]]][found[2]]
-    return Outputs(scalars={"metadata": exposure.header, "steps": vector.scalars.get("steps")}, **arrays)
 
 
 def _bare(cards: dict[str, Any]) -> Exposure:
@@ -106,9 +45,11 @@ def keywords(vector: Vector) -> Outputs:
     differs, cases = {}, []
     for i, case in enumerate(vector.scalars["cases"]):
         differs |= {f"cases[{i}].log": WORDING, f"cases[{i}].outcome.message": WORDING}
-        task = IsrTask(
-            cameraKeywordsToCompare=case.get("keywords", ()), doRaiseOnCalibMismatch=case.get("doRaise", False)
-        )
+        settings = {
+            "cameraKeywordsToCompare": case.get("keywords", ()),
+            "doRaiseOnCalibMismatch": case.get("doRaise", False),
+        }
+        task = IsrTask(config=IsrConfig.from_lsst(settings))
         header = dict(case.get("exposure", {}))
         calib = _bare(case["calib"]) if "calib" in case else np.zeros(2)
         try:
@@ -118,6 +59,37 @@ def keywords(vector: Vector) -> Outputs:
             outcome = {"raised": "RuntimeError" if isinstance(error, RuntimeError) else type(error).__name__}
         cases.append({**case, "outcome": outcome} | ({"exposureMetadata_after": header} if "exposure" in case else {}))
     return Outputs(scalars={"cases": cases}, differs=differs)
+
+
+@covers("IsrTask/IsrTaskLSST.compareUnits(calibMetadata, 'bias')")
+def units(vector: Vector) -> Outputs:
+    """Whether units agree; the newer task expects electrons, as gains are applied by default."""
+    differs, cases = {}, []
+    log = _Log()
+    for i, case in enumerate(vector.scalars["cases"]):
+        differs |= {f"cases[{i}].outcome.message": WORDING}
+        differs |= {f"cases[{i}].log[{j}][1]": WORDING for j in range(len(case["log"]))}
+        stated = stated_unit(_bare({} if case["calibUnits"] is None else {"LSST ISR UNITS": case["calibUnits"]}))
+        log.records = []
+        outcome: dict[str, Any] = {"returned": None}
+        try:
+            expected = "adu" if case["task"] == "IsrTask" else "electron"
+            compare_unit(stated, expected, "bias", refuse=case["doRaise"], log=log)
+        except CalibrationMismatch as error:
+            outcome = {"raised": "RuntimeError" if isinstance(error, RuntimeError) else type(error).__name__}
+        cases.append({**case, "outcome": outcome, "log": log.records})
+    return Outputs(scalars={"cases": cases}, differs=differs)
+
+
+class _Log(logging.Logger):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__("units")
+        self.records: list[list[str]] = []
+
+    def warning(self, message: str, *args: Any, **kwargs: Any) -> None:
+        self.records.append(["WARNING", message % args if args else message])
 
 
 class _OnlyTheHeader(IsrTask):

@@ -1,0 +1,132 @@
+"""Compare the headers of calibrations with that of the exposure: camera settings and units."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Literal
+
+from isrflow.calibs.base import Calibration
+from isrflow.errors import CalibrationMismatch
+from isrflow.frame.exposure import Exposure
+from isrflow.steps.step import StepConfig
+
+log = logging.getLogger(__name__)
+
+NAMES = {
+    "bias": "bias",
+    "bfk": "bf",
+    "electrostatic": "bf",
+    "crosstalk": "crosstalk",
+    "dark": "dark",
+    "defects": "defects",
+    "deferred_charge": "CTI",
+    "flat": "flat",
+    "fringe": "fringe",
+    "illumination": "illumination",
+    "linearizer": "linearizer",
+    "ptc": "PTC",
+    "stray_light": "straylight",
+    "gain_correction": "gain_correction",
+}
+"""Kinds of calibrations that are compared, in this order, and what messages and cards call them."""
+
+
+class ComparisonConfig(StepConfig):
+    """What has to agree, and what a disagreement means."""
+
+    cards: tuple[str, ...] = ()
+    """Header cards that state how the camera was run (SEQNAME, SEQFILE ...)."""
+    unit: Literal["adu", "electron"] = "adu"
+    """Unit in which the exposure meets the calibrations of `unit_of`."""
+    unit_of: tuple[str, ...] = ("bias", "dark", "flat")
+    """Kinds of calibrations that must state this unit, adu if they state none."""
+    refuse: bool = False
+    """Whether a disagreement is an error; else it is logged, and for cards noted in the header."""
+
+
+def compare_calibrations(
+    exposure: Exposure, config: ComparisonConfig, *, calibs: Mapping[str, Calibration] | None = None
+) -> None:
+    """Compare camera settings and units of the calibrations in use with those of the exposure.
+
+    Parameters
+    ----------
+    exposure
+        A card ``ISR <calibration> SEQUENCER MISMATCH`` is set in its header for each that was made otherwise.
+    config
+        Cards and unit; whether a disagreement is an error.
+    calibs
+        Kind to calibration; only those enabled steps take.
+
+    Raises
+    ------
+    CalibrationMismatch
+        If something disagrees and `config` says to refuse it.
+
+    Notes
+    -----
+    Values are compared as they stand, without tolerance; a card one side does not state is not compared. Pixels are
+    left alone.
+    """
+    given = calibs or {}
+    for kind, name in NAMES.items():
+        if kind in given:
+            stated = cards_of(given[kind]) or {}
+            compare_cards(exposure.header, stated, name, config.cards, refuse=config.refuse)
+            if kind in config.unit_of:
+                compare_unit(stated_unit(given[kind]), config.unit, name, refuse=config.refuse)
+
+
+def compare_cards(
+    header: MutableMapping[str, Any],
+    stated: Mapping[str, Any],
+    name: str,
+    cards: Iterable[str],
+    *,
+    refuse: bool,
+    log: logging.Logger = log,
+) -> None:
+    """Warn of (and note in `header`), or refuse with `CalibrationMismatch`, cards a calibration states otherwise."""
+    absent = []
+    for card in cards:
+        if card not in header:
+            log.debug("Camera keyword %s is not in the header of the exposure.", card)
+        elif card not in stated:
+            absent.append(card)
+        elif header[card] != stated[card]:
+            message = f"{name} was made with {card} {stated[card]!r}, the exposure with {header[card]!r}"
+            if refuse:
+                raise CalibrationMismatch(message)
+            log.warning(message)
+            header[f"ISR {name.upper()} SEQUENCER MISMATCH"] = True
+    if absent:
+        log.info("%s does not state %s", name, ", ".join(absent))
+
+
+def compare_unit(stated: str, expected: str, name: str, *, refuse: bool, log: logging.Logger = log) -> None:
+    """Warn of, or refuse with `CalibrationMismatch`, a calibration in another unit than the exposure."""
+    if stated == expected:
+        return
+    message = f"{name} is in {stated}, the exposure it is applied to in {expected}"
+    if refuse:
+        raise CalibrationMismatch(message)
+    log.warning(message)
+
+
+def stated_unit(calib: Any) -> str:
+    """Return the unit a calibration or exposure states, in its header or its own; adu if neither."""
+    stated = (cards_of(calib) or {}).get("LSST ISR UNITS")
+    return str(stated or getattr(getattr(calib, "exposure", calib), "unit", "adu"))
+
+
+def cards_of(calib: Any) -> Mapping[str, Any] | None:
+    """Return the header of a calibration or exposure; None if it has none."""
+    info = getattr(calib, "info", None)
+    header = getattr(getattr(calib, "exposure", calib), "header", None)
+    if info is not None:
+        return {**(header or {}), **info.metadata}
+    if header is not None:
+        return dict(header)
+    metadata = getattr(calib, "getMetadata", None)
+    return None if metadata is None else dict(metadata())
