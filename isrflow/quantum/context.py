@@ -49,6 +49,11 @@ class QuantumContext:
         return self.inputs.quantum.data_id
 
     @property
+    def allowed(self) -> tuple[str, ...]:
+        """The dataset types the task may give."""
+        return self._allowed
+
+    @property
     def config(self) -> Mapping[str, Any]:
         """The settings the quantum was planned with."""
         return self.inputs.config

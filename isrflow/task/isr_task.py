@@ -19,6 +19,7 @@ from isrflow.steps.thumbnail import FlattenedThumbnail, OverscanThumbnail
 from isrflow.task import subtasks
 from isrflow.task.base import Struct, SubtaskField
 from isrflow.task.methods import IsrMethods
+from isrflow.task.provenance import note_inputs
 from isrflow.task.supplies import Given, calibrations_of, fringe_seed, sources_of
 
 _NO_FRINGES = Struct(fringes=None)
@@ -194,18 +195,14 @@ illumMaskedImage
         Parameters
         ----------
         butlerQC
-            Has ``get(inputRefs)``, which returns keyword arguments of `run`, and ``put(results, outputRefs)``.
+            Has ``get(inputRefs)``, which returns keyword arguments of `run`, and ``put(results, outputRefs)``:
+            `isrflow.task.task_context.TaskContext` over a repository, which refuses what the quantum did not declare.
         inputRefs, outputRefs
             Attributes are named like the keywords of `run` and the fields of its result; refs have ``run`` and ``id``.
         """
         inputs = dict(butlerQC.get(inputRefs))
-        cards = _header_of(inputs["ccdExposure"])
-        for name, ref in sorted(vars(inputRefs).items()):
-            if hasattr(ref, "run") and hasattr(ref, "id"):
-                keyword = name.upper()
-                cards[f"LSST CALIB RUN {keyword}"] = str(ref.run)
-                cards[f"LSST CALIB UUID {keyword}"] = str(ref.id)
-                cards[f"LSST CALIB DATE {keyword}"] = self.extractCalibDate(inputs.get(name))
+        if isinstance(inputs["ccdExposure"], Exposure):
+            note_inputs(inputs["ccdExposure"].header, inputs, inputRefs)
         data_id = getattr(vars(inputRefs).get("ccdExposure"), "dataId", None)
         if data_id is not None:
             inputs.setdefault("detectorNum", data_id["detector"])
@@ -261,7 +258,3 @@ def _struct_of(result: IsrResult) -> Struct:
         outputBin2Exposure=None if binned is None else binned.bin2,
         outputStatistics=result.get(Statistics),
     )
-
-
-def _header_of(exposure: Any) -> dict[str, Any]:
-    return exposure.header if isinstance(exposure, Exposure) else {}

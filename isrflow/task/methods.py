@@ -30,6 +30,7 @@ from isrflow.steps.nonfinite import mask_nonfinite
 from isrflow.steps.overscan import subtract_overscan_amp
 from isrflow.steps.saturation import SaturationConfig, mask_saturated_amp, mask_saturation_amp, mask_suspect_amp
 from isrflow.task.base import Struct, Task
+from isrflow.task.provenance import date_of
 from isrflow.task.supplies import to_dark, to_defects, to_flat
 
 
@@ -66,9 +67,7 @@ class IsrMethods(Task):
     @staticmethod
     def extractCalibDate(calib: Any) -> str:
         """Return when a calibration was made, as its header says: date and time, or Unknown for either."""
-        cards = cards_of(calib) or {}
-        stem = "CALIB_CREATION" if "CALIB_CREATION_DATE" in cards else "CALIB_CREATE"
-        return f"{cards.get(f'{stem}_DATE', 'Unknown')} {cards.get(f'{stem}_TIME', 'Unknown')}"
+        return date_of(calib)
 
     # --- corrections -----------------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def test_only_calibrations_in_use_are_compared() -> None:
     off = {row.name: {"enabled": False} for row in IsrConfig.rows if row.name not in ("header", "comparison", "bias")}
     settings = {**off, "comparison": {"cards": ["SEQNAME"], "refuse": True}}
     calibs = {"bias": Bias(exposure=picture(SEQNAME="b"))}
-    with pytest.raises(StepError, match="step comparison failed.*SEQNAME 'b'"):
+    with pytest.raises(StepError, match=r"step comparison failed.*SEQNAME 'b'"):
         run_isr(exposure, calibs, IsrConfig.layered(settings))
     unused = IsrConfig.layered(settings, {"bias.enabled": False})
     assert run_isr(exposure, calibs, unused).exposure.header["SEQNAME"] == "a"
