@@ -34,12 +34,13 @@ from isrflow.steps.nonfinite import NonfiniteConfig, mask_nonfinite
 from isrflow.steps.overscan import OverscanConfig, subtract_overscan
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.saturation import SaturationConfig, mask_saturation
+from isrflow.steps.sensor_masks import CameraMasksConfig, mask_camera_artifacts
 from isrflow.steps.statistics import StatisticsConfig, measure_statistics
 from isrflow.steps.step import Step
-from isrflow.steps.sensor_masks import CameraMasksConfig, mask_camera_artifacts
 from isrflow.steps.thumbnail import ThumbnailConfig, make_flattened_thumbnail, make_overscan_thumbnail
 from isrflow.steps.trails import TrailsConfig, widen_saturation_trails
 from isrflow.steps.variance import VarianceConfig, build_variance
+from isrflow.steps.vignette import VignetteConfig, find_valid_polygon
 
 
 class IsrConfig(Recipe):
@@ -66,13 +67,14 @@ class IsrConfig(Recipe):
     edges: Annotated[EdgesConfig, Step(mask_edges)] = EdgesConfig(enabled=False)
     nonfinite: Annotated[NonfiniteConfig, Step(mask_nonfinite)] = NonfiniteConfig()
     trails: Annotated[TrailsConfig, Step(widen_saturation_trails)] = TrailsConfig()
+    camera_masks: Annotated[CameraMasksConfig, Step(mask_camera_artifacts)] = CameraMasksConfig(enabled=False)
     brighter_fatter: Annotated[BrighterFatterConfig, Step(correct_exposure)] = BrighterFatterConfig(enabled=False)
     dark: Annotated[DarkConfig, Step(subtract_dark)] = DarkConfig()
     fringe_before_flat: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig(enabled=False)
     flat: Annotated[FlatConfig, Step(divide_by_flat)] = FlatConfig()
-    camera_masks: Annotated[CameraMasksConfig, Step(mask_camera_artifacts)] = CameraMasksConfig(enabled=False)
     gains: Annotated[GainsConfig, Step(apply_gains)] = GainsConfig(enabled=False)
     fringe: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig()
+    vignette: Annotated[VignetteConfig, Step(find_valid_polygon)] = VignetteConfig()
     thumbnail_flattened: Annotated[ThumbnailConfig, Step(make_flattened_thumbnail)] = ThumbnailConfig(enabled=False)
 
     # Repair and measure
