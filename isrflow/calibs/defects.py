@@ -52,6 +52,11 @@ class Defects(TableCalibration):
         """Return the same pixels as disjoint boxes in the reference's order."""
         return type(self)(info=self.info, boxes=normalise(self.boxes))
 
+    def transposed(self) -> Self:
+        """Return the same pixels with x and y exchanged, as disjoint boxes in the reference's order."""
+        turned = (Box(box.y0, box.x0, box.height, box.width) for box in self.boxes)
+        return type(self)(info=self.info, boxes=normalise(turned))
+
     def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Return a new (ny, nx) mask of the bad pixels; what lies outside is cut off."""
         mask = np.zeros(shape, np.bool_)
@@ -88,6 +93,23 @@ class Defects(TableCalibration):
                 f"{column_error(missing, table)}"
             )
         return cls(info=info, boxes=_boxes(*(np.asarray(table[name]) for name in _COLUMNS)))
+
+    def to_regions(self) -> Table:
+        """Return the boxes as a FITS region table: centres that count from one, sizes, no turns."""
+        from astropy.table import Table
+
+        sizes = np.array([(box.width, box.height) for box in self.boxes], np.float64).reshape(-1, 2)
+        corners = np.array([(box.x0, box.y0) for box in self.boxes], np.float64).reshape(-1, 2)
+        x, y = (corners + (sizes - 1.0) / 2.0 + 1.0).T
+        columns = {
+            "X": x,
+            "Y": y,
+            "SHAPE": np.array(["POINT" if box.area == 1 else "BOX" for box in self.boxes], "U5"),
+            "R": sizes,
+            "ROTANG": np.zeros(len(self.boxes)),
+            "COMPONENT": np.arange(len(self.boxes), dtype=np.int32),
+        }
+        return Table(columns, meta=self.metadata() | {"EXTNAME": "REGION"})
 
     def to_tree(self) -> dict[str, Any]:
         """Return the boxes as four lists, beside the metadata."""

@@ -8,14 +8,18 @@ up by instrument and detector.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from isrflow.calibs.identity import info_of
-from isrflow.calibs.per_amp import Column, fill, from_table, from_tree, plain, table_columns, unknown_amplifiers
+from isrflow.calibs.per_amp import fill, from_table, from_tree, plain, table_columns, unknown_amplifiers
+from isrflow.calibs.ptc_columns import PTC_COLUMNS
+from isrflow.calibs.ptc_fit import PtcFit
+from isrflow.calibs.ptc_measurements import PtcMeasurements
+from isrflow.calibs.ptc_versions import upgraded
 from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
@@ -23,61 +27,15 @@ from isrflow.frame.camera import Detector
 if TYPE_CHECKING:
     from astropy.table import Table
 
-PerAmp = Mapping[str, float]
-ArrayPerAmp = Mapping[str, NDArray[Any]]
 _NAN = float("nan")
 _AUX = "PTCAUX_"
-
-PTC_COLUMNS = (
-    Column("input_exposure_pairs", "INPUT_EXP_ID_PAIRS", "inputExpIdPairs", "ints", ()),
-    Column("input_mjd_starts", "INPUT_EXP_PAIR_MJD_START", "inputExpPairMjdStartList", "floats", ()),
-    Column("used", "EXP_ID_MASK", "expIdMask", "bools", ()),
-    Column("used_for_rolloff", "EXP_ID_ROLLOFF_MASK", "expIdRolloffMask", "bools", ()),
-    Column("raw_exposure_times", "RAW_EXP_TIMES", "rawExpTimes", "floats", ()),
-    Column("raw_means", "RAW_MEANS", "rawMeans", "floats", ()),
-    Column("raw_variances", "RAW_VARS", "rawVars", "floats", ()),
-    Column("raw_deltas", "RAW_DELTAS", "rawDeltas", "floats", ()),
-    Column("row_mean_variances", "ROW_MEAN_VARIANCE", "rowMeanVariance", "floats", ()),
-    Column("gain", "GAIN", "gain", "float", _NAN),
-    Column("gain_error", "GAIN_ERR", "gainErr", "float", _NAN),
-    Column("gain_unadjusted", "GAIN_UNADJUSTED", "gainUnadjusted", "float", _NAN),
-    Column("gains_of_pairs", "GAIN_LIST", "gainList", "floats", ()),
-    Column("overscan_medians", "OVERSCAN_MEDIAN_LIST", "overscanMedianLevelList", "floats", ()),
-    Column("overscan_median", "OVERSCAN_MEDIAN", "overscanMedian", "float", _NAN),
-    Column("overscan_median_sigma", "OVERSCAN_MEDIAN_SIGMA", "overscanMedianSigma", "float", _NAN),
-    Column("noises_of_pairs", "NOISE_LIST", "noiseList", "floats", ()),
-    Column("noise", "NOISE", "noise", "float", _NAN),
-    Column("noise_error", "NOISE_ERR", "noiseErr", "float", _NAN),
-    Column("histogram_variances", "HIST_VARS", "histVars", "floats", ()),
-    Column("histogram_chi2_per_dof", "HIST_CHI2_DOFS", "histChi2Dofs", "floats", ()),
-    Column("ks_p_values", "KS_PVALUES", "kspValues", "floats", ()),
-    Column("fit_parameters", "PTC_FIT_PARS", "ptcFitPars", "floats", ()),
-    Column("fit_parameter_errors", "PTC_FIT_PARS_ERROR", "ptcFitParsError", "floats", ()),
-    Column("fit_chi2", "PTC_FIT_CHI_SQ", "ptcFitChiSq", "float", _NAN),
-    Column("turnoff", "PTC_TURNOFF", "ptcTurnoff", "float", _NAN),
-    Column("turnoff_sampling_error", "PTC_TURNOFF_SAMPLING_ERROR", "ptcTurnoffSamplingError", "float", _NAN),
-    Column("rolloff", "PTC_ROLLOFF", "ptcRolloff", "float", _NAN),
-    Column("rolloff_error", "PTC_ROLLOFF_ERROR", "ptcRolloffError", "float", _NAN),
-    Column("rolloff_tau", "PTC_ROLLOFF_TAU", "ptcRolloffTau", "float", _NAN),
-    Column("rolloff_tau_error", "PTC_ROLLOFF_TAU_ERROR", "ptcRolloffTauError", "float", _NAN),
-    Column("a_matrix", "A_MATRIX", "aMatrix", "floats", ()),
-    Column("b_matrix", "B_MATRIX", "bMatrix", "floats", ()),
-    Column("noise_matrix", "NOISE_MATRIX", "noiseMatrix", "floats", ()),
-    Column("photo_charges", "PHOTO_CHARGE", "photoCharges", "floats", ()),
-    Column("photo_charge_deltas", "PHOTO_CHARGE_DELTAS", "photoChargeDeltas", "floats", ()),
-    Column("amp_offsets", "AMP_OFFSETS", "ampOffsets", "floats", ()),
-    Column("n_pixels_of_covariances", "NPIXEL_COVARIANCES", "nPixelCovariances", "int", -1),
-    Column("covariances", "COVARIANCES", "covariances", "floats", ()),
-    Column("covariances_model", "COVARIANCES_MODEL", "covariancesModel", "floats", ()),
-    Column("covariances_sqrt_weights", "COVARIANCES_SQRT_WEIGHTS", "covariancesSqrtWeights", "floats", ()),
-    Column("final_variances", "FINAL_VARS", "finalVars", "floats", ()),
-    Column("final_model_variances", "FINAL_MODEL_VARS", "finalModelVars", "floats", ()),
-    Column("final_means", "FINAL_MEANS", "finalMeans", "floats", ()),
-)
+_N_BEFORE_BAD = [column.column for column in PTC_COLUMNS].index("NOISE_MATRIX") + 1  # where tables have BAD_AMPS
+_UNKNOWN = {"gain": 1.0, "noise": 1.0, "turnoff": 2e19}
+"""What stands for values that were not found: neutral ones, and a turnoff no signal reaches."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PhotonTransferCurve(TableCalibration):
+class PhotonTransferCurve(PtcMeasurements, PtcFit, TableCalibration):
     """Gain, noise and turnoff per amplifier, and the curve they were fitted to; every field maps amplifier names.
 
     Amplifiers a mapping does not name get NaN (numbers), -1 (counts) or empty arrays.
@@ -85,8 +43,6 @@ class PhotonTransferCurve(TableCalibration):
 
     amp_names: tuple[str, ...] = ()
     """In the order of the detector; taken from `gain` if not given."""
-    fit_type: str = "NOMINAL_PTC"
-    """EXPAPPROXIMATION, FULLCOVARIANCE, FULLCOVARIANCE_NO_B, POLYNOMIAL, PARTIAL, DUMMY or NOMINAL_PTC."""
     bad_amplifiers: tuple[str, ...] = ()
     covariance_side: int = 1
     """r: lags 0 to r-1 were measured."""
@@ -94,96 +50,6 @@ class PhotonTransferCurve(TableCalibration):
     """f: lags 0 to f-1 were fitted; at most r."""
     aux_values: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """Name to (P,) values that were recorded with the pairs."""
-
-    gain: PerAmp = field(default_factory=dict)
-    """electron/adu."""
-    gain_error: PerAmp = field(default_factory=dict)
-    """electron/adu."""
-    gain_unadjusted: PerAmp = field(default_factory=dict)
-    """electron/adu, as fitted, before amplifiers were matched."""
-    noise: PerAmp = field(default_factory=dict)
-    """electron."""
-    noise_error: PerAmp = field(default_factory=dict)
-    """electron."""
-    turnoff: PerAmp = field(default_factory=dict)
-    """adu: largest mean the fit kept."""
-    turnoff_sampling_error: PerAmp = field(default_factory=dict)
-    """adu."""
-    rolloff: PerAmp = field(default_factory=dict)
-    """adu."""
-    rolloff_error: PerAmp = field(default_factory=dict)
-    """adu."""
-    rolloff_tau: PerAmp = field(default_factory=dict)
-    """adu."""
-    rolloff_tau_error: PerAmp = field(default_factory=dict)
-    """adu."""
-    overscan_median: PerAmp = field(default_factory=dict)
-    """adu, over the pairs used."""
-    overscan_median_sigma: PerAmp = field(default_factory=dict)
-    """adu."""
-    fit_chi2: PerAmp = field(default_factory=dict)
-    """Reduced chi square."""
-    n_pixels_of_covariances: Mapping[str, int] = field(default_factory=dict)
-    """Unmasked pixels behind each covariance; -1 unknown."""
-
-    input_exposure_pairs: ArrayPerAmp = field(default_factory=dict)
-    """(P, 2) exposure ids."""
-    input_mjd_starts: ArrayPerAmp = field(default_factory=dict)
-    """(P,) days."""
-    used: ArrayPerAmp = field(default_factory=dict)
-    """(P,) whether the pair entered the fit."""
-    used_for_rolloff: ArrayPerAmp = field(default_factory=dict)
-    """(P,) whether the pair entered the roll-off fit."""
-    raw_exposure_times: ArrayPerAmp = field(default_factory=dict)
-    """(P,) s."""
-    raw_means: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu: mean of the two clipped means."""
-    raw_variances: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu^2: half the clipped variance of the scaled difference."""
-    raw_deltas: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu: second mean minus first."""
-    row_mean_variances: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu^2."""
-    gains_of_pairs: ArrayPerAmp = field(default_factory=dict)
-    """(P,) electron/adu."""
-    noises_of_pairs: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu: mean overscan residual."""
-    overscan_medians: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu."""
-    histogram_variances: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu^2."""
-    histogram_chi2_per_dof: ArrayPerAmp = field(default_factory=dict)
-    """(P,)."""
-    ks_p_values: ArrayPerAmp = field(default_factory=dict)
-    """(P,)."""
-    fit_parameters: ArrayPerAmp = field(default_factory=dict)
-    """EXPAPPROXIMATION: a00 (1/electron), gain (electron/adu), noise^2 (electron^2)."""
-    fit_parameter_errors: ArrayPerAmp = field(default_factory=dict)
-    """As `fit_parameters`."""
-    a_matrix: ArrayPerAmp = field(default_factory=dict)
-    """(f, f) 1/electron [1]_."""
-    b_matrix: ArrayPerAmp = field(default_factory=dict)
-    """(f, f) 1/electron."""
-    noise_matrix: ArrayPerAmp = field(default_factory=dict)
-    """(f, f) electron^2."""
-    covariances: ArrayPerAmp = field(default_factory=dict)
-    """(P, r, r) adu^2, indexed [pair, lag in x, lag in y]."""
-    covariances_model: ArrayPerAmp = field(default_factory=dict)
-    """(P, f, f) adu^2."""
-    covariances_sqrt_weights: ArrayPerAmp = field(default_factory=dict)
-    """(P, r, r) 1/adu^2."""
-    photo_charges: ArrayPerAmp = field(default_factory=dict)
-    """(P,) coulomb."""
-    photo_charge_deltas: ArrayPerAmp = field(default_factory=dict)
-    """(P,) coulomb."""
-    amp_offsets: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu."""
-    final_means: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu, NaN where not used."""
-    final_variances: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu^2, NaN where not used."""
-    final_model_variances: ArrayPerAmp = field(default_factory=dict)
-    """(P,) adu^2."""
 
     kind: ClassVar[str] = "ptc"
     dimensions: ClassVar[tuple[str, ...]] = ("instrument", "detector")
@@ -206,6 +72,23 @@ class PhotonTransferCurve(TableCalibration):
             values = getattr(self, field_name)
             shaped = {name: _reshaped(field_name, name, value, shape) for name, value in values.items()}
             object.__setattr__(self, field_name, shaped)
+
+    def model(self, mean_adu: ArrayLike) -> dict[str, NDArray[np.float64]]:
+        """Return what the fits say about flats of given means (adu), by amplifier, as `model_of` does."""
+        return {name: self.model_of(name, mean_adu) for name in self.amp_names}
+
+    def with_usable_values(self, *amplifiers: str) -> Self:
+        """Return a curve whose gain, noise and turnoff are usable, for the amplifiers named or for all.
+
+        What is NaN, zero or negative becomes a gain of 1, a noise of 1 and a turnoff of 2e19.
+        """
+        names = amplifiers or self.amp_names
+        filled: dict[str, Any] = {
+            key: {name: other if name in names and not value > 0 else value for name, value in values.items()}
+            for key, other in _UNKNOWN.items()
+            for values in [getattr(self, key)]
+        }
+        return replace(self, **filled)
 
     def _matrices(self) -> dict[str, tuple[int, ...]]:
         r, f = self.covariance_side, self.fitted_covariance_side
@@ -248,16 +131,17 @@ class PhotonTransferCurve(TableCalibration):
         from astropy.table import Table
 
         n = len(self.amp_names)
-        columns = table_columns(self, PTC_COLUMNS, self.amp_names)
-        head = {
+        columns = {
             "AMPLIFIER_NAME": list(self.amp_names),
             "PTC_FIT_TYPE": [self.fit_type] * n,
             "COV_MATRIX_SIDE": [self.covariance_side] * n,
             "COV_MATRIX_SIDE_FULL_COV_FIT": [self.fitted_covariance_side] * n,
+            **table_columns(self, PTC_COLUMNS[:_N_BEFORE_BAD], self.amp_names),
             "BAD_AMPS": np.array([self.bad_amplifiers] * n, dtype=None if self.bad_amplifiers else "U3"),
+            **table_columns(self, PTC_COLUMNS[_N_BEFORE_BAD:], self.amp_names),
+            **{f"{_AUX}{name}": np.array([values] * n) for name, values in self.aux_values.items()},
         }
-        aux = {f"{_AUX}{name}": np.array([values] * n) for name, values in self.aux_values.items()}
-        return [Table(head | columns | aux, meta=self.metadata())]
+        return [Table(columns, meta=self.metadata())]
 
     @classmethod
     def from_tables(cls, tables: list[Table]) -> Self:
@@ -324,21 +208,9 @@ class PhotonTransferCurve(TableCalibration):
 
     @classmethod
     def _upgraded(cls, version: float, *, values: dict[str, Any], **fields: Any) -> Self:
-        """Make a curve of what a file of some version holds, filling in what that version did not know."""
-        if version < 1.1 and "turnoff" not in values:
-            values["turnoff"] = {name: _last_finite(means) for name, means in values.get("final_means", {}).items()}
-        if version < 1.9 and fields["fit_type"] == "FULLCOVARIANCE":
-            # files before 1.9 stored the variance under the name of the noise
-            values["noise"] = {name: float(np.sqrt(value)) for name, value in values.get("noise", {}).items()}
-        if "gain_unadjusted" not in values:
-            values["gain_unadjusted"] = dict(values["gain"])
-        n_pairs = {name: len(means) for name, means in values.get("raw_means", {}).items()}
-        for column in PTC_COLUMNS:
-            if column.field in _PAIR_LISTS and column.field not in values:
-                filler = False if column.kind == "bools" else 0.0 if column.field == "ks_p_values" else _NAN
-                values[column.field] = {name: np.full(n, filler) for name, n in n_pairs.items()}
         try:
-            return cls(**fields, **values)
+            now: dict[str, Any] = upgraded(values, version, fields["fit_type"])
+            return cls(**fields, **now)
         except CalibrationError as error:
             raise CalibrationFileError(error.message) from error
 
@@ -364,24 +236,6 @@ class PhotonTransferCurve(TableCalibration):
         )
 
 
-# Lists with one entry a pair, which older files may lack altogether.
-_PAIR_LISTS = frozenset(
-    {
-        "input_mjd_starts",
-        "used_for_rolloff",
-        "raw_deltas",
-        "row_mean_variances",
-        "gains_of_pairs",
-        "overscan_medians",
-        "noises_of_pairs",
-        "histogram_variances",
-        "histogram_chi2_per_dof",
-        "ks_p_values",
-        "amp_offsets",
-    }
-)
-
-
 def _reshaped(field_name: str, amp: str, value: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     if value.size == 0:
         return np.full([max(side, 0) for side in shape], np.nan if value.dtype.kind == "f" else 0, value.dtype)
@@ -391,11 +245,6 @@ def _reshaped(field_name: str, amp: str, value: NDArray[Any], shape: tuple[int, 
         raise CalibrationError(
             f"ptc: {field_name} of amplifier {amp} has {value.size} values, which do not fill a shape of {shape}"
         ) from error
-
-
-def _last_finite(means: NDArray[np.float64]) -> float:
-    finite = means[np.isfinite(means)]
-    return float(finite[-1]) if finite.size else _NAN
 
 
 def _text(row: Any, column: str, other: Any) -> str:
