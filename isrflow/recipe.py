@@ -17,7 +17,9 @@ from isrflow.steps.bad_regions import BadRegionsConfig, fill_bad_regions
 from isrflow.steps.bias import BiasConfig, subtract_bias
 from isrflow.steps.binned import BinnedConfig, make_binned
 from isrflow.steps.brighter_fatter import BrighterFatterConfig, correct_exposure
+from isrflow.steps.comparison import ComparisonConfig, compare_calibrations
 from isrflow.steps.convert import ConvertConfig, convert_to_float
+from isrflow.steps.copies import CopyConfig, keep_before_interpolation, keep_overscan, keep_untrimmed
 from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
 from isrflow.steps.dark import DarkConfig, subtract_dark
 from isrflow.steps.defects import DefectsConfig, mask_defects
@@ -29,6 +31,7 @@ from isrflow.steps.fringe import FringeConfig, subtract_fringes
 from isrflow.steps.gains import GainsConfig, apply_gains
 from isrflow.steps.header import HeaderConfig, begin_record
 from isrflow.steps.interpolation import InterpolationConfig, interpolate_masked
+from isrflow.steps.isr_statistics import IsrStatisticsConfig, measure_isr_statistics
 from isrflow.steps.linearity import LinearityConfig, linearize
 from isrflow.steps.nonfinite import NonfiniteConfig, mask_nonfinite
 from isrflow.steps.overscan import OverscanConfig, subtract_overscan
@@ -48,13 +51,16 @@ class IsrConfig(Recipe):
 
     # On the raw mosaic
     header: Annotated[HeaderConfig, Step(begin_record)] = HeaderConfig()
+    comparison: Annotated[ComparisonConfig, Step(compare_calibrations)] = ComparisonConfig()
     convert: Annotated[ConvertConfig, Step(convert_to_float)] = ConvertConfig()
     bias_raw: Annotated[BiasConfig, Step(subtract_bias)] = BiasConfig(enabled=False)
     saturation: Annotated[SaturationConfig, Step(mask_saturation)] = SaturationConfig()
     overscan: Annotated[OverscanConfig, Step(subtract_overscan)] = OverscanConfig()
+    kept_overscan: Annotated[CopyConfig, Step(keep_overscan)] = CopyConfig()
     effective_ptc: Annotated[EffectivePtcConfig, Step(find_effective_ptc)] = EffectivePtcConfig()
     deferred_charge: Annotated[DeferredChargeConfig, Step(correct_deferred_charge)] = DeferredChargeConfig()
     crosstalk_raw: Annotated[CrosstalkConfig, Step(subtract_crosstalk)] = CrosstalkConfig(enabled=False)
+    untrimmed: Annotated[CopyConfig, Step(keep_untrimmed)] = CopyConfig()
 
     # On the assembled detector
     assembly: Annotated[AssemblyConfig, Step(assemble)] = AssemblyConfig()
@@ -78,9 +84,11 @@ class IsrConfig(Recipe):
     thumbnail_flattened: Annotated[ThumbnailConfig, Step(make_flattened_thumbnail)] = ThumbnailConfig(enabled=False)
 
     # Repair and measure
+    before_interpolation: Annotated[CopyConfig, Step(keep_before_interpolation)] = CopyConfig()
     bad_regions: Annotated[BadRegionsConfig, Step(fill_bad_regions)] = BadRegionsConfig()
     interpolation: Annotated[InterpolationConfig, Step(interpolate_masked)] = InterpolationConfig()
     statistics: Annotated[StatisticsConfig, Step(measure_statistics)] = StatisticsConfig()
+    isr_statistics: Annotated[IsrStatisticsConfig, Step(measure_isr_statistics)] = IsrStatisticsConfig()
     binned: Annotated[BinnedConfig, Step(make_binned)] = BinnedConfig(enabled=False)
 
     @classmethod

@@ -16,6 +16,7 @@ from isrflow.quantum.types import (
     FLATTENED_THUMBNAIL,
     OVERSCAN_THUMBNAIL,
     PRE_CROSSTALK,
+    PRE_INTERPOLATION,
     PRODUCT,
     RAW,
     STATISTICS,
@@ -65,4 +66,4 @@ def correct(context: QuantumContext) -> None:
         context.put(product, value)
 
 
-TASK = Task(correct, (PRODUCT, STATISTICS, *BINNED, OVERSCAN_THUMBNAIL, FLATTENED_THUMBNAIL))
+TASK = Task(correct, (PRODUCT, STATISTICS, PRE_INTERPOLATION, *BINNED, OVERSCAN_THUMBNAIL, FLATTENED_THUMBNAIL))

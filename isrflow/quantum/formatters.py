@@ -209,7 +209,12 @@ def statistics_values(statistics: object) -> dict[str, Any]:
     from dataclasses import asdict, is_dataclass
 
     assert is_dataclass(statistics), type(statistics)
-    return cast("dict[str, Any]", _plain(asdict(cast("Any", statistics))))
+    return plain_values(asdict(cast("Any", statistics)))
+
+
+def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested numbers as JSON values; NaN and the infinities become null."""
+    return cast("dict[str, Any]", _plain(values))
 
 
 def _plain(value: Any) -> Any:

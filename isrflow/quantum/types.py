@@ -10,6 +10,7 @@ PRODUCT = "post_isr"
 STATISTICS = "isr_statistics"
 BINNED = ("post_isr_bin8", "post_isr_bin64")
 """The two copies of lower resolution, by the reference's names, whatever the factors."""
+PRE_INTERPOLATION = "pre_interp"
 OVERSCAN_THUMBNAIL = "oss_thumb"
 FLATTENED_THUMBNAIL = "flat_thumb"
 PRE_CROSSTALK = "pre_crosstalk"
@@ -28,7 +29,10 @@ def dataset_types() -> list[DatasetType]:
         DatasetType(RAW, _PER_EXPOSURE, "raw"),
         DatasetType(CAMERA, ("instrument",), "camera", is_calibration=True),
         *(DatasetType(kind, _ordered(cls.dimensions), kind, is_calibration=True) for kind, cls in KINDS.items()),
-        *(DatasetType(name, _PER_EXPOSURE, "exposure") for name in (PRODUCT, *BINNED, PRE_CROSSTALK)),
+        *(
+            DatasetType(name, _PER_EXPOSURE, "exposure")
+            for name in (PRODUCT, PRE_INTERPOLATION, *BINNED, PRE_CROSSTALK)
+        ),
         DatasetType(OVERSCAN_THUMBNAIL, _PER_EXPOSURE, "thumbnail"),
         DatasetType(FLATTENED_THUMBNAIL, _PER_EXPOSURE, "thumbnail"),
         DatasetType(STATISTICS, _PER_EXPOSURE, "statistics"),
