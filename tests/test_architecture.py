@@ -38,6 +38,7 @@ def room(name: str, ours: str = "", theirs: str = "") -> Room:
 
 CORE = "isrflow.errors isrflow.kernels"
 VALUES = f"{CORE} isrflow.frame isrflow.calibs"
+RECIPES = "isrflow.recipe isrflow.recipe_lsst"
 REGISTRY_WORDS = "registry.errors registry.timespan registry.times registry.dimensions registry.canonical registry.refs"
 
 TABLE = [
@@ -47,17 +48,18 @@ TABLE = [
     room("isrflow.frame", CORE, "numpy astropy pydantic yaml"),
     room("isrflow.calibs", f"{CORE} isrflow.frame", "numpy astropy pydantic yaml"),
     room("isrflow.steps", VALUES, "numpy scipy astropy pydantic"),
-    room("isrflow.makers", f"{VALUES} isrflow.steps isrflow.recipe isrflow.run", "numpy scipy astropy pydantic"),
+    room("isrflow.makers", f"{VALUES} isrflow.steps {RECIPES} isrflow.run", "numpy scipy astropy pydantic"),
     room("isrflow.simulate", VALUES, "numpy scipy astropy pydantic yaml"),
     room("isrflow.lsst_names", "isrflow.errors"),
     room("isrflow.recipe", f"{VALUES} isrflow.steps isrflow.lsst_names", "pydantic"),
+    room("isrflow.recipe_lsst", f"{VALUES} isrflow.steps isrflow.lsst_names", "pydantic"),
     room("isrflow.run", f"{VALUES} isrflow.steps isrflow.recipe", "numpy"),
     room(
         "isrflow.quantum",
-        f"{VALUES} isrflow.steps isrflow.recipe isrflow.run isrflow.__version__ {REGISTRY_WORDS} registry.butler",
+        f"{VALUES} isrflow.steps {RECIPES} isrflow.run isrflow.__version__ {REGISTRY_WORDS} registry.butler",
         "numpy astropy",
     ),
-    room("isrflow.task", f"{VALUES} isrflow.steps isrflow.recipe isrflow.run isrflow.quantum", "numpy"),
+    room("isrflow.task", f"{VALUES} isrflow.steps {RECIPES} isrflow.run isrflow.quantum", "numpy"),
     room(
         "flows",
         "isrflow registry migrations",

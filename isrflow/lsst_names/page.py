@@ -10,9 +10,10 @@ from typing import Any
 
 from isrflow.lsst_names.classic import CLASSIC
 from isrflow.lsst_names.names import Name
+from isrflow.lsst_names.newer import NEWER
 from isrflow.lsst_names.translate import NameTable
 
-TABLES = ((CLASSIC, "IsrConfig"),)
+TABLES = ((CLASSIC, "IsrConfig"), (NEWER, "IsrLsstConfig"))
 """Each table, and the recipe whose `from_lsst` uses it."""
 
 _HEAD = """# Names of LSST settings

@@ -3,9 +3,11 @@
 import pytest
 
 from isrflow.lsst_names.classic import CLASSIC
+from isrflow.lsst_names.newer import NEWER
 from isrflow.recipe import IsrConfig
+from isrflow.recipe_lsst import IsrLsstConfig
 
-RECIPES = [(CLASSIC, IsrConfig)]
+RECIPES = [(CLASSIC, IsrConfig), (NEWER, IsrLsstConfig)]
 """Tables of names, and the recipe each leads to."""
 
 pytestmark = pytest.mark.parametrize(("table", "recipe"), RECIPES, ids=[table.task for table, _ in RECIPES])

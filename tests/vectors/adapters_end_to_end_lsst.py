@@ -1,0 +1,241 @@
+"""Whole runs of the newer task, with the snapshots taken on the way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from isrflow.calibs.base import CalibInfo, Calibration
+from isrflow.calibs.bfk import BrighterFatterKernel
+from isrflow.calibs.bias import Bias
+from isrflow.calibs.crosstalk import Crosstalk
+from isrflow.calibs.dark import Dark
+from isrflow.calibs.defects import Defects
+from isrflow.calibs.deferred_charge import DeferredCharge
+from isrflow.calibs.flat import Flat
+from isrflow.calibs.gain_correction import GainCorrection
+from isrflow.calibs.linearizer import Linearizer
+from isrflow.calibs.ptc import PhotonTransferCurve
+from isrflow.errors import ConfigError
+from isrflow.frame.box import Box
+from isrflow.frame.camera import Detector
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.obs import Observation
+from isrflow.lsst_names.shared import NOT_YET
+from isrflow.recipe_lsst import IsrLsstConfig
+from isrflow.run import run_isr
+from tests.vectors.geometry import detector
+from tests.vectors.harness import Outputs, Vector, covers, number_or_none
+
+INTEGERS = "Integer raw exposures"
+PLANES = ("image", "mask", "variance")
+SNAPSHOTS = {
+    "maskFullAmplifiers": "full_amplifiers",
+    "ditherCounts": "dither",
+    "overscan_SERIAL": "overscan_serial",
+    "maskSaturatedPixels": "saturation",
+    "applyGains": "electrons",
+    "crosstalk": "crosstalk",
+    "overscan_PARALLEL": "overscan_parallel",
+    "linearize": "linearity",
+    "deferredCharge": "deferred_charge",
+    "assemble": "assembly",
+    "bias": "bias",
+    "dark": "dark",
+    "maskDefects": "defects",
+    "maskNan": "nonfinite",
+    "brighterFatter_COULTON18": "brighter_fatter",
+    "brighterFatter_COULTON18_FLUX_CONSERVING": "brighter_fatter",
+    "brighterFatter_ASTIER23": "electrostatic",
+    "variance": "variance",
+    "flat": "flat",
+    "setBadRegions": "bad_regions",
+    "interpolate": "interpolation",
+}
+"""Name of a snapshot in a vector, and the row after which it was taken."""
+RAW_HEADER = {"FILTER": "r_57", "BSSVBS": 50.0, "HVBIAS": "ON"}
+"""Cards of raws of vectors that do not state them; all of the group were made by one simulator."""
+
+
+def is_built(params: dict[str, Any]) -> bool:
+    """Whether every feature that is switched on has a row in our recipe."""
+    try:
+        IsrLsstConfig.from_lsst(params["config_full"])
+    except ConfigError as error:
+        return NOT_YET not in str(error)
+    return True
+
+
+@covers("lsst.ip.isr.IsrTaskLSST(config).run(raw, ...)", when=is_built)
+def newer_run(vector: Vector) -> Outputs:
+    recipe = IsrLsstConfig.from_lsst(vector.params["config_full"])
+    described = detector_of(vector.params)
+    snapshots: dict[str, dict[str, np.ndarray]] = {}
+
+    def keep(row: str, exposure: Exposure) -> None:
+        snapshots[row] = {plane: np.copy(getattr(exposure, plane)) for plane in PLANES}
+
+    raw, calibs = raw_of(vector, described), calibrations_of(vector, described)
+    note_cards(vector, raw, calibs)
+    is_integer = raw.image.dtype.kind in "iu"
+    result = run_isr(raw, calibs, recipe, on_step=keep)
+    arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in PLANES}
+    for name in vector.entry["arrays"]:
+        found = re.fullmatch(r"out_step\d+_(\w+)_(image|mask|variance)", name)
+        if found and SNAPSHOTS.get(found[1]) in snapshots:
+            arrays[name] = snapshots[SNAPSHOTS[found[1]]][found[2]]
+    differs: dict[str, Any] = {}
+    if is_integer:
+        differs |= dict.fromkeys(arrays, INTEGERS)
+        differs |= {f"metadata.{card}": INTEGERS for card in vector.scalars["metadata"]}
+    scalars = {
+        "metadata": result.exposure.header,
+        "steps": vector.scalars.get("steps"),  # a legend of the snapshots, not a result
+        "outputStatistics": statistics_of(vector),
+    }
+    return Outputs(scalars=scalars, differs=differs, **arrays)
+
+
+def statistics_of(vector: Vector) -> dict[str, Any]:
+    """What is measured if no statistic is switched on; the date is told as a result alone."""
+    names = ("CTI", "BANDING", "PROJECTION", "CALIBDIST", "BIASSHIFT", "AMPCORR", "DIVISADERO")
+    return {**dict.fromkeys(names), "MJD": (vector.scalars.get("outputStatistics") or {}).get("MJD")}
+
+
+def detector_of(params: dict[str, Any]) -> Detector:
+    update = {
+        "name": params["trimmedDetectorName"],
+        "physical_type": params.get("physicalType", "CCD"),
+        "id": params.get("detectorId", 20),
+        "serial": params.get("detectorSerial", ""),
+    }
+    return detector(params).model_copy(update=update)
+
+
+def raw_of(vector: Vector, described: Detector) -> Exposure:
+    params = vector.params
+    image = vector.array("in_raw_image") if "in_raw_image" in vector.arrays else vector.shared["raw_image"].copy()
+    dtype = np.dtype(params.get("raw_dtype", "float32"))
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        image = np.clip(np.rint(image.astype(np.float64)), limits.min, limits.max).astype(dtype)
+    mask = vector.in_our_bits("mask", vector.shared["raw_mask"]) if "raw_mask" in vector.shared else None
+    return Exposure(
+        image=image,
+        mask=np.zeros(image.shape, np.int32) if mask is None else mask.copy(),
+        variance=np.full(image.shape, params.get("raw_variance", 0.0), np.float32),
+        detector=described,
+        obs=Observation(
+            exposure_id=params.get("exposureId"),
+            exposure_time_s=params["exposureTime"],
+            dark_time_s=params["darkTime"],
+        ),
+        header=dict(params.get("rawHeader", RAW_HEADER)),
+    )
+
+
+def calibrations_of(vector: Vector, described: Detector) -> dict[str, Calibration]:
+    params, shared = vector.params, vector.shared
+    names = tuple(amp.name for amp in described.amplifiers)
+    dark_time = Observation(dark_time_s=params["dark_darkTime"], exposure_time_s=params.get("dark_expTime", np.nan))
+    calibs: dict[str, Calibration] = {
+        "bias": Bias(exposure=picture_of(vector, "bias")),
+        "dark": Dark(exposure=replace(picture_of(vector, "dark"), obs=dark_time)),
+        "flat": Flat(exposure=picture_of(vector, "flat")),
+        "defects": Defects(boxes=tuple(Box(*numbers) for numbers in params["defects"])).normalised(),
+        "crosstalk": Crosstalk(
+            coefficients=shared["crosstalk_coeffs"].astype(np.float64),
+            units=params["crosstalkUnits"],
+            fit_gains=np.array([number_or_none(gain) for gain in params["crosstalkFitGains"]], np.float64),
+        ),
+        "bfk": BrighterFatterKernel(
+            level="DETECTOR",
+            size_px=len(shared["bf_kernel"]),
+            detector_kernels={described.name: shared["bf_kernel"].astype(np.float64)},
+            amp_names=names,
+            gain=numbers_of(params["bfk"]["gain"]),
+        ),
+    }
+    if params.get("ptc"):
+        calibs["ptc"] = curve_of(params["ptc"])
+    if params.get("linearizer"):
+        given = params["linearizer"]
+        calibs["linearizer"] = Linearizer(
+            amp_names=tuple(given),
+            linearity_type={name: amp["type"] for name, amp in given.items()},
+            coefficients={name: np.array(amp["coeffs"]) for name, amp in given.items()},
+            units=params.get("linearityUnits", "adu"),
+            input_gain=numbers_of({name: amp.get("inputGain", "NaN") for name, amp in given.items()}),
+            input_turnoff=numbers_of({name: amp.get("inputTurnoff", "Infinity") for name, amp in given.items()}),
+        )
+    if params.get("cti"):
+        calibs["deferred_charge"] = late_charge_of(params["cti"])
+    if params.get("gainCorrection"):
+        calibs["gain_correction"] = GainCorrection(adjustments=numbers_of(params["gainCorrection"]))
+    return calibs
+
+
+def numbers_of(values: dict[str, Any]) -> dict[str, float]:
+    return {name: number_or_none(value) for name, value in values.items()}
+
+
+def curve_of(given: dict[str, Any]) -> PhotonTransferCurve:
+    ours = {
+        "gain": "gain",
+        "noise": "noise",
+        "ptcTurnoff": "turnoff",
+        "overscanMedian": "overscan_median",
+        "overscanMedianSigma": "overscan_median_sigma",
+    }
+    fields = {
+        mine: {amp: number_or_none(each[theirs]) for amp, each in given.items() if theirs in each}
+        for theirs, mine in ours.items()
+    }
+    return PhotonTransferCurve(amp_names=tuple(given), **fields)
+
+
+def late_charge_of(given: dict[str, Any]) -> DeferredCharge:
+    traps = {name: amp["trap"] for name, amp in given.items()}
+    return DeferredCharge(
+        amp_names=tuple(given),
+        drift_scale={name: amp["driftScale"] for name, amp in given.items()},
+        decay_time={name: amp["decayTime"] for name, amp in given.items()},
+        global_cti={name: amp["globalCti"] for name, amp in given.items()},
+        input_gain={name: number_or_none(amp.get("inputGain", "NaN")) for name, amp in given.items()},
+        trap_size={name: trap["size"] for name, trap in traps.items()},
+        trap_emission_time={name: trap["emission_time"] for name, trap in traps.items()},
+        trap_pixel={name: trap["pixel"] for name, trap in traps.items()},
+        trap_type={name: trap["trap_type"] for name, trap in traps.items()},
+        trap_coefficients={name: np.array(trap["coeffs"]) for name, trap in traps.items()},
+    )
+
+
+def picture_of(vector: Vector, kind: str) -> Exposure:
+    shared = vector.shared
+    image = shared[f"{kind}_image"].astype(np.float32)
+    mask = vector.in_our_bits("mask", shared[f"{kind}_mask"]) if f"{kind}_mask" in shared else None
+    return Exposure(
+        image=image,
+        mask=np.zeros(image.shape, np.int32) if mask is None else mask.astype(np.int32),
+        variance=shared[f"{kind}_variance"].astype(np.float32),
+        unit=vector.params.get("calibUnits", "electron"),
+    )
+
+
+def note_cards(vector: Vector, raw: Exposure, calibs: dict[str, Calibration]) -> None:
+    """Write the cards of the inputs, which are told in the notes alone: ``raw SEQNAME=a SEQFILE=b; bias SEQNAME=c``."""
+    for clause in re.split(r"[;:,]", vector.entry.get("notes") or ""):
+        owner = re.search(r"\b(raw|bias|dark|flat|crosstalk)\b(?: metadata)? ((?:[A-Z0-9_]+=[\w-]+ ?)+)", clause)
+        if owner is None:
+            continue
+        cards = dict(pair.split("=") for pair in owner[2].split())
+        if owner[1] == "raw":
+            raw.header |= cards
+        elif owner[1] in ("bias", "dark", "flat"):
+            calibs[owner[1]].exposure.header |= cards
+        else:
+            calib = calibs[owner[1]]
+            calibs[owner[1]] = replace(calib, info=replace(calib.info or CalibInfo(), metadata=cards))
