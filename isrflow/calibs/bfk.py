@@ -164,7 +164,7 @@ class BrighterFatterKernel(TableCalibration):
         tables = [Table(columns, meta=self.metadata())]
         if self.detector_kernels:
             flat = [kernel.ravel() for kernel in self.detector_kernels.values()]
-            tables.append(Table({"DETECTOR": list(self.detector_kernels), "KERNEL": flat}))
+            tables.append(Table({"DETECTOR": list(self.detector_kernels), "KERNEL": flat}, meta=self.metadata()))
         return tables
 
     @classmethod

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +128,7 @@ class Electrostatic(TableCalibration):
         "lsst.ip.isr.electrostaticBrighterFatter.ElectrostaticBrighterFatterDistortionMatrix"
     )
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"BF_DISTORTION_MATRIX"})
+    unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
     own_cards: ClassVar[frozenset[str]] = frozenset({"INPUT_RANGE", "FIT_RANGE"})
 
     def __post_init__(self) -> None:
