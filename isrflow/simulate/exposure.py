@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from isrflow.frame.camera import Camera, Detector
 from isrflow.frame.exposure import Exposure
+from isrflow.simulate.collection import collect, push_kernel
 from isrflow.simulate.cosmic_rays import add_cosmic_rays
 from isrflow.simulate.electronics import bleed, heard_from
 from isrflow.simulate.flaws import Flaws
+from isrflow.simulate.light import expected_charge, steps_of
 from isrflow.simulate.noise import draw_counts, stream
 from isrflow.simulate.readout import read_out, signals_of
 from isrflow.simulate.shots import Shot
@@ -103,18 +105,19 @@ def simulate_exposure(
     rng = stream(seed, "exposure", shot.obs.exposure_id or 0, detector.id)
     truth = _collect(shot, signature, seed, rng)
     heard = _heard_from_others(shot, signature, seed)
-    mosaic, levels = read_out(truth.charge_electron, signature, rng, heard)
+    mosaic, levels = read_out(truth.charge_electron, signature, rng, heard, steps_of(shot, signature))
     return Exposure(image=mosaic, detector=detector, obs=shot.obs), replace(truth, heard_adu=heard, level_adu=levels)
 
 
 def _collect(shot: Shot, signature: Signature, seed: int, rng: np.random.Generator) -> Truth:
     """Let light fall on a detector, up to the moment of readout."""
-    camera, detector, flaws = signature.camera, signature.detector, signature.flaws
-    scene = scene_of(shot, camera, detector, seed)
-    charge = scene * signature.response(shot.obs.physical_filter)
-    charge += signature.dark_electron_s * np.float32(shot.obs.dark_time_s)
+    detector, flaws = signature.detector, signature.flaws
+    scene = scene_of(shot, signature.camera, detector, seed)
+    charge = expected_charge(shot, signature, scene)
     if flaws.shot_noise:
         charge = draw_counts(charge, rng)
+    if flaws.brighter_fatter:
+        charge = collect(charge, push_kernel(flaws.brighter_fatter))
     hit = add_cosmic_rays(charge, detector, flaws.cosmic_rays_cm2_min, shot.obs.dark_time_s, rng)
     bled = np.zeros(charge.shape, np.bool_)
     if flaws.bleeding:

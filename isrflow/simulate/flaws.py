@@ -47,6 +47,16 @@ class Flaws:
     """Largest coefficient between two amplifiers of a detector."""
     inter_detector: float = 0.0
     """Largest coefficient between an amplifier and one of the detector that is next in the camera."""
+    brighter_fatter: float = 0.0
+    """How strongly collected charge pushes later charge away, times that of a thick sensor."""
+    fringe: float = 0.0
+    """Root mean square of the fringes, as a part of the light of the sky."""
+    stray_light_electron_s: float = 0.0
+    """Scattered light where it is brightest."""
+    lamp: float = 0.0
+    """How uneven the flat-field lamp is, as a part of its light: what an illumination correction is for."""
+    amplifier_steps_adu: float = 0.0
+    """Wander of each amplifier's level from exposure to exposure that its overscan does not show."""
     nonlinearity: bool = True
     """Whether the electronics are as non-linear as the camera says."""
     bleeding: bool = True

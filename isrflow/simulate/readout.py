@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ def read_out(
     signature: Signature,
     rng: np.random.Generator,
     heard_adu: Sequence[NDArray[np.float32]] = (),
+    steps_adu: Mapping[str, float] | None = None,
 ) -> tuple[NDArray[np.uint16 | np.int32], dict[str, NDArray[np.float32]]]:
     """Turn charge into a raw mosaic.
 
@@ -36,6 +37,8 @@ def read_out(
         Of this exposure's read noise and drift.
     heard_adu
         What each amplifier hears of other detectors, in order of readout; empty if nothing.
+    steps_adu
+        By amplifier, what is added to its pixels but not to its overscan.
 
     Returns
     -------
@@ -53,6 +56,7 @@ def read_out(
         segment *= np.float32(signature.flaws.read_noise * amp.read_noise_electron / amp.gain_electron_per_adu)
         segment += levels[amp.name][:, np.newaxis]
         data = in_readout_order(signal, amp) + signature.bias_adu[amp.box.slices()]
+        data += np.float32((steps_adu or {}).get(amp.name, 0.0))
         mosaic[amp.raw_data.slices()] += in_raw_order(data, amp)
         _add_columns(mosaic, amp, signature)
     return _digitized(mosaic, detector), levels

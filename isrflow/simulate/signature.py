@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -46,6 +46,7 @@ class Signature:
     """The same for amplifiers of other detectors, by name of the source."""
     full_well_electron: Mapping[str, float]
     _responses: dict[str | None, NDArray[np.float32]] = field(default_factory=dict, repr=False, compare=False)
+    _patterns: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_sound(self) -> NDArray[np.bool_]:
@@ -61,6 +62,12 @@ class Signature:
             light = illumination(self.camera, self.detector, physical_filter, self.flaws, self.seed)
             self._responses[physical_filter] = light * self.pixel_response
         return self._responses[physical_filter]
+
+    def pattern(self, draw: Callable[[Detector, int], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return one of the patterns of `isrflow.simulate.patterns`, drawn when first asked for."""
+        if draw.__name__ not in self._patterns:
+            self._patterns[draw.__name__] = draw(self.detector, self.seed)
+        return self._patterns[draw.__name__]
 
 
 def make_signature(camera: Camera, detector: Detector, flaws: Flaws | None = None, *, seed: int = 1) -> Signature:
