@@ -35,6 +35,7 @@ from isrflow.steps.gain_source import GainSourceConfig, find_gains
 from isrflow.steps.gains import GainsConfig, apply_gains
 from isrflow.steps.header import HeaderConfig, begin_record
 from isrflow.steps.interpolation import InterpolationConfig, interpolate_masked
+from isrflow.steps.isr_statistics import IsrStatisticsConfig, measure_isr_statistics
 from isrflow.steps.linearity import LinearityConfig, linearize
 from isrflow.steps.nonfinite import NonfiniteConfig, mask_nonfinite
 from isrflow.steps.overscan_level import OverscanLevelConfig, check_overscan_levels
@@ -111,6 +112,7 @@ class IsrLsstConfig(Recipe):
     bad_regions: Annotated[BadRegionsConfig, Step(fill_bad_regions)] = BadRegionsConfig()
     interpolation: Annotated[InterpolationConfig, Step(interpolate_masked)] = InterpolationConfig()
     statistics: Annotated[StatisticsConfig, Step(measure_statistics)] = StatisticsConfig(count_suspect=True)
+    isr_statistics: Annotated[IsrStatisticsConfig, Step(measure_isr_statistics)] = IsrStatisticsConfig(enabled=True)
     binned: Annotated[BinnedConfig, Step(make_binned)] = BinnedConfig(enabled=False)
 
     @model_validator(mode="after")

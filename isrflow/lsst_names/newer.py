@@ -164,7 +164,7 @@ NAMES: tuple[Name, ...] = (
     to("flatUserScale", 1.0, "flat.user_scale"),
     to("noDataVariance", 1e10, "flat.no_data_variance"),
     to("doStandardStatistics", True, "statistics.enabled"),
-    to("doCalculateStatistics", True),
+    to("doCalculateStatistics", True, "isr_statistics.enabled"),
     *isr_statistics_names(),
     to("doBinnedExposures", False, "binned.enabled"),
     *binning_names(),

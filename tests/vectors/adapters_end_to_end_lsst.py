@@ -25,8 +25,10 @@ from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.obs import Observation
 from isrflow.lsst_names.shared import NOT_YET
+from isrflow.quantum.statistics_layout import lsst_statistics
 from isrflow.recipe_lsst import IsrLsstConfig
 from isrflow.run import run_isr
+from isrflow.steps.isr_statistics import IsrStatistics
 from tests.vectors.geometry import detector
 from tests.vectors.harness import Outputs, Vector, covers, number_or_none
 
@@ -79,6 +81,7 @@ def newer_run(vector: Vector) -> Outputs:
         snapshots[row] = {plane: np.copy(getattr(exposure, plane)) for plane in PLANES}
 
     raw, calibs = raw_of(vector, described), calibrations_of(vector, described)
+    raw.header["MJD"] = (vector.scalars.get("outputStatistics") or {}).get("MJD")  # told among the results alone
     note_cards(vector, raw, calibs)
     is_integer = raw.image.dtype.kind in "iu"
     result = run_isr(raw, calibs, recipe, on_step=keep)
@@ -91,18 +94,13 @@ def newer_run(vector: Vector) -> Outputs:
     if is_integer:
         differs |= dict.fromkeys(arrays, INTEGERS)
         differs |= {f"metadata.{card}": INTEGERS for card in vector.scalars["metadata"]}
+    measured = result.get(IsrStatistics)
     scalars = {
         "metadata": result.exposure.header,
         "steps": vector.scalars.get("steps"),  # a legend of the snapshots, not a result
-        "outputStatistics": statistics_of(vector),
+        "outputStatistics": measured and lsst_statistics(measured, described.id),
     }
     return Outputs(scalars=scalars, differs=differs, **arrays)
-
-
-def statistics_of(vector: Vector) -> dict[str, Any]:
-    """What is measured if no statistic is switched on; the date is told as a result alone."""
-    names = ("CTI", "BANDING", "PROJECTION", "CALIBDIST", "BIASSHIFT", "AMPCORR", "DIVISADERO")
-    return {**dict.fromkeys(names), "MJD": (vector.scalars.get("outputStatistics") or {}).get("MJD")}
 
 
 def detector_of(params: dict[str, Any]) -> Detector:
