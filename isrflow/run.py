@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from isrflow.calibs.base import Calibration
-from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, NotAnExposureError, StepError
+from isrflow.errors import (
+    CalibrationMismatch,
+    ConfigError,
+    GeometryError,
+    MissingCalibrations,
+    NotAnExposureError,
+    StepError,
+)
 from isrflow.frame.camera import Camera
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.history import HistoryEntry
@@ -75,6 +82,8 @@ def run_isr(
         If `raw` is not an exposure, or a calibration not of the class of its kind.
     ConfigError
         If `config` is not a recipe.
+    GeometryError
+        If the raw holds some of its detector's amplifiers only in part.
     MissingCalibrations
         If enabled steps lack calibrations; all are listed, with the ``--without`` that proceeds.
     CalibrationMismatch
@@ -83,6 +92,7 @@ def run_isr(
         If a step fails; names step, exposure, detector and amplifier, and chains the cause.
     """
     _refuse_other_types(raw, calibs, config)
+    _refuse_misfitting(raw)
     _refuse_missing(raw, calibs, config)
     _refuse_mismatched(raw, calibs, config)
     exposure = raw if overwrite or raw.image.dtype != np.float32 else raw.copy()
@@ -154,6 +164,25 @@ def _refuse_other_types(raw: Any, calibs: Any, config: Any) -> None:
         raise NotAnExposureError(
             f"{raw.label}: calibrations are objects of isrflow.calibs, but {', '.join(wrong)}",
             fix="isrflow.calibs.files.read_calibration reads one; IsrTask takes images and exposures as well",
+        )
+
+
+def _refuse_misfitting(raw: Exposure) -> None:
+    """Refuse a raw that holds some amplifiers in part: its size, or the camera's description, is wrong."""
+    if raw.detector is None or raw.is_trimmed:
+        return
+    cut = [
+        f"{amp.name} ({amp.raw.section()})"
+        for amp in raw.detector.amplifiers
+        if raw.box.overlaps(amp.raw) and not raw.box.contains(amp.raw)
+    ]
+    if cut:
+        size = f"{raw.box.width} x {raw.box.height}"
+        expected = f"{raw.detector.raw_box.width} x {raw.detector.raw_box.height}"
+        raise GeometryError(
+            f"{raw.label}: the image of {size} pixels holds amplifiers only in part: {', '.join(cut)}; "
+            f"raws of detector {raw.detector.name} have {expected} pixels",
+            fix="give the whole raw mosaic, or describe the detector as it was read (another camera or readout mode)",
         )
 
 

@@ -1,14 +1,19 @@
-"""Compare the headers of calibrations with that of the exposure: camera settings and units."""
+"""Look at calibrations before they are used: camera settings, units, and whether they are numbers at all."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Literal
 
+import numpy as np
+
 from isrflow.calibs.base import Calibration
-from isrflow.errors import CalibrationMismatch
+from isrflow.calibs.image import ImageCalibration
+from isrflow.errors import CalibrationError, CalibrationMismatch
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
 from isrflow.steps.step import StepConfig
 
 log = logging.getLogger(__name__)
@@ -43,12 +48,14 @@ class ComparisonConfig(StepConfig):
     """Kinds of calibrations that must state this unit, adu if they state none."""
     refuse: bool = False
     """Whether a disagreement is an error; else it is logged, and for cards noted in the header."""
+    check: bool = True
+    """Whether pixels and values of the calibrations are looked at."""
 
 
 def compare_calibrations(
     exposure: Exposure, config: ComparisonConfig, *, calibs: Mapping[str, Calibration] | None = None
 ) -> None:
-    """Compare camera settings and units of the calibrations in use with those of the exposure.
+    """Compare camera settings and units of the calibrations in use with those of the exposure, and check their values.
 
     Parameters
     ----------
@@ -63,11 +70,14 @@ def compare_calibrations(
     ------
     CalibrationMismatch
         If something disagrees and `config` says to refuse it.
+    CalibrationError
+        If a picture has no finite pixel, a flat no light, or, where `config` says to refuse it, a calibration
+        contradicts itself; else such contradictions and single pixels that are not finite are logged.
 
     Notes
     -----
-    Values are compared as they stand, without tolerance; a card one side does not state is not compared. Pixels are
-    left alone.
+    Values are compared as they stand, without tolerance; a card one side does not state is not compared. No pixel
+    changes.
     """
     given = calibs or {}
     for kind, name in NAMES.items():
@@ -76,6 +86,9 @@ def compare_calibrations(
             compare_cards(exposure.header, stated, name, config.cards, refuse=config.refuse)
             if kind in config.unit_of:
                 compare_unit(stated_unit(given[kind]), config.unit, name, refuse=config.refuse)
+    if config.check:
+        for kind, calib in given.items():
+            _check(NAMES.get(kind, kind), calib, refuse=config.refuse)
 
 
 def compare_cards(
@@ -112,6 +125,40 @@ def compare_unit(stated: str, expected: str, name: str, *, refuse: bool, log: lo
     if refuse:
         raise CalibrationMismatch(message)
     log.warning(message)
+
+
+def _check(name: str, calib: Calibration, *, refuse: bool) -> None:
+    """Look at the pixels of pictures, and at what other calibrations say of themselves."""
+    pictures = [calib.exposure] if isinstance(calib, ImageCalibration) else getattr(calib, "frames", ())
+    for picture in pictures:
+        _check_pixels(name, picture)
+    if pictures:
+        return
+    try:
+        calib.check()
+    except CalibrationError as error:
+        if refuse:
+            raise
+        log.warning("%s", error.message)
+
+
+def _check_pixels(name: str, picture: Exposure) -> None:
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = float(picture.image.sum())  # one pass tells whether all is well
+    if name == "flat" and total <= 0:
+        raise CalibrationError(f"flat: the sum of its pixels is {total:.6g}, but a flat must have light", fix=_ANOTHER)
+    if math.isfinite(total):
+        return
+    strange = ~np.isfinite(picture.image)
+    if strange.all():
+        raise CalibrationError(f"{name}: none of its {strange.size} pixels is a finite number", fix=_ANOTHER)
+    if picture.mask is not None:
+        strange &= (picture.mask & mask_bits(("BAD", "NO_DATA"))) == 0
+    if n_strange := int(np.count_nonzero(strange)):
+        log.warning("%s: %d of %d pixels are not finite and not masked BAD", name, n_strange, strange.size)
+
+
+_ANOTHER = "make or certify another one, or switch the step off that takes it"
 
 
 def stated_unit(calib: Any) -> str:

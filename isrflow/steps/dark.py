@@ -41,9 +41,9 @@ def subtract_dark(exposure: Exposure, config: DarkConfig, *, dark: Dark, invert:
     Raises
     ------
     HeaderError
-        If the dark time of the exposure is not known.
+        If the dark time of the exposure is not known or negative.
     CalibrationError
-        If that of the dark is zero.
+        If that of the dark is zero or negative.
     CalibrationMismatch
         If the sizes do not fit.
 
@@ -66,12 +66,17 @@ def _exposure_time(exposure: Exposure, config: DarkConfig) -> float:
             f"{exposure.label}: {name.removesuffix('_s').replace('_', ' ')} is not known, so the dark cannot be scaled",
             fix=f"name the header card of {name} in the instrument's YAML file",
         )
+    if seconds < 0:
+        raise HeaderError(f"{exposure.label}: {name.removesuffix('_s').replace('_', ' ')} is {seconds:g} s")
     return seconds
 
 
 def _dark_time(dark: Dark) -> float:
     if math.isnan(dark.exposure.obs.dark_time_s):
         log.warning("the dark does not state its dark time: it is taken as that of one second")
-    if dark.dark_time_s == 0:
-        raise CalibrationError("the dark time of the dark is 0 s, so it cannot be scaled")
+    if dark.dark_time_s <= 0:
+        raise CalibrationError(
+            f"the dark time of the dark is {dark.dark_time_s:g} s, so it cannot be scaled",
+            fix="mend its DARKTIME card, or make or certify another one",
+        )
     return dark.dark_time_s

@@ -24,6 +24,7 @@ from isrflow.steps.overscan import subtract_overscan
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.sensor_masks import mask_camera_artifacts
 from isrflow.steps.step import Step
+from isrflow.steps.vignette import find_valid_polygon
 from isrflow.task.base import Task
 
 
@@ -98,7 +99,10 @@ class MaskingTask(RowTask):
 
 
 class VignetteTask(RowTask):
-    """Masks the vignetted corners; not built yet."""
+    """Masks the vignetted corners."""
+
+    rows = ("vignette",)
+    step = staticmethod(find_valid_polygon)
 
 
 class AmpOffsetTask(RowTask):

@@ -26,9 +26,11 @@ from isrflow.recipe import IsrConfig
 from isrflow.task.base import Struct
 from isrflow.task.isr_task import IsrTask
 from tests.vectors.adapters_overscan import NONFINITE, classic_regions
+from tests.vectors.adapters_vignette import OUTSIDE, closed, placed_detector
 from tests.vectors.geometry import detector
 from tests.vectors.harness import Outputs, Vector, Where, covers, number_or_none
 
+EDGES = "Edges without defects"
 SNAPSHOTS = {
     "overscan": "overscan",
     "assemble": "assembly",
@@ -80,7 +82,7 @@ def classic_run(vector: Vector) -> Outputs:
     for owner, card, value in re.findall(r"(raw|bias|dark|flat) ([A-Z]+)=(\w+)", vector.entry.get("notes", "")):
         header = raw.header if owner == "raw" else inputs[owner].exposure.header
         header[card] = value
-    where = differences(raw, task.config)
+    where = edges_without_defects(raw, vector.params["config_full"]) | differences(raw, task.config)
     result = task.run(raw, **inputs)
     arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in ("image", "mask", "variance")}
     for name in vector.entry["arrays"]:
@@ -92,6 +94,20 @@ def classic_run(vector: Vector) -> Outputs:
     return Outputs(scalars=scalars, differs=where, **arrays)
 
 
+@covers("IsrTask(config).run(raw) with doVignette")
+def vignetted_run(vector: Vector) -> Outputs:
+    params = vector.params
+    place = {key: params[key] for key in ("pixelSize_mm", "refPixel", "fpPosition", "yaw_deg") if key in params}
+    described = placed_detector({**params["geometry"], **place}, detector(params).amplifiers)
+    image, mask = vector.array("in_image"), vector.array("in_mask")
+    raw = Exposure(image, mask, np.zeros(image.shape, np.float32), detector=described)
+    product = IsrTask(config=IsrConfig.from_lsst(params["config_full"])).run(raw).exposure
+    polygon = closed(product.valid_polygon, like=vector.scalars.get("validPolygon"))
+    planes = {f"out_{plane}": getattr(product, plane) for plane in ("image", "mask", "variance")}
+    differs = dict.fromkeys((*planes, "validPolygon"), OUTSIDE) if product.valid_polygon.is_empty else {}
+    return Outputs(scalars={"validPolygon": polygon}, differs=differs, **planes)
+
+
 def differences(raw: Exposure, recipe: IsrConfig) -> dict[str, Where]:
     """The rows of the picture whose serial overscan holds pixels that are not finite."""
     rows = np.zeros(raw.detector.box.shape, bool)
@@ -101,6 +117,20 @@ def differences(raw: Exposure, recipe: IsrConfig) -> dict[str, Where]:
         turned = lines[: amp.box.height][::-1] if amp.raw_flip_y else lines[: amp.box.height]
         rows[amp.box.slices()][turned] = True
     return {f"out_final_{plane}": Where(NONFINITE, rows) for plane in ("image", "variance")} if rows.any() else {}
+
+
+def edges_without_defects(raw: Exposure, config: dict[str, Any]) -> dict[str, Where]:
+    """The pixels near edges, where these are asked for and defects are not masked."""
+    width = config["numEdgeSuspect"]
+    if config["doDefect"] or width <= 0:
+        return {}
+    whole = raw.detector.box
+    boxes = [whole] if config["edgeMaskLevel"] == "DETECTOR" else [amp.box for amp in raw.detector.amplifiers]
+    edges = np.zeros(whole.shape, bool)
+    for box in boxes:
+        edges[box.slices()] = True
+        edges[box.grown(-width).slices()] = False
+    return {f"out_final_{plane}": Where(EDGES, edges) for plane in ("image", "mask", "variance")}
 
 
 def linear_detector(params: dict[str, Any]) -> Detector:

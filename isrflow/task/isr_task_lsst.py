@@ -1,0 +1,200 @@
+"""Instrument signature removal in the newer order as one task, with the names of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from isrflow.calibs.base import Calibration
+from isrflow.calibs.electrostatic import Electrostatic
+from isrflow.calibs.gain_correction import GainCorrection
+from isrflow.errors import MissingCalibrations, NotAnExposureError, StepError, UnprocessableError
+from isrflow.frame.camera import Detector
+from isrflow.frame.exposure import Exposure
+from isrflow.quantum.statistics_layout import lsst_statistics
+from isrflow.recipe_lsst import IsrLsstConfig
+from isrflow.run import IsrResult, run_isr
+from isrflow.steps.binned import BinnedExposures
+from isrflow.steps.byproducts import BadAmplifiers, PreInterpolation
+from isrflow.steps.convert import ensure_exposure
+from isrflow.steps.isr_statistics import IsrStatistics
+from isrflow.steps.nonfinite import NonfinitePixels
+from isrflow.task.base import Struct, Task
+from isrflow.task.provenance import date_of, note_inputs
+from isrflow.task.supplies import SUPPLIES, Given
+
+KINDS = {
+    "bias": "bias",
+    "deferredChargeCalib": "deferred_charge",
+    "linearizer": "linearizer",
+    "ptc": "ptc",
+    "gainCorrection": "gain_correction",
+    "crosstalk": "crosstalk",
+    "defects": "defects",
+    "bfKernel": "bfk",
+    "electroBfDistortionMatrix": "electrostatic",
+    "dark": "dark",
+    "flat": "flat",
+}
+"""Keyword of `IsrTaskLSST.run` -> kind of calibration."""
+_MAKERS = {supply.keyword: supply.make for supply in SUPPLIES}
+_OWN: Mapping[str, type[Calibration]] = {
+    "gainCorrection": GainCorrection,
+    "electroBfDistortionMatrix": Electrostatic,
+}
+
+
+class IsrTaskLSST(Task):
+    """Remove the instrument signature from exposures, in the newer order and in electrons.
+
+    Parameters
+    ----------
+    config
+        An `IsrLsstConfig`, or settings under LSST's names for it; by default its defaults.
+    name, parentTask, log
+        As for every `Task`.
+    """
+
+    ConfigClass = IsrLsstConfig
+    defaultName: ClassVar[str] = "isr"
+
+    def __init__(self, **kwargs: Any) -> None:
+        if isinstance(kwargs.get("config"), Mapping):
+            kwargs["config"] = IsrLsstConfig.from_lsst(kwargs["config"])
+        super().__init__(**kwargs)
+
+    def run(
+        self,
+        ccdExposure: Any,
+        *,
+        dnlLUT: Any = None,  # noqa: ARG002 - it does nothing in the reference either
+        bias: Any = None,
+        deferredChargeCalib: Any = None,
+        linearizer: Any = None,
+        ptc: Any = None,
+        gainCorrection: Any = None,
+        crosstalk: Any = None,
+        defects: Any = None,
+        bfKernel: Any = None,
+        electroBfDistortionMatrix: Any = None,
+        dark: Any = None,
+        flat: Any = None,
+        camera: Any = None,
+    ) -> Struct:
+        """Remove the instrument signature from one exposure of one detector.
+
+        Parameters
+        ----------
+        ccdExposure
+            The raw exposure, with its detector; float pixels are corrected in place, integers yield a new exposure.
+        bias, dark, flat
+            Calibrations, exposures or images, in electrons (the flat has no unit).
+        defects
+            `Defects` or a list of boxes.
+        deferredChargeCalib, linearizer, ptc, gainCorrection, crosstalk, bfKernel, electroBfDistortionMatrix
+            Calibrations; left untouched.
+        dnlLUT
+            Not used.
+        camera
+            Bound to steps that ask for it.
+
+        Returns
+        -------
+        Struct
+            exposure and outputExposure (one object); preInterpExposure; outputBin1Exposure, outputBin2Exposure;
+            outputStatistics. What is not made is None.
+
+        Raises
+        ------
+        MissingCalibrations
+            A RuntimeError: steps are enabled whose calibrations were not supplied; all are named.
+        UnprocessableError
+            If the voltage was off or all amplifiers are bad.
+        StepError
+            A RuntimeError: a step failed; it is named.
+        """
+        exposure = ensure_exposure(ccdExposure)
+        assert exposure is not None and exposure.detector is not None  # noqa: PT018 - ensure_exposure says so
+        given = {name: value for name, value in locals().items() if name in KINDS and value is not None}
+        calibs = _calibrations_of(Given(given, exposure.detector))
+        overwrite = exposure.image.dtype == np.float32
+        with self.timer("run"):
+            try:
+                result = run_isr(exposure, calibs, self.config, camera=camera, overwrite=overwrite)
+            except StepError as error:
+                if isinstance(error.__cause__, UnprocessableError):
+                    raise error.__cause__ from error
+                raise
+        nans = result.get(NonfinitePixels)
+        if nans is not None:
+            self.metadata["NUMNANS"] = nans.count
+        return _struct_of(result)
+
+    def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:
+        """Read the inputs, note them in the raw's header, run, and write the outputs.
+
+        Parameters
+        ----------
+        butlerQC
+            Has ``get(inputRefs)``, which returns keyword arguments of `run`, and ``put(results, outputRefs)``; if it
+            has ``add_additional_provenance(ref, values)``, that is told the dates of calibrations.
+        inputRefs, outputRefs
+            Attributes are named like the keywords of `run` and the fields of its result; refs have ``run`` and ``id``.
+        """
+        inputs = dict(butlerQC.get(inputRefs))
+        self.validateInput(inputs)
+        if isinstance(inputs["ccdExposure"], Exposure):
+            note_inputs(inputs["ccdExposure"].header, inputs, inputRefs)
+        tell = getattr(butlerQC, "add_additional_provenance", None)
+        for name, ref in sorted(vars(inputRefs).items()) if tell is not None else ():
+            date = date_of(inputs.get(name))
+            if hasattr(ref, "run") and "Unknown Unknown" not in date:
+                tell(ref, {"calib date": date})
+        butlerQC.put(self.run(**inputs), outputRefs)
+
+    def validateInput(self, inputs: Mapping[str, Any]) -> None:
+        """Raise `MissingCalibrations`, a RuntimeError, if calibrations of enabled steps are missing; all are named."""
+        detector = getattr(inputs.get("ccdExposure"), "detector", None)
+        given = {KINDS[name] for name, value in inputs.items() if name in KINDS and value is not None}
+        needs = self.config.needs(detector)
+        missing = [kind for kind, is_required in needs.items() if is_required and kind not in given]
+        if missing:
+            names = [keyword for keyword, kind in KINDS.items() if kind in missing]
+            steps = [(step, kind) for kind in missing for step in self.config.needed_by(kind, detector)]
+            raise MissingCalibrations(f"Must supply {', '.join(names)}", missing=steps)
+
+    def checkAllBadAmps(self, badAmpDict: Mapping[str, bool], detector: Detector) -> None:
+        """Raise `UnprocessableError` if every amplifier of the detector is bad."""
+        bad = BadAmplifiers(frozenset(name for name, is_bad in badAmpDict.items() if is_bad))
+        bad.refuse_if_all(Exposure(np.zeros((1, 1), np.float32), detector=detector))
+
+
+def _calibrations_of(given: Given) -> dict[str, Calibration]:
+    found: dict[str, Calibration] = {}
+    for keyword, value in given.values.items():
+        make = _MAKERS.get(keyword)
+        if make is not None:
+            found[KINDS[keyword]] = make(value, given)
+        elif isinstance(value, _OWN[keyword]):
+            found[KINDS[keyword]] = value
+        else:
+            raise NotAnExposureError(f"{keyword} must be a {_OWN[keyword].__name__}, not {type(value).__name__}")
+    return found
+
+
+def _struct_of(result: IsrResult) -> Struct:
+    """Name the results as the reference does, its aliases included."""
+    binned, before, measured = result.get(BinnedExposures), result.get(PreInterpolation), result.get(IsrStatistics)
+    detector = result.exposure.detector
+    return Struct(
+        exposure=result.exposure,
+        outputExposure=result.exposure,
+        preInterpExposure=None if before is None else before.exposure,
+        outputBin1Exposure=None if binned is None else binned.bin1,
+        outputBin2Exposure=None if binned is None else binned.bin2,
+        outputStatistics=None
+        if measured is None
+        else lsst_statistics(measured, 0 if detector is None else detector.id),
+    )
