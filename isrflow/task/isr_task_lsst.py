@@ -39,7 +39,7 @@ KINDS = {
     "flat": "flat",
 }
 """Keyword of `IsrTaskLSST.run` -> kind of calibration."""
-_MAKERS = {supply.keyword: supply.make for supply in SUPPLIES}
+_MAKERS = {supply.keyword: supply.make for supply in SUPPLIES if supply.make is not None}
 _OWN: Mapping[str, type[Calibration]] = {
     "gainCorrection": GainCorrection,
     "electroBfDistortionMatrix": Electrostatic,
@@ -69,7 +69,7 @@ class IsrTaskLSST(Task):
         self,
         ccdExposure: Any,
         *,
-        dnlLUT: Any = None,  # noqa: ARG002 - it does nothing in the reference either
+        dnlLUT: Any = None,
         bias: Any = None,
         deferredChargeCalib: Any = None,
         linearizer: Any = None,
@@ -117,7 +117,19 @@ class IsrTaskLSST(Task):
         """
         exposure = ensure_exposure(ccdExposure)
         assert exposure is not None and exposure.detector is not None  # noqa: PT018 - ensure_exposure says so
-        given = {name: value for name, value in locals().items() if name in KINDS and value is not None}
+        given = {
+            "bias": bias,
+            "deferredChargeCalib": deferredChargeCalib,
+            "linearizer": linearizer,
+            "ptc": ptc,
+            "gainCorrection": gainCorrection,
+            "crosstalk": crosstalk,
+            "defects": defects,
+            "bfKernel": bfKernel,
+            "electroBfDistortionMatrix": electroBfDistortionMatrix,
+            "dark": dark,
+            "flat": flat,
+        }
         calibs = _calibrations_of(Given(given, exposure.detector))
         overwrite = exposure.image.dtype == np.float32
         with self.timer("run"):
@@ -174,9 +186,10 @@ class IsrTaskLSST(Task):
 def _calibrations_of(given: Given) -> dict[str, Calibration]:
     found: dict[str, Calibration] = {}
     for keyword, value in given.values.items():
-        make = _MAKERS.get(keyword)
-        if make is not None:
-            found[KINDS[keyword]] = make(value, given)
+        if value is None:
+            continue
+        if keyword in _MAKERS:
+            found[KINDS[keyword]] = _MAKERS[keyword](value, given)
         elif isinstance(value, _OWN[keyword]):
             found[KINDS[keyword]] = value
         else:
