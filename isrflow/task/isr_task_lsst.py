@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,7 +39,9 @@ KINDS = {
     "flat": "flat",
 }
 """Keyword of `IsrTaskLSST.run` -> kind of calibration."""
-_MAKERS = {supply.keyword: supply.make for supply in SUPPLIES if supply.make is not None}
+_MAKERS: Mapping[str, Callable[[Any, Given], Calibration]] = {
+    supply.keyword: supply.make for supply in SUPPLIES if supply.make is not None
+}
 _OWN: Mapping[str, type[Calibration]] = {
     "gainCorrection": GainCorrection,
     "electroBfDistortionMatrix": Electrostatic,
@@ -69,7 +71,7 @@ class IsrTaskLSST(Task):
         self,
         ccdExposure: Any,
         *,
-        dnlLUT: Any = None,
+        dnlLUT: Any = None,  # noqa: ARG002 - it does nothing in the reference either
         bias: Any = None,
         deferredChargeCalib: Any = None,
         linearizer: Any = None,
