@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 
 from isrflow.lsst_names.classic import CLASSIC
 from isrflow.steps.assembly import AssemblyConfig, assemble
+from isrflow.steps.background import BackgroundConfig, measure_background
 from isrflow.steps.bad_regions import BadRegionsConfig, fill_bad_regions
 from isrflow.steps.bias import BiasConfig, subtract_bias
 from isrflow.steps.binned import BinnedConfig, make_binned
@@ -30,6 +31,7 @@ from isrflow.steps.flat import FlatConfig, divide_by_flat
 from isrflow.steps.fringe import FringeConfig, subtract_fringes
 from isrflow.steps.gains import GainsConfig, apply_gains
 from isrflow.steps.header import HeaderConfig, begin_record
+from isrflow.steps.illumination import IlluminationConfig, correct_illumination
 from isrflow.steps.interpolation import InterpolationConfig, interpolate_masked
 from isrflow.steps.isr_statistics import IsrStatisticsConfig, measure_isr_statistics
 from isrflow.steps.linearity import LinearityConfig, linearize
@@ -44,6 +46,7 @@ from isrflow.steps.thumbnail import ThumbnailConfig, make_flattened_thumbnail, m
 from isrflow.steps.trails import TrailsConfig, widen_saturation_trails
 from isrflow.steps.variance import VarianceConfig, build_variance
 from isrflow.steps.vignette import VignetteConfig, find_valid_polygon
+from isrflow.steps.zero_point import ZeroPointConfig, set_zero_point
 
 
 class IsrConfig(Recipe):
@@ -82,11 +85,14 @@ class IsrConfig(Recipe):
     fringe: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig()
     vignette: Annotated[VignetteConfig, Step(find_valid_polygon)] = VignetteConfig()
     thumbnail_flattened: Annotated[ThumbnailConfig, Step(make_flattened_thumbnail)] = ThumbnailConfig(enabled=False)
+    illumination: Annotated[IlluminationConfig, Step(correct_illumination)] = IlluminationConfig()
 
     # Repair and measure
     before_interpolation: Annotated[CopyConfig, Step(keep_before_interpolation)] = CopyConfig()
     bad_regions: Annotated[BadRegionsConfig, Step(fill_bad_regions)] = BadRegionsConfig()
     interpolation: Annotated[InterpolationConfig, Step(interpolate_masked)] = InterpolationConfig()
+    zero_point: Annotated[ZeroPointConfig, Step(set_zero_point)] = ZeroPointConfig()
+    background: Annotated[BackgroundConfig, Step(measure_background)] = BackgroundConfig()
     statistics: Annotated[StatisticsConfig, Step(measure_statistics)] = StatisticsConfig()
     isr_statistics: Annotated[IsrStatisticsConfig, Step(measure_isr_statistics)] = IsrStatisticsConfig()
     binned: Annotated[BinnedConfig, Step(make_binned)] = BinnedConfig(enabled=False)

@@ -14,6 +14,7 @@ from isrflow.calibs.flat import Flat
 from isrflow.calibs.flat_gradient import FlatGradient
 from isrflow.calibs.fringe import Fringe
 from isrflow.calibs.gain_correction import GainCorrection
+from isrflow.calibs.illumination import Illumination
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.photodiode import Photodiode
 from isrflow.calibs.photodiode_correction import PhotodiodeCorrection
@@ -27,6 +28,7 @@ KINDS: dict[str, type[Calibration]] = {
         Dark,
         Flat,
         Fringe,
+        Illumination,
         Defects,
         PhotonTransferCurve,
         Linearizer,

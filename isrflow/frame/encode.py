@@ -18,6 +18,7 @@ from isrflow.frame.fitsbytes import BLOCK, ones_complement_sum
 from isrflow.frame.history_cards import history_lines, history_seconds
 from isrflow.frame.mask import mask_planes
 from isrflow.frame.visit import stale_cards, visit_cards
+from isrflow.frame.zero_point import ZERO_POINT_CARDS, zero_point_cards
 
 Card = tuple[str, Any] | tuple[str, Any, str]
 Plane = NDArray[Any]
@@ -70,9 +71,9 @@ def _hdus(
 
 
 def _primary_cards(exposure: Exposure, cards: Mapping[str, Any]) -> list[Card]:
-    stale = stale_cards(exposure.obs)
+    stale = {*stale_cards(exposure.obs), *ZERO_POINT_CARDS}
     merged = {k: v for k, v in exposure.header.items() if not is_structural(k) and k not in stale}
-    merged |= visit_cards(exposure.obs)
+    merged |= visit_cards(exposure.obs) | zero_point_cards(exposure.zero_point)
     if exposure.detector is not None:
         detector = exposure.detector
         merged |= {"DETECTOR": detector.id, "DETNAME": detector.name, "DETSER": detector.serial}

@@ -17,6 +17,7 @@ from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.history import HistoryEntry
 from isrflow.frame.obs import Observation
+from isrflow.frame.zero_point import ZeroPoint
 
 Unit = Literal["adu", "electron"]
 Region = Literal["data", "raw", "serial_overscan", "parallel_overscan", "serial_prescan"]
@@ -62,7 +63,7 @@ class Exposure:
     assembled: bool | None = None
     wcs: Any = None
     """An `astropy.wcs.WCS` in the exposure's own coordinates (array index plus `xy0`), or None; trimming moves it."""
-    zero_point: Any = None
+    zero_point: ZeroPoint | None = None
     valid_polygon: Any = None
     transmission: Any = None
 

@@ -25,6 +25,7 @@ from isrflow.frame.fitsbytes import read_hdus
 from isrflow.frame.history_cards import split_history
 from isrflow.frame.mask import remap_mask
 from isrflow.frame.visit import observation_of
+from isrflow.frame.zero_point import ZERO_POINT_CARDS, zero_point_of
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -130,6 +131,8 @@ def exposure_from_hdus(hdus: fits.HDUList) -> Exposure:
         parse_header(image.header) if image is hdus[0] else parse_header(hdus[0].header) | parse_header(image.header)
     )
     history, cards = split_history(cards)
+    zero_point = zero_point_of(cards)
+    cards = {key: value for key, value in cards.items() if key not in ZERO_POINT_CARDS}
     xy0 = _origin(image.header)
     try:
         return Exposure(
@@ -142,6 +145,7 @@ def exposure_from_hdus(hdus: fits.HDUList) -> Exposure:
             header=cards,
             history=history,
             wcs=_read_wcs(image.header, xy0),
+            zero_point=zero_point,
         )
     except (TypeError, ValueError) as error:
         raise RawFileError(f"pixels cannot be decoded: {error}") from error

@@ -7,17 +7,19 @@ import numpy as np
 from isrflow.calibs.bias import Bias
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.flat import Flat
+from isrflow.calibs.illumination import Illumination
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.matching import match_size
 from isrflow.frame.obs import Observation
-from isrflow.kernels.arithmetic import divide_by, divide_scaled, multiply_by
+from isrflow.kernels.arithmetic import divide_by, multiply_by
 from isrflow.kernels.combine import StackControl, combine_stack
 from isrflow.steps.bias import BiasConfig, subtract_bias
 from isrflow.steps.binned import bin_exposure
 from isrflow.steps.dark import DarkConfig, subtract_dark
 from isrflow.steps.flat import FlatConfig, divide_by_flat
 from isrflow.steps.gains import multiply_amplifiers
+from isrflow.steps.illumination import IlluminationConfig, correct_illumination
 from isrflow.steps.thumbnail import ThumbnailConfig, draw_thumbnail
 from tests.vectors.geometry import exposure, planes
 from tests.vectors.harness import Outputs, Vector, covers
@@ -57,9 +59,9 @@ def flat(vector: Vector) -> Outputs:
 @covers("isrFunctions.illuminationCorrection(*")
 def illumination(vector: Vector) -> Outputs:
     params = vector.params
-    raw, calib = _raw_and_calib(vector)
-    part = match_size(raw, calib, "illumination correction", trim_to_fit=params["trimToFit"])
-    divide_scaled(part.planes(), calib.planes(), 1.0 / params["illumScale"])
+    raw, calib = _raw_and_calib(vector, physical_filter="r")
+    config = IlluminationConfig(filters=("r",), scale=params["illumScale"], trim_to_fit=params["trimToFit"])
+    correct_illumination(raw, config, illumination=Illumination(exposure=calib))
     return Outputs(**planes(raw, vector))
 
 
