@@ -20,6 +20,12 @@ from isrflow.calibs.photodiode import Photodiode
 from isrflow.calibs.photodiode_correction import PhotodiodeCorrection
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.calibs.shutter_motion import ShutterMotion
+from isrflow.calibs.transmission import (
+    TransmissionAtmosphere,
+    TransmissionFilter,
+    TransmissionOptics,
+    TransmissionSensor,
+)
 
 KINDS: dict[str, type[Calibration]] = {
     calibration.kind: calibration
@@ -41,5 +47,9 @@ KINDS: dict[str, type[Calibration]] = {
         DeferredCharge,
         BrighterFatterKernel,
         Electrostatic,
+        TransmissionAtmosphere,
+        TransmissionOptics,
+        TransmissionFilter,
+        TransmissionSensor,
     )
 }

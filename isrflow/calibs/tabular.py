@@ -183,4 +183,8 @@ def _table_of(hdu: fits.BinTableHDU) -> Table:
         if len(data) != hdu.header["NAXIS2"]:
             data = data.reshape(hdu.header["NAXIS2"], 0)  # astropy returns no rows for a column of empty vectors
         columns[name] = data
-    return Table(columns, meta=parse_header(hdu.header), copy=False)
+    table = Table(columns, meta=parse_header(hdu.header), copy=False)
+    for column in hdu.columns:
+        if column.unit:
+            table[column.name].unit = column.unit
+    return table

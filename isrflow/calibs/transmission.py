@@ -1,0 +1,325 @@
+"""Transmission curves: which part of the light of each wavelength gets through atmosphere, optics, filter and sensor.
+
+No pixel is changed: their product is attached to exposures. Wavelength in Angstrom, throughput as a fraction between 0
+and about 1, interpolated linearly and 0 beyond the table. Atmosphere and optics are looked up by instrument, the filter
+by instrument and physical filter, the sensor by instrument and detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from astropy.io import fits
+
+from isrflow.calibs.identity import identity_cards, info_of
+from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
+from isrflow.errors import CalibrationError, CalibrationFileError, ConfigError
+from isrflow.frame.archive import curve_to_hdus, read_archive
+from isrflow.frame.camera import Detector
+from isrflow.frame.cards import parse_header
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.transmission import TransmissionCurve
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+_COLUMNS = ("efficiency", "throughput")
+"""Names of the column of throughput; the first is preferred."""
+_LARGEST = 2.0
+"""A table with more than this is not in fractions; measured ones exceed 1 by noise and reflections."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CurveTable:
+    """A curve as it was tabulated, in its own units."""
+
+    wavelength: np.ndarray[Any, np.dtype[Any]]
+    """(n,) growing."""
+    throughput: Mapping[str, np.ndarray[Any, np.dtype[Any]]]
+    """Amplifier name to (n,); under an empty name if it is not by amplifier."""
+    wavelength_unit: str = "Angstrom"
+    throughput_unit: str = ""
+    """``%``, or empty for fractions."""
+    column: str = "throughput"
+    """What the column of throughput is called."""
+
+    def curve(self) -> TransmissionCurve:
+        """Return the curve in Angstrom and fractions, averaged over amplifiers.
+
+        Raises
+        ------
+        CalibrationError
+            If a unit is not one of length or of fractions, or the numbers make no curve.
+        """
+        from astropy import units  # a fifth of a second
+
+        try:
+            in_angstrom = (self.wavelength * units.Unit(self.wavelength_unit)).to(units.Angstrom).value
+            fractions = [self._fraction(values) for values in self.throughput.values()]
+        except (ValueError, TypeError) as error:
+            raise CalibrationError(f"units of a transmission curve: {error}") from error
+        mean = fractions[0] if len(fractions) == 1 else np.mean(fractions, axis=0)
+        return TransmissionCurve.constant(in_angstrom, mean)
+
+    def _fraction(self, values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
+        from astropy import units
+
+        if self.throughput_unit in ("", "-"):
+            return values
+        fraction = (values * units.Unit(self.throughput_unit)).to(units.dimensionless_unscaled)
+        return np.asarray(fraction.value)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Transmission(TableCalibration):
+    """A transmission curve of one part of the light's path."""
+
+    curve: TransmissionCurve
+    """Angstrom, fractions; places in focal-plane millimetres, for the sensor in pixels."""
+    table: CurveTable | None = None
+    """What the curve was made of; None for one of the reference's own objects, which may depend on the place."""
+
+    schema: ClassVar[str] = ""
+    version: ClassVar[float] = 1.0
+
+    @property
+    def label(self) -> str:
+        """Name the calibration for messages."""
+        whose = self.info.physical_filter or self.info.detector_name or self.info.instrument
+        return f"{self.kind} of {whose}" if whose else self.kind
+
+    def check(self) -> None:
+        """Raise `CalibrationError` if a throughput is no fraction, or the table is not that of the curve."""
+        problems = []
+        if self.table is not None and self.table.curve() != self.curve:
+            problems.append("the table is not that of the curve")
+        for factor in self.curve.factors:
+            low, high = float(factor.throughput.min()), float(factor.throughput.max())
+            if low < 0 or high > _LARGEST:
+                problems.append(
+                    f"throughput from {low:g} to {high:g} is no fraction of light: state the unit if it is %"
+                )
+        if problems:
+            raise CalibrationError(f"{self.label}: {'; '.join(problems)}")
+
+    def to_tables(self) -> list[Table]:
+        """Return one row per wavelength, and per amplifier if the curve was tabulated so.
+
+        Raises
+        ------
+        ConfigError
+            If the curve depends on the place, or is a product: only FITS holds it.
+        """
+        from astropy.table import Column, Table
+
+        if self.table is None:
+            raise ConfigError(f"{self.label} is no table of wavelengths", fix="name the file .fits")
+        stated = self.table
+        columns: dict[str, Any] = {}
+        if "" not in stated.throughput:
+            columns["amp_name"] = np.repeat(list(stated.throughput), stated.wavelength.size)
+        columns["wavelength"] = Column(
+            np.tile(stated.wavelength, len(stated.throughput)), unit=stated.wavelength_unit or None
+        )
+        columns[stated.column] = Column(
+            np.concatenate(list(stated.throughput.values())), unit=stated.throughput_unit or None
+        )
+        return [Table(columns, meta=self.metadata())]
+
+    @classmethod
+    def from_tables(cls, tables: list[Table]) -> Self:
+        """Make a curve of its table; raises `CalibrationFileError`."""
+        table = tables[0]
+        column = next((name for name in _COLUMNS if name in table.colnames), None)
+        if column is None or "wavelength" not in table.colnames:
+            wanted = [name for name in ("wavelength",) if name not in table.colnames]
+            wanted += ["efficiency or throughput"] if column is None else []
+            raise CalibrationFileError(f"a {cls.kind} table: {column_error(wanted, table)}")
+        wavelength, throughput = _by_amplifier(table, column)
+        units = [_unit_text(table[name].unit) for name in ("wavelength", column)]
+        return cls._made(
+            table.meta,
+            CurveTable(
+                wavelength=wavelength,
+                throughput=throughput,
+                wavelength_unit=units[0] or "Angstrom",
+                throughput_unit=units[1],
+                column=column,
+            ),
+        )
+
+    def to_tree(self) -> dict[str, Any]:
+        """Return the table's columns and units beside the metadata; raises as `to_tables`."""
+        if self.table is None:
+            raise ConfigError(f"{self.label} is no table of wavelengths", fix="name the file .fits")
+        stated = self.table
+        return {
+            "metadata": self.metadata(),
+            "wavelength": stated.wavelength.tolist(),
+            "wavelengthUnit": stated.wavelength_unit,
+            stated.column: {name: values.tolist() for name, values in stated.throughput.items()},
+            "throughputUnit": stated.throughput_unit,
+        }
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """Make a curve of columns and units; raises `CalibrationFileError`."""
+        column = next((name for name in _COLUMNS if name in tree), "throughput")
+        missing_keys(cls.kind, tree, "wavelength", column)
+        table = CurveTable(
+            wavelength=np.array(tree["wavelength"], np.float64),
+            throughput={str(name): np.array(values, np.float64) for name, values in tree[column].items()},
+            wavelength_unit=str(tree.get("wavelengthUnit", "Angstrom")),
+            throughput_unit=str(tree.get("throughputUnit", "")),
+            column=column,
+        )
+        return cls._made(tree, table)
+
+    @classmethod
+    def _made(cls, source: Mapping[str, Any], table: CurveTable) -> Self:
+        try:
+            return cls(info=cls.info_from(source), curve=table.curve(), table=table)
+        except CalibrationFileError:
+            raise
+        except CalibrationError as error:
+            raise CalibrationFileError(error.message) from error
+
+    def to_hdus(self) -> fits.HDUList:
+        """Return the table, or for other curves the tables of an archive of the reference.
+
+        Raises
+        ------
+        ConfigError
+            If a curve without a table does not fit into such an archive.
+        """
+        if self.table is not None:
+            return super().to_hdus()
+        try:
+            tables = curve_to_hdus(self.curve)
+        except ValueError as error:
+            raise ConfigError(f"{self.label} cannot be written: {error}") from error
+        primary = fits.PrimaryHDU()
+        for card, value in {**identity_cards(self.info), **self.info.metadata, "OBSTYPE": self.obs_type}.items():
+            primary.header[card if len(card) <= 8 else f"HIERARCH {card}"] = value
+        return fits.HDUList([primary, *tables])
+
+    @classmethod
+    def from_hdus(cls, hdus: fits.HDUList) -> Self:
+        """Make a curve of a table of wavelengths, or of an archive of the reference; raises `CalibrationFileError`."""
+        archive = read_archive(hdus)
+        if archive is None:
+            return super().from_hdus(hdus)
+        curve = archive.curve(archive.root)
+        if curve is None:
+            raise CalibrationFileError(f"not a {cls.kind}: its archive holds no transmission curve that can be read")
+        cards = {key: value for key, value in parse_header(hdus[0].header).items() if key not in ("SIMPLE", "EXTEND")}
+        return cls(info=cls.info_from(cards), curve=curve)
+
+    @classmethod
+    def _example(cls, detector: Detector, rng: np.random.Generator, peak: float, **more: Any) -> Self:
+        nanometres = np.arange(320.0, 1101.0, 20.0)
+        shape = peak * np.exp(-(((nanometres - 650.0) / 250.0) ** 4)) * rng.uniform(0.99, 1.0, nanometres.size)
+        table = CurveTable(
+            wavelength=nanometres, throughput={"": 100 * shape}, wavelength_unit="nm", throughput_unit="%", **more
+        )
+        return cls(info=info_of(detector), curve=table.curve(), table=table)
+
+
+def _by_amplifier(table: Table, column: str) -> tuple[np.ndarray[Any, Any], dict[str, np.ndarray[Any, Any]]]:
+    """Return the grid of wavelengths, and the throughput of each amplifier on it."""
+    wavelength, throughput = np.array(table["wavelength"], np.float64), np.array(table[column], np.float64)
+    if "amp_name" not in table.colnames:
+        return wavelength, {"": throughput}
+    names = np.array([str(name).strip() for name in table["amp_name"]])
+    amplifiers = list(dict.fromkeys(names.tolist()))
+    grid = wavelength[names == amplifiers[0]]
+    wrong = [name for name in amplifiers if not np.array_equal(wavelength[names == name], grid)]
+    if wrong:
+        raise CalibrationFileError(
+            f"wavelengths of amplifiers {', '.join(wrong)} are not those of amplifier {amplifiers[0]}"
+        )
+    return grid, {name: throughput[names == name] for name in amplifiers}
+
+
+def _unit_text(unit: Any) -> str:
+    """Spell a unit; FITS knows percent only as a hundredth."""
+    if unit is None:
+        return ""
+    from astropy import units
+
+    return "%" if unit == units.percent else str(unit)
+
+
+class TransmissionOptics(Transmission):
+    """What mirrors and lenses let through."""
+
+    kind: ClassVar[str] = "transmission_optics"
+    dimensions: ClassVar[tuple[str, ...]] = ("instrument",)
+    obs_type: ClassVar[str] = "transmission_optics"
+    reference_class: ClassVar[str] = "lsst.ip.isr.IntermediateOpticsTransmissionCurve"
+    reference_obs_types: ClassVar[frozenset[str]] = frozenset({"transmission_optics", "transmission_curve"})
+
+    @classmethod
+    def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
+        """Make three mirrors with a tenth of loss each."""
+        return cls._example(detector, rng, 0.73, column="efficiency")
+
+
+class TransmissionAtmosphere(Transmission):
+    """What the air lets through."""
+
+    kind: ClassVar[str] = "transmission_atmosphere"
+    dimensions: ClassVar[tuple[str, ...]] = ("instrument",)
+    obs_type: ClassVar[str] = "transmission_atmosphere"
+    reference_class: ClassVar[str] = "lsst.ip.isr.IntermediateAtmosphereTransmissionCurve"
+    reference_obs_types: ClassVar[frozenset[str]] = frozenset({"transmission_atmosphere", "transmission_curve"})
+
+    @classmethod
+    def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
+        """Make clear air."""
+        return cls._example(detector, rng, 0.9)
+
+
+class TransmissionFilter(Transmission):
+    """What a filter lets through; also curves of a filter with all the rest of a system, for one detector."""
+
+    kind: ClassVar[str] = "transmission_filter"
+    dimensions: ClassVar[tuple[str, ...]] = ("instrument", "physical_filter")
+    obs_type: ClassVar[str] = "transmission_filter"
+    reference_class: ClassVar[str] = "lsst.ip.isr.IntermediateFilterTransmissionCurve"
+    reference_obs_types: ClassVar[frozenset[str]] = frozenset(
+        {"transmission_filter", "transmission_filter_detector", "transmission_system", "transmission_curve"}
+    )
+
+    def mismatch(self, exposure: Exposure) -> str | None:
+        """Say why this curve cannot serve the exposure: filter, or detector if it was made for one alone."""
+        reason = super().mismatch(exposure)
+        mine, detector = self.info.detector_id, exposure.detector
+        if reason or self.info.metadata.get("MODE") != "DETECTOR" or detector is None:
+            return reason
+        if mine is not None and mine != detector.id:
+            return f"{self.kind} was made for detector {mine}, the exposure is of detector {detector.id}"
+        return None
+
+    @classmethod
+    def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
+        """Make a wide red filter."""
+        return cls._example(detector, rng, 0.97, column="efficiency")
+
+
+class TransmissionSensor(Transmission):
+    """Which part of the light a sensor turns into electrons."""
+
+    kind: ClassVar[str] = "transmission_sensor"
+    dimensions: ClassVar[tuple[str, ...]] = ("instrument", "detector")
+    obs_type: ClassVar[str] = "transmission_sensor"
+    reference_class: ClassVar[str] = "lsst.ip.isr.IntermediateSensorTransmissionCurve"
+    reference_obs_types: ClassVar[frozenset[str]] = frozenset({"transmission_sensor", "transmission_curve"})
+
+    @classmethod
+    def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
+        """Make a red-sensitive sensor."""
+        return cls._example(detector, rng, 0.95, column="efficiency")

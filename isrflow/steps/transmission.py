@@ -1,0 +1,85 @@
+"""Attach how much light of each wavelength arrives at each pixel."""
+
+from __future__ import annotations
+
+import logging
+
+from isrflow.calibs.transmission import (
+    TransmissionAtmosphere,
+    TransmissionFilter,
+    TransmissionOptics,
+    TransmissionSensor,
+)
+from isrflow.errors import GeometryError
+from isrflow.frame.exposure import Exposure
+from isrflow.frame.focal_plane import pixels_to_focal_plane
+from isrflow.frame.transmission import TransmissionCurve
+from isrflow.steps.step import StepConfig
+
+log = logging.getLogger(__name__)
+
+
+class TransmissionConfig(StepConfig):
+    """Which of the curves at hand are used."""
+
+    enabled: bool = False
+    """Whether the step is run."""
+    use_atmosphere: bool = True
+    use_optics: bool = True
+    use_filter: bool = True
+    use_sensor: bool = True
+
+
+def attach_transmission(
+    exposure: Exposure,
+    config: TransmissionConfig,
+    *,
+    transmission_atmosphere: TransmissionAtmosphere | None = None,
+    transmission_optics: TransmissionOptics | None = None,
+    transmission_filter: TransmissionFilter | None = None,
+    transmission_sensor: TransmissionSensor | None = None,
+) -> None:
+    """Attach the product of the transmission curves at hand, as seen from pixels; no pixel is changed.
+
+    Parameters
+    ----------
+    exposure
+        Gets its `transmission`.
+    config
+        Which curves are used.
+    transmission_atmosphere, transmission_optics, transmission_filter
+        Curves in the focal plane, in millimetres from the optical axis. Those not given let all light through.
+    transmission_sensor
+        Curve in pixels.
+
+    Raises
+    ------
+    GeometryError
+        If a curve depends on the place in the focal plane, and the exposure has no detector.
+
+    Notes
+    -----
+    ``T(x, y, l) = T_atmosphere(p, l) T_optics(p, l) T_filter(p, l) T_sensor(x, y, l)`` with ``p`` the place of pixel
+    ``(x, y)`` in the focal plane in mm; l in Angstrom, T a fraction. Tables are interpolated linearly.
+    """
+    curves = {
+        "atmosphere": transmission_atmosphere.curve if transmission_atmosphere and config.use_atmosphere else None,
+        "optics": transmission_optics.curve if transmission_optics and config.use_optics else None,
+        "filter": transmission_filter.curve if transmission_filter and config.use_filter else None,
+        "sensor": transmission_sensor.curve if transmission_sensor and config.use_sensor else None,
+    }
+    given = {name: curve for name, curve in curves.items() if curve is not None}
+    product = TransmissionCurve()
+    for name, curve in given.items():
+        product = product * (curve if name == "sensor" else _in_pixels(curve, exposure))
+    exposure.transmission = product
+    log.info("%s: transmission of %s", exposure.label, ", ".join(given) or "nothing: no curve was given")
+
+
+def _in_pixels(curve: TransmissionCurve, exposure: Exposure) -> TransmissionCurve:
+    """Return a curve in focal-plane millimetres as seen from pixels."""
+    if all(factor.radii is None for factor in curve.factors):
+        return curve
+    if exposure.detector is None:
+        raise GeometryError(f"{exposure.label} has no detector: where its pixels lie in the focal plane is not known")
+    return curve.seen_from(pixels_to_focal_plane(exposure.detector))
