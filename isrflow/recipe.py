@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from isrflow.lsst_names.classic import CLASSIC
+from isrflow.steps.amp_offsets import AmpOffsetsConfig, even_out_amplifiers
 from isrflow.steps.assembly import AssemblyConfig, assemble
 from isrflow.steps.background import BackgroundConfig, measure_background
 from isrflow.steps.bad_regions import BadRegionsConfig, fill_bad_regions
@@ -91,6 +92,7 @@ class IsrConfig(Recipe):
     before_interpolation: Annotated[CopyConfig, Step(keep_before_interpolation)] = CopyConfig()
     bad_regions: Annotated[BadRegionsConfig, Step(fill_bad_regions)] = BadRegionsConfig()
     interpolation: Annotated[InterpolationConfig, Step(interpolate_masked)] = InterpolationConfig()
+    amp_offsets: Annotated[AmpOffsetsConfig, Step(even_out_amplifiers)] = AmpOffsetsConfig()
     zero_point: Annotated[ZeroPointConfig, Step(set_zero_point)] = ZeroPointConfig()
     background: Annotated[BackgroundConfig, Step(measure_background)] = BackgroundConfig()
     statistics: Annotated[StatisticsConfig, Step(measure_statistics)] = StatisticsConfig()

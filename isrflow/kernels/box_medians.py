@@ -100,7 +100,10 @@ def _median_of_box(keys: Int32, x: int, y: int, half: int) -> float:
 @njit(cache=True, nogil=True)
 def _two_of_rank(box: Int32, rank: int) -> tuple[np.int32, np.int32]:
     """Find the element of a rank and that of the next rank."""
-    low, high = np.int64(box.min()), np.int64(box.max())  # the element lies in low..high
+    least, largest = box[0], box[0]
+    for i in range(box.size):
+        least, largest = min(least, box[i]), max(largest, box[i])
+    low, high = np.int64(least), np.int64(largest)  # the element lies in low..high
     below, upto = 0, box.size  # how many are smaller than low, and not larger than high
     while low < high and upto - below > _FEW:
         middle = (low + high) >> 1
@@ -114,11 +117,14 @@ def _two_of_rank(box: Int32, rank: int) -> tuple[np.int32, np.int32]:
         return np.int32(low), next_one
     few = np.empty(upto - below, np.int32)
     n = 0
-    for key in box:
-        if low <= key <= high:
-            few[n] = key
+    for i in range(box.size):
+        if low <= box[i] <= high:
+            place = n
+            while place > 0 and few[place - 1] > box[i]:  # these are few, and numba's own sort compiles for seconds
+                few[place] = few[place - 1]
+                place -= 1
+            few[place] = box[i]
             n += 1
-    few.sort()
     next_one = few[rank + 1 - below] if upto > rank + 1 else _smallest_above(box, np.int32(high))
     return few[rank - below], next_one
 

@@ -17,6 +17,7 @@ from isrflow.kernels import (
     combine,
     crosstalk,
     deferred_charge,
+    detection,
     footprints,
     gather,
     linearity,
@@ -24,6 +25,7 @@ from isrflow.kernels import (
     rows,
     select,
     statistics,
+    surface,
 )
 from isrflow.kernels.coupling import AmplifierGrid, Coupling
 from isrflow.kernels.layout import Planes
@@ -78,6 +80,8 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: deferred_charge.correct_deferred_charge(
         image[left], deferred_charge.Drift(1e-4, 2.5), deferred_charge.Trap(10.0, 0.5)
     )
+    yield lambda: detection.detect_positive(image, mask, 1)
+    yield lambda: surface.subtract_surface(image, mask, 1, (2, 2))
     yield lambda: rows.interpolate_rows(image, variance, mask, bits=1, interpolated_bit=4, fallback=0.0)
     yield lambda: brighter_fatter.correct_brighter_fatter(image, np.full((3, 3), -1e-7))
     yield lambda: charge_currents.correct_conserving_charge(image, np.full((3, 3), -1e-7))

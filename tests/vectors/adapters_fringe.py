@@ -17,7 +17,7 @@ from tests.vectors.geometry import exposure
 from tests.vectors.harness import Outputs, Vector, covers
 
 ONE_NOT_FINITE = "Places at which one of several fringe frames has no level"
-_STATISTICS: dict[Any, Statistic] = {2: "MEAN", 32: "MEDIAN", 128: "MEANCLIP"}
+_STATISTICS: dict[Any, Statistic] = {4: "MEAN", 32: "MEDIAN", 128: "MEANCLIP"}
 """The reference's numbers of statistics, where a vector states the number."""
 
 
