@@ -30,6 +30,7 @@ from isrflow.lsst_names.shared import (
     everywhere,
     framework_names,
     isr_statistics_names,
+    isr_statistics_rules,
 )
 from isrflow.lsst_names.translate import NameTable
 
@@ -61,7 +62,7 @@ FITS = (
 
 QA = under(
     "qa",
-    idle("saveStats", True, "statistics are always noted", kind="bool"),
+    idle("saveStats", True, "IsrTask alone heeds it", kind="bool"),
     *under(
         "flatness",
         to("meshX", 256, limit=AT_LEAST_ONE),
@@ -148,7 +149,7 @@ NAMES: tuple[Name, ...] = (
     to("edgeMaskLevel", "DETECTOR", "edges.level", limit=one_of("DETECTOR", "AMP")),
     to("doSetBadRegions", True, "bad_regions.enabled"),
     idle("badStatistic", "MEANCLIP", "the median is used, as there; set bad_regions.statistic"),
-    to("doOverscan", True, "overscan.enabled"),
+    to("doOverscan", True, "overscan.enabled", "kept_overscan.enabled"),
     *OVERSCAN,
     to("doAssembleCcd", True, "assembly.enabled"),
     *assembly_names(),
@@ -207,7 +208,7 @@ NAMES: tuple[Name, ...] = (
     to("doNanInterpolation", True, "interpolation.planes", note="puts UNMASKEDNAN in"),
     idle("doNanInterpAfterFlat", False, NO_EFFECT, kind="bool"),
     to("maskListToInterpolate", ("SAT", "BAD"), "interpolation.planes"),
-    refused("doSaveInterpPixels", False, NOT_YET),
+    to("doSaveInterpPixels", False, "before_interpolation.enabled"),
     refused("useLegacyInterp", True, NOT_YET),
     to("fluxMag0T1", {"Unknown": 10**11.2}),
     to("defaultFluxMag0T1", 10**11.2),
@@ -231,7 +232,7 @@ NAMES: tuple[Name, ...] = (
     to("illumScale", 1.0),
     to("illumFilters", ()),
     to("doStandardStatistics", True, "statistics.enabled"),
-    refused("doCalculateStatistics", False, NOT_YET),
+    to("doCalculateStatistics", False, "isr_statistics.enabled", "kept_overscan.enabled"),
     *isr_statistics_names(),
     to("doBinnedExposures", False, "binned.enabled"),
     *binning_names(),
@@ -260,6 +261,8 @@ RULES: Mapping[str, Callable[[Values], Any]] = {
     "fringe_before_flat.enabled": lambda v: v["doFringe"] and not v["fringeAfterFlat"],
     "fringe.enabled": lambda v: v["doFringe"] and v["fringeAfterFlat"],
     **{f"{row}.statistic": lambda v: STATISTICS[v["fringe.stats.stat"]] for row in FRINGES},
+    "kept_overscan.enabled": lambda v: v["doOverscan"] and v["doCalculateStatistics"],
+    **isr_statistics_rules(),
     "edges.enabled": lambda v: v["numEdgeSuspect"] > 0,
     "interpolation.planes": interpolated_planes,
 }

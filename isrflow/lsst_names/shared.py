@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from isrflow.lsst_names.names import AT_LEAST_ONE, FRACTION, ODD_OR_ZERO, Name, idle, one_of, refused, to, under
+from collections.abc import Callable
+from typing import Any
+
+from isrflow.lsst_names.names import (
+    AT_LEAST_ONE,
+    AT_LEAST_TWO,
+    FRACTION,
+    NOT_NEGATIVE,
+    ODD_OR_ZERO,
+    POSITIVE,
+    Name,
+    Values,
+    idle,
+    one_of,
+    refused,
+    to,
+    under,
+)
 
 NOT_YET = "not built yet"
 
@@ -73,41 +90,58 @@ def framework_names() -> tuple[Name, ...]:
     )
 
 
-def isr_statistics_names() -> tuple[Name, ...]:
+def isr_statistics_names(row: str = "isr_statistics") -> tuple[Name, ...]:
     """Return the names of IsrStatisticsTask."""
     return under(
         "isrStats",
-        refused("doCtiStatistics", False, NOT_YET),
+        to("doCtiStatistics", False, f"{row}.charge_transfer"),
         idle("doApplyGainsForCtiStatistics", True, "deprecated there; gains are applied"),
-        refused("doBandingStatistics", False, NOT_YET),
-        to("bandingKernelSize", 3, limit=ODD_OR_ZERO),
-        to("bandingFractionLow", 0.1, limit=FRACTION),
-        to("bandingFractionHigh", 0.9, limit=FRACTION),
-        to("bandingUseHalfDetector", True, kind="any"),
-        refused("doProjectionStatistics", False, NOT_YET),
-        to("projectionKernelSize", 0, limit=ODD_OR_ZERO),
-        to("doProjectionFft", False),
-        to("projectionFftWindow", "HAMMING", limit=one_of("HAMMING", "HANN", "GAUSSIAN", "NONE")),
-        refused("doDivisaderoStatistics", False, NOT_YET),
-        to("divisaderoEdgePixels", 25),
-        to("divisaderoNumImpactPixels", 2),
-        to("divisaderoProjectionMinimum", 10),
-        to("divisaderoProjectionMaximum", 210),
-        refused("doCopyCalibDistributionStatistics", False, NOT_YET),
-        to("expectedDistributionLevels", (0.0, 5.0, 16.0, 50.0, 84.0, 95.0, 100.0)),
-        refused("doBiasShiftStatistics", False, NOT_YET),
-        to("biasShiftFilterOrder", 5),
-        to("biasShiftCutoff", 1.0 / 15.0),
-        to("biasShiftWindow", 30),
-        to("biasShiftThreshold", 3.0),
-        to("biasShiftRowSkip", 30),
-        to("biasShiftColumnSkip", 3),
-        refused("doAmplifierCorrelationStatistics", False, NOT_YET),
-        to("stat", "MEANCLIP"),
-        to("nSigmaClip", 3.0),
-        to("nIter", 3),
-        to("badMask", ("BAD", "INTRP", "SAT")),
+        to("doBandingStatistics", False, f"{row}.banding"),
+        to("bandingKernelSize", 3, f"{row}.banding_rows", limit=ODD_OR_ZERO, note="0 is 1 here"),
+        to("bandingFractionLow", 0.1, f"{row}.banding_low", limit=FRACTION),
+        to("bandingFractionHigh", 0.9, f"{row}.banding_high", limit=FRACTION),
+        to("bandingUseHalfDetector", True, f"{row}.banding_half_detector", kind="any", limit=one_of(True, False)),
+        to("doProjectionStatistics", False, f"{row}.projections"),
+        to("projectionKernelSize", 0, f"{row}.projection_px", limit=ODD_OR_ZERO),
+        to("doProjectionFft", False, f"{row}.projection_spectra"),
+        to(
+            "projectionFftWindow",
+            "HAMMING",
+            f"{row}.spectrum_window",
+            limit=one_of("HAMMING", "HANN", "GAUSSIAN", "NONE"),
+        ),
+        to("doDivisaderoStatistics", False, f"{row}.divisadero"),
+        to("divisaderoEdgePixels", 25, f"{row}.divisadero_edge_px", limit=NOT_NEGATIVE),
+        to("divisaderoNumImpactPixels", 2, f"{row}.divisadero_impact_px", limit=AT_LEAST_ONE),
+        to("divisaderoProjectionMinimum", 10, f"{row}.divisadero_first_row", limit=NOT_NEGATIVE),
+        to("divisaderoProjectionMaximum", 210, f"{row}.divisadero_last_row", limit=POSITIVE),
+        to("doCopyCalibDistributionStatistics", False, f"{row}.calibration_distributions"),
+        to(
+            "expectedDistributionLevels",
+            (0.0, 5.0, 16.0, 50.0, 84.0, 95.0, 100.0),
+            f"{row}.distribution_percentiles",
+        ),
+        to("doBiasShiftStatistics", False, f"{row}.bias_shifts"),
+        to("biasShiftFilterOrder", 5, f"{row}.shift_filter_order", limit=AT_LEAST_ONE),
+        to("biasShiftCutoff", 1.0 / 15.0, f"{row}.shift_cutoff", limit=POSITIVE),
+        to("biasShiftWindow", 30, f"{row}.shift_window_rows", limit=AT_LEAST_TWO),
+        to("biasShiftThreshold", 3.0, f"{row}.shift_threshold", limit=POSITIVE),
+        to("biasShiftRowSkip", 30, f"{row}.shift_skip_rows", limit=NOT_NEGATIVE),
+        to("biasShiftColumnSkip", 3, f"{row}.shift_skip_columns", limit=NOT_NEGATIVE),
+        to("doAmplifierCorrelationStatistics", False, f"{row}.amplifier_correlations"),
+        to("stat", "MEANCLIP", f"{row}.statistic", limit=one_of("MEANCLIP", "MEDIAN", "MEAN")),
+        to("nSigmaClip", 3.0, f"{row}.clip_sigma", limit=POSITIVE),
+        to("nIter", 3, f"{row}.clip_iterations", limit=AT_LEAST_ONE),
+        idle("badMask", ("BAD", "INTRP", "SAT"), "masks are not used there either", kind="texts"),
     )
+
+
+def isr_statistics_rules(row: str = "isr_statistics") -> dict[str, Callable[[Values], Any]]:
+    """Return the rules for settings of IsrStatisticsTask that are written otherwise here."""
+    return {
+        f"{row}.banding_rows": lambda v: max(1, v["isrStats.bandingKernelSize"]),
+        f"{row}.banding_half_detector": lambda v: bool(v["isrStats.bandingUseHalfDetector"]),
+    }
 
 
 def amp_offset_names() -> tuple[Name, ...]:

@@ -46,6 +46,12 @@ class NameTable:
             If a name is unknown (the nearest is named), a value impossible, or something asked for that is not done
             here; all offenders are listed.
         """
+        values = self.values(settings)
+        plain = {ours: values[row.lsst] for row in self.names for ours in row.ours if ours not in self.rules}
+        return plain | {ours: rule(values) for ours, rule in self.rules.items()}
+
+    def values(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all names with their values, those of `settings` over the defaults; errors as for `translate`."""
         if not isinstance(settings, Mapping):
             raise ConfigError(f"settings are a mapping of names to values, not a {type(settings).__name__}")
         given: dict[str, Any] = {}
@@ -65,7 +71,7 @@ class NameTable:
                 fix="docs/reference/config-names.md lists every name and what becomes of it",
             )
         self._warn_of_idle(given)
-        return self._settings_of(values)
+        return values
 
     def find(self, name: str) -> Name | None:
         """Return the row of a name, or None."""
@@ -106,10 +112,6 @@ class NameTable:
             row = self._by_name.get(name)  # what stands below an open name has defaults of its own
             if row is not None and row.effect == "nothing" and not same(value, row.default):
                 log.warning("%s: %s = %r has no effect: %s", self.task, name, value, row.note)
-
-    def _settings_of(self, values: Values) -> dict[str, Any]:
-        plain = {ours: values[row.lsst] for row in self.names for ours in row.ours if ours not in self.rules}
-        return plain | {ours: rule(values) for ours, rule in self.rules.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -9,15 +9,19 @@ import numpy as np
 
 from isrflow.errors import ConfigError, NotBuiltError
 from isrflow.frame.exposure import Exposure
+from isrflow.lsst_names.classic import CLASSIC
+from isrflow.quantum.statistics_layout import lsst_statistics
 from isrflow.recipe import IsrConfig
 from isrflow.run import IsrResult, run_isr
 from isrflow.steps.binned import BinnedExposures
-from isrflow.steps.nonfinite import NonfinitePixels
+from isrflow.steps.byproducts import PreInterpolation
+from isrflow.steps.isr_statistics import IsrStatistics
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.statistics import Statistics
 from isrflow.steps.thumbnail import FlattenedThumbnail, OverscanThumbnail
 from isrflow.task import subtasks
 from isrflow.task.base import Struct, SubtaskField
+from isrflow.task.measured import note_result, note_row
 from isrflow.task.methods import IsrMethods
 from isrflow.task.provenance import note_inputs
 from isrflow.task.supplies import Given, calibrations_of, fringe_seed, sources_of
@@ -44,7 +48,10 @@ class IsrTask(IsrMethods):
     Parameters
     ----------
     config
-        An `IsrConfig`; by default its defaults.
+        An `IsrConfig`, or a mapping of LSST's names (see `IsrConfig.from_lsst`); by default the defaults.
+    saveStats
+        Whether statistics of the amplifiers are noted in the metadata (``FIT``, ``RESIDUAL``, ``ISR VARIANCE``, ``ISR
+        BACKGROUND``); settings under LSST's names say it as ``qa.saveStats``.
     retarget
         Subtask name to the task class that takes its place.
     debug
@@ -72,6 +79,11 @@ class IsrTask(IsrMethods):
     def __init__(self, **kwargs: Any) -> None:
         self._retarget: Mapping[str, type[subtasks.RowTask]] = kwargs.pop("retarget", None) or {}
         self._debug: Mapping[str, Callable[[Exposure], object]] = kwargs.pop("debug", None) or {}
+        config = kwargs.get("config")
+        self.saveStats = bool(kwargs.pop("saveStats", True))
+        if isinstance(config, Mapping):
+            self.saveStats = CLASSIC.values(config)["qa.saveStats"]
+            kwargs["config"] = IsrConfig.from_lsst(config)
         super().__init__(**kwargs)
         for name in SUBTASKS:
             self.makeSubtask(name)
@@ -144,8 +156,9 @@ illumMaskedImage
         -------
         Struct
             exposure and outputExposure (one object); ossThumb and outputOssThumbnail; flattenedThumb and
-            outputFlattenedThumbnail; preInterpExposure; outputBin1Exposure, outputBin2Exposure; outputStatistics. What
-            is not made is None.
+            outputFlattenedThumbnail; preInterpExposure; outputBin1Exposure, outputBin2Exposure; outputStatistics (of
+            the row `isr_statistics`, under the reference's keys); amplifierStatistics (`Statistics`, as in the header).
+            What is not made is None.
 
         Raises
         ------
@@ -184,9 +197,7 @@ illumMaskedImage
         with self.timer("run"):
             result = run_isr(exposure, calibs, recipe, **settings)
         self.debugView(result.exposure, "postISRCCD")
-        nans = result.get(NonfinitePixels)
-        if nans is not None:
-            self.metadata["NUMNANS"] = nans.count
+        note_result(self.metadata, result)
         return _struct_of(result)
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:
@@ -215,6 +226,8 @@ illumMaskedImage
             show(exposure)
 
     def _show_step(self, row: str, exposure: Exposure) -> None:
+        if self.saveStats:
+            note_row(self.metadata, row, exposure)
         if row in _DEBUG_STEPS:
             self.debugView(exposure, _DEBUG_STEPS[row])
 
@@ -244,8 +257,10 @@ def seeded(recipe: Recipe, seed: int | None) -> Recipe:
 def _struct_of(result: IsrResult) -> Struct:
     """Name the results as the reference does, its aliases included."""
     oss, flattened = result.get(OverscanThumbnail), result.get(FlattenedThumbnail)
-    binned = result.get(BinnedExposures)
+    binned, before, measured = result.get(BinnedExposures), result.get(PreInterpolation), result.get(IsrStatistics)
     thumbs = None if oss is None else oss.rgb, None if flattened is None else flattened.rgb
+    detector = result.exposure.detector
+    assert detector is not None
     return Struct(
         exposure=result.exposure,
         outputExposure=result.exposure,
@@ -253,8 +268,9 @@ def _struct_of(result: IsrResult) -> Struct:
         outputOssThumbnail=thumbs[0],
         flattenedThumb=thumbs[1],
         outputFlattenedThumbnail=thumbs[1],
-        preInterpExposure=None,
+        preInterpExposure=None if before is None else before.exposure,
         outputBin1Exposure=None if binned is None else binned.bin1,
         outputBin2Exposure=None if binned is None else binned.bin2,
-        outputStatistics=result.get(Statistics),
+        outputStatistics=None if measured is None else lsst_statistics(measured, detector.id),
+        amplifierStatistics=result.get(Statistics),
     )

@@ -20,6 +20,7 @@ from isrflow.steps.binned import make_binned
 from isrflow.steps.crosstalk import subtract_crosstalk
 from isrflow.steps.deferred_charge import correct_deferred_charge
 from isrflow.steps.fringe import subtract_fringes
+from isrflow.steps.isr_statistics import measure_isr_statistics
 from isrflow.steps.overscan import subtract_overscan
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.sensor_masks import mask_camera_artifacts
@@ -117,7 +118,10 @@ class DeferredChargeTask(RowTask):
 
 
 class IsrStatisticsTask(RowTask):
-    """Measures what calibration monitoring wants; not built yet."""
+    """Measures what calibration monitoring wants."""
+
+    rows = ("isr_statistics",)
+    step = staticmethod(measure_isr_statistics)
 
 
 def with_functions(config: Recipe, functions: Mapping[str, Callable[..., Any]]) -> Recipe:

@@ -5,15 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, NotAnExposureError, NotBuiltError
+from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, NotAnExposureError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
 from isrflow.steps.byproducts import OverscanFits
 from isrflow.steps.overscan import OverscanConfig
+from isrflow.steps.sensor_masks import CameraMasksConfig
 from isrflow.task.isr_task import IsrTask
-from isrflow.task.subtasks import OverscanCorrectionTask, VignetteTask
+from isrflow.task.subtasks import MaskingTask, OverscanCorrectionTask, VignetteTask
 
 
 def test_run_is_the_recipe_in_place(raw, calibs) -> None:
@@ -23,7 +24,8 @@ def test_run_is_the_recipe_in_place(raw, calibs) -> None:
     for ours, theirs in zip(raw.planes(), expected.planes(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert raw.image.shape == raw.detector.box.shape
-    assert set(result.outputStatistics.amplifiers) == {"L", "R"}
+    assert set(result.amplifierStatistics.amplifiers) == {"L", "R"}
+    assert result.outputStatistics is None
     assert result.ossThumb is result.outputBin1Exposure is result.preInterpExposure is None
 
 
@@ -116,11 +118,59 @@ def test_a_retargeted_subtask_takes_the_place_of_its_row(raw, calibs) -> None:
     assert task.getFullMetadata()["isr:overscan"] == {"LEVEL": 3}
 
 
-def test_retargeting_what_has_no_row_is_refused() -> None:
-    with pytest.raises(NotBuiltError, match="vignette cannot be retargeted"):
-        IsrTask(retarget={"vignette": VignetteTask})
+def test_retargeting_an_unknown_subtask_is_refused() -> None:
     with pytest.raises(ConfigError, match="no subtask fringes"):
         IsrTask(retarget={"fringes": VignetteTask})
+
+
+class WholeMask(MaskingTask):
+    """Marks one column, as a camera of one's own would."""
+
+    def run(self, exposure: Exposure, config: CameraMasksConfig) -> None:
+        exposure.mask[:, 3] |= mask_bits("SUSPECT")
+
+
+def test_masks_of_a_camera_of_ones_own_have_a_place(raw, calibs) -> None:
+    task = IsrTask(config={"doCameraSpecificMasking": True}, retarget={"masking": WholeMask})
+    assert (task.run(raw, **calibs).exposure.mask[:, 3] & mask_bits("SUSPECT")).all()
+
+
+def test_settings_may_stand_under_the_names_of_the_reference(raw, calibs) -> None:
+    expected = run_isr(raw, calibs, IsrConfig.layered({"overscan.fit_type": "MEAN", "dark.enabled": False})).exposure
+    task = IsrTask(config={"overscan": {"fitType": "MEAN"}, "doDark": False, "qa.saveStats": False})
+    np.testing.assert_array_equal(task.run(raw, **calibs).exposure.image, expected.image)
+    assert not [key for key in task.metadata if key.startswith(("FIT", "RESIDUAL", "ISR VARIANCE"))]
+    with pytest.raises(ConfigError, match="there is no doDrak"):
+        IsrTask(config={"doDrak": False})
+
+
+def test_statistics_of_amplifiers_are_noted_in_the_metadata(raw, calibs) -> None:
+    task = IsrTask()
+    noted: dict[str, float] = {}
+
+    def look(exposure) -> None:
+        noted.update({amp.name: float(np.median(exposure.amp(amp).variance)) for amp in exposure.detector.amplifiers})
+
+    IsrTask(debug={"doDark": look}, config={"doVariance": True, "doDark": True}).run(raw.copy(), **calibs)
+    header = task.run(raw, **calibs).exposure.header
+    for name in "LR":
+        assert task.metadata[f"FIT MEDIAN {name}"] == header[f"LSST ISR OVERSCAN SERIAL MEDIAN {name}"]
+        assert task.metadata[f"RESIDUAL STDEV {name}"] == header[f"LSST ISR OVERSCAN RESIDUAL SERIAL STDEV {name}"]
+        # before the dark adds its own, which is less than one percent
+        assert task.metadata[f"ISR VARIANCE {name} MEDIAN"] == pytest.approx(noted[name], rel=0.01)
+    assert task.metadata["NUMNANS"] == 0
+    assert "LSST ISR BF ITERS" not in task.metadata
+
+
+def test_a_picture_from_before_interpolation_and_statistics_come_back_when_asked_for(raw, calibs) -> None:
+    settings = {"doSaveInterpPixels": True, "doCalculateStatistics": True, "isrStats.doBandingStatistics": True}
+    raw.image[10, 10] = 70000
+    settings["overscan.fitType"] = "MEDIAN_PER_ROW"
+    result = IsrTask(config=settings).run(raw, **calibs)
+    assert result.preInterpExposure.image.max() > 60000
+    assert result.exposure.image.max() < 10000
+    assert len(result.outputStatistics["BANDING"]["AMP_BANDING"]) == 2
+    assert result.outputStatistics["CTI"] is None
 
 
 def test_a_linearizer_is_used_only_where_the_camera_asks_for_one(raw, calibs, camera) -> None:

@@ -1,0 +1,42 @@
+"""What a task notes in its metadata about a run, under the reference's keys."""
+
+from __future__ import annotations
+
+from isrflow.frame.exposure import Exposure
+from isrflow.kernels.statistics import describe
+from isrflow.run import IsrResult
+from isrflow.steps.brighter_fatter import BrighterFatterFit
+from isrflow.steps.nonfinite import NonfinitePixels
+from isrflow.task.base import TaskMetadata
+
+
+def note_row(metadata: TaskMetadata, row: str, exposure: Exposure) -> None:
+    """Note statistics of the amplifiers after the rows that have some."""
+    if exposure.detector is None:
+        return
+    for amp in exposure.detector.amplifiers:
+        if row == "overscan":
+            _note_overscan(metadata, exposure, amp.name)
+        elif row in ("variance", "background"):
+            image, _, variance = exposure.amp(amp).planes()
+            numbers = describe(variance if row == "variance" else image)
+            metadata[f"ISR {row.upper()} {amp.name} MEDIAN"] = numbers.median
+            metadata[f"ISR {row.upper()} {amp.name} STDEV"] = numbers.clipped.stdev
+
+
+def _note_overscan(metadata: TaskMetadata, exposure: Exposure, name: str) -> None:
+    """Note what the header says of the serial overscan; nothing where it was left alone."""
+    for statistic in ("MEDIAN", "MEAN", "STDEV"):
+        for word, card in (("FIT", "LSST ISR OVERSCAN"), ("RESIDUAL", "LSST ISR OVERSCAN RESIDUAL")):
+            value = exposure.header.get(f"{card} SERIAL {statistic} {name}")
+            if value is not None:
+                metadata[f"{word} {statistic} {name}"] = value
+
+
+def note_result(metadata: TaskMetadata, result: IsrResult) -> None:
+    """Note how many pixels were not finite, and with which iteration the brighter-fatter correction ended."""
+    nans, fit = result.get(NonfinitePixels), result.get(BrighterFatterFit)
+    if nans is not None:
+        metadata["NUMNANS"] = nans.count
+    if fit is not None:
+        metadata["LSST ISR BF ITERS"] = fit.last_iteration
