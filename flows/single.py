@@ -19,7 +19,7 @@ from isrflow.frame.camera import Camera, load_camera
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.fits import write_exposure
 from isrflow.frame.raw import read_raw
-from isrflow.recipe import IsrConfig
+from isrflow.quantum.config import CHOICE, recipe_for
 from isrflow.run import run_isr
 from isrflow.steps.recipe_base import Recipe
 
@@ -57,6 +57,7 @@ def correct_file(
     show: Iterable[str] = (),
     instrument: str | Path | None = None,
     detector: str | None = None,
+    recipe: str | None = None,
     settings: Iterable[str] = (),
     config: Path | None = None,
     overwrite: bool = False,
@@ -77,6 +78,8 @@ def correct_file(
         Name or YAML file of the camera; None: geometry from the file's own section cards.
     detector
         Id or name, where the header does not say.
+    recipe
+        ``classic`` or ``lsst``; None: as the camera says.
     settings
         ``STEP.FIELD=VALUE`` each, laid over `config`, laid over the instrument's.
     config
@@ -93,11 +96,11 @@ def correct_file(
     if output.exists() and not overwrite:
         raise ConfigError(f"{output} exists already", fix="another -o, or --force")
     camera = None if instrument is None else load_camera(instrument)
-    recipe = _recipe(camera, config, settings, without)
+    plan = _recipe(camera, recipe, config, settings, without)
     given = read_calibs(calibs)
     exposure = read_raw(raw, camera, _detector_key(detector))
-    observer, pictures = _painter(recipe, list(show), output)
-    result = run_isr(exposure, given, recipe, camera=camera, overwrite=True, on_step=observer)
+    observer, pictures = _painter(plan, list(show), output)
+    result = run_isr(exposure, given, plan, camera=camera, overwrite=True, on_step=observer)
     product = result.exposure
     if overwrite:
         output.unlink(missing_ok=True)
@@ -167,9 +170,11 @@ def read_calibs(items: Iterable[str]) -> dict[str, Calibration]:
     return {kind: read_calibration(kind, Path(path)) for kind, _, path in pairs}
 
 
-def _recipe(camera: Camera | None, config: Path | None, settings: Iterable[str], without: Iterable[str]) -> Recipe:
-    layers = [camera.recipe if camera else {}, read_settings_file(config) if config else {}, parse_settings(settings)]
-    return IsrConfig.layered(*layers).without(without)
+def _recipe(
+    camera: Camera | None, choice: str | None, config: Path | None, settings: Iterable[str], without: Iterable[str]
+) -> Recipe:
+    layers = [read_settings_file(config) if config else {}, parse_settings(settings)]
+    return recipe_for(camera, {CHOICE: choice} if choice else {}, *layers).without(without)
 
 
 def _painter(

@@ -12,10 +12,12 @@ from flows.cli.options import (
     ConfigOption,
     DryRunOption,
     JsonOption,
+    RecipeOption,
     RepoOption,
     SetOption,
     WorkersOption,
     example,
+    recipe_layer,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def build(
     ] = None,
     settings: SetOption = None,
     config: ConfigOption = None,
+    recipe: RecipeOption = None,
     engine: EngineOption = None,
     workers: WorkersOption = None,
     repo: RepoOption = None,
@@ -68,9 +71,8 @@ def build(
     from flows.present.output import emit, say
     from flows.present.progress import progress_bar
     from flows.repo import open_repo
-    from flows.single import parse_settings, read_settings_file
 
-    layers = (read_settings_file(config) if config else {}) | parse_settings(settings or [])
+    layers = recipe_layer(settings, config, "", recipe)
     with open_repo(repo) as opened, progress_bar("building", quiet=as_json) as advance:
         tell_engine(opened, engine)
         report = build_calibs(

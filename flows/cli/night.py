@@ -11,6 +11,7 @@ from flows.cli.options import (
     ConfigOption,
     DryRunOption,
     JsonOption,
+    RecipeOption,
     RepoOption,
     SetOption,
     WithoutOption,
@@ -47,6 +48,7 @@ def night(
     where: Annotated[str, typer.Option(help="Only exposures that match, such as \"physical_filter = 'r'\".")] = "",
     settings: SetOption = None,
     config: ConfigOption = None,
+    recipe: RecipeOption = None,
     without: WithoutOption = "",
     engine: EngineOption = None,
     retry: RetryOption = True,
@@ -61,7 +63,7 @@ def night(
     from flows.present.progress import progress_bar
     from flows.repo import open_repo
 
-    layer = recipe_layer(settings, config, without)
+    layer = recipe_layer(settings, config, without, recipe)
     with open_repo(repo, read_only=dry_run) as opened:
         if dry_run:
             plan = plan_night(opened, day, where=where, settings=layer, retry_failed=retry)

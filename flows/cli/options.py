@@ -29,6 +29,15 @@ ConfigOption = Annotated[
 WithoutOption = Annotated[
     str, typer.Option("--without", metavar="STEP,...", help="Switch these steps off.", show_default=False)
 ]
+RecipeOption = Annotated[
+    Literal["classic", "lsst"] | None,
+    typer.Option(
+        "--recipe",
+        help="Which order of the steps: the classic one, or lsst, the newer one in electrons; else as camera and "
+        "repository say.",
+        show_default=False,
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Worker processes; one a core if not given.", show_default=False),
@@ -64,10 +73,13 @@ def comma_list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def recipe_layer(settings: list[str] | None, config: Path | None, without: str) -> dict[str, Any]:
-    """Return what --config, --set and --without say, as one layer of recipe settings; later ones win."""
+def recipe_layer(
+    settings: list[str] | None, config: Path | None, without: str, recipe: str | None = None
+) -> dict[str, Any]:
+    """Return what --recipe, --config, --set and --without say, as one layer of recipe settings; later ones win."""
     from flows.single import parse_settings, read_settings_file
 
-    layer = read_settings_file(config) if config else {}
+    layer: dict[str, Any] = {"recipe": recipe} if recipe else {}
+    layer |= read_settings_file(config) if config else {}
     layer |= parse_settings(settings or [])
     return layer | {f"{step}.enabled": False for step in comma_list(without)}

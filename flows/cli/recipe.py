@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.options import PANEL_SINGLE, ConfigOption, JsonOption, SetOption, WithoutOption, comma_list, example
+from flows.cli.options import PANEL_SINGLE, ConfigOption, JsonOption, SetOption, WithoutOption, example, recipe_layer
 
 if TYPE_CHECKING:
     from isrflow.steps.recipe_base import Recipe
@@ -16,12 +16,13 @@ app = typer.Typer()
 
 @app.command(
     rich_help_panel=PANEL_SINGLE,
-    epilog=example("isrflow recipe", "isrflow recipe overscan --settings", "isrflow recipe --instrument lupine"),
+    epilog=example("isrflow recipe", "isrflow recipe overscan --settings", "isrflow recipe --lsst --instrument lupine"),
 )
 def recipe(
     *,
     steps: Annotated[list[str] | None, typer.Argument(metavar="[STEP...]", help="Only these steps.")] = None,
     settings: Annotated[bool, typer.Option("--settings", help="List every setting with its default.")] = False,
+    lsst: Annotated[bool, typer.Option("--lsst", help="The newer order, in electrons.")] = False,
     instrument: Annotated[
         str | None, typer.Option(metavar="NAME|FILE.yaml", help="Lay this camera's settings over the defaults.")
     ] = None,
@@ -32,13 +33,11 @@ def recipe(
 ) -> int:
     """Show what is done to an exposure: the steps in their order, what they need, and their settings."""
     from flows.present.output import emit, print_table
-    from flows.single import parse_settings, read_settings_file
     from isrflow.frame.camera import load_camera
-    from isrflow.recipe import IsrConfig
+    from isrflow.quantum.config import recipe_for
 
-    layers = [load_camera(instrument).recipe if instrument else {}]
-    layers += [read_settings_file(config)] if config else []
-    plan = IsrConfig.layered(*layers, parse_settings(changes or [])).without(comma_list(without))
+    camera = load_camera(instrument) if instrument else None
+    plan = recipe_for(camera, recipe_layer(changes, config, without, "lsst" if lsst else None))
     wanted = _wanted(plan, steps or [])
     rows = settings_table(plan, wanted) if settings else contents(plan, wanted)
     emit(rows, as_json=as_json, text=lambda: print_table(rows, title=f"{type(plan).__name__}, in order of work"))

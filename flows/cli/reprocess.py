@@ -12,6 +12,7 @@ from flows.cli.options import (
     ConfigOption,
     DryRunOption,
     JsonOption,
+    RecipeOption,
     RepoOption,
     SetOption,
     WithoutOption,
@@ -36,6 +37,7 @@ def reprocess(
     out: Annotated[str, typer.Option("--out", metavar="RUN", help="The collection for the products.")],
     settings: SetOption = None,
     config: ConfigOption = None,
+    recipe: RecipeOption = None,
     without: WithoutOption = "",
     engine: EngineOption = None,
     retry: RetryOption = True,
@@ -50,7 +52,7 @@ def reprocess(
     from flows.repo import open_repo
     from flows.reprocess import plan_reprocess, run_reprocess
 
-    layer = recipe_layer(settings, config, without)
+    layer = recipe_layer(settings, config, without, recipe)
     with open_repo(repo, read_only=dry_run) as opened:
         if dry_run:
             plan = plan_reprocess(opened, where, out, settings=layer, retry_failed=retry)

@@ -241,7 +241,10 @@ class Camera(_Model):
     headers: Mapping[str, HeaderRuleField] = Field(default_factory=dict)
     """Property (a field of `Observation`, or ``detector``) to header rule."""
     recipe: Mapping[str, Any] = Field(default_factory=dict)
-    """Settings of the recipe that differ from the defaults for this instrument."""
+    """Settings of the recipe that differ from the defaults for this instrument; ``recipe: lsst`` among them says that
+    they are those of the newer order."""
+    recipe_lsst: Mapping[str, Any] = Field(default_factory=dict)
+    """Settings of the newer order, where that is asked for and `recipe` is about the classic one."""
 
     @model_validator(mode="after")
     def _detectors_differ(self) -> Self:

@@ -13,32 +13,59 @@ if TYPE_CHECKING:
     from isrflow.steps.recipe_base import Recipe
 
 
+CHOICE = "recipe"
+"""Key under which a layer of settings says which recipe it is for."""
+RECIPES = {"classic": "IsrConfig", "lsst": "IsrLsstConfig"}
+"""The recipes by the names users call them by: the classic order, and the newer one of the Rubin observatory."""
+
+
 def recipe_class(name: str) -> type[Recipe]:
-    """Return the recipe class of that name.
+    """Return the recipe class of that name, which may be that of `RECIPES`.
 
     Raises
     ------
     ConfigError
         If this version of isrflow has none.
     """
-    from isrflow import recipe as recipes
-    from isrflow.steps.recipe_base import Recipe
+    from isrflow.recipe import IsrConfig
+    from isrflow.recipe_lsst import IsrLsstConfig
 
-    found = getattr(recipes, name, None)
-    if isinstance(found, type) and issubclass(found, Recipe) and found is not Recipe:
-        return found
-    raise ConfigError(f"this version of isrflow has no recipe {name!r}")
+    classes: dict[str, type[Recipe]] = {"IsrConfig": IsrConfig, "IsrLsstConfig": IsrLsstConfig}
+    found = classes.get(RECIPES.get(name, name))
+    if found is None:
+        raise ConfigError(f"this version of isrflow has no recipe {name!r} (it has {', '.join(RECIPES)})")
+    return found
 
 
-def recipe_for(camera: Camera, *layers: Mapping[str, Any], recipe: str = "IsrConfig") -> Recipe:
+def recipe_for(camera: Camera | None, *layers: Mapping[str, Any]) -> Recipe:
     """Return the recipe of an instrument: defaults < the camera's settings < each of `layers`.
+
+    A layer may say under the key ``recipe`` which recipe it is for (``classic`` or ``lsst``), and so may the camera's
+    own settings. The last word counts; layers before it that were for another recipe are left out, and of the camera
+    the settings for the chosen recipe are taken.
 
     Raises
     ------
     ConfigError
-        If a setting is unknown or impossible; all are listed, the nearest names with them.
+        If there is no such recipe, or a setting is unknown or impossible; all are listed, the nearest names with them.
     """
-    return recipe_class(recipe).layered(camera.recipe, *layers)
+    of_camera: dict[type[Recipe], Mapping[str, Any]] = {}
+    chosen = recipe_class("classic")
+    if camera is not None:
+        chosen = recipe_class(str(camera.recipe.get(CHOICE, "classic")))
+        of_camera = {recipe_class("lsst"): camera.recipe_lsst} | {chosen: camera.recipe}
+    kept = [_settings(of_camera.get(chosen, {}))]
+    for layer in layers:
+        wanted = recipe_class(str(layer[CHOICE])) if CHOICE in layer else chosen
+        if wanted is not chosen:
+            chosen, kept = wanted, [_settings(of_camera.get(wanted, {}))]
+        kept.append(_settings(layer))
+    return chosen.layered(*kept)
+
+
+def _settings(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a layer without its choice of a recipe."""
+    return {key: value for key, value in layer.items() if key != CHOICE}
 
 
 def config_of(recipe: Recipe) -> dict[str, Any]:
