@@ -28,6 +28,7 @@ from isrflow.steps.defects import DefectsConfig, mask_defects
 from isrflow.steps.deferred_charge import DeferredChargeConfig, correct_deferred_charge
 from isrflow.steps.edges import EdgesConfig, mask_edges
 from isrflow.steps.effective_ptc import EffectivePtcConfig, find_effective_ptc
+from isrflow.steps.electrostatic import ElectrostaticConfig, correct_pixel_sides
 from isrflow.steps.flat import FlatConfig, divide_by_flat
 from isrflow.steps.fringe import FringeConfig, subtract_fringes
 from isrflow.steps.gains import GainsConfig, apply_gains
@@ -79,6 +80,7 @@ class IsrConfig(Recipe):
     trails: Annotated[TrailsConfig, Step(widen_saturation_trails)] = TrailsConfig()
     camera_masks: Annotated[CameraMasksConfig, Step(mask_camera_artifacts)] = CameraMasksConfig(enabled=False)
     brighter_fatter: Annotated[BrighterFatterConfig, Step(correct_exposure)] = BrighterFatterConfig(enabled=False)
+    electrostatic: Annotated[ElectrostaticConfig, Step(correct_pixel_sides)] = ElectrostaticConfig(keep_replaced=False)
     dark: Annotated[DarkConfig, Step(subtract_dark)] = DarkConfig()
     fringe_before_flat: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig(enabled=False)
     flat: Annotated[FlatConfig, Step(divide_by_flat)] = FlatConfig()
@@ -92,8 +94,8 @@ class IsrConfig(Recipe):
     before_interpolation: Annotated[CopyConfig, Step(keep_before_interpolation)] = CopyConfig()
     bad_regions: Annotated[BadRegionsConfig, Step(fill_bad_regions)] = BadRegionsConfig()
     interpolation: Annotated[InterpolationConfig, Step(interpolate_masked)] = InterpolationConfig()
-    amp_offsets: Annotated[AmpOffsetsConfig, Step(even_out_amplifiers)] = AmpOffsetsConfig()
     zero_point: Annotated[ZeroPointConfig, Step(set_zero_point)] = ZeroPointConfig()
+    amp_offsets: Annotated[AmpOffsetsConfig, Step(even_out_amplifiers)] = AmpOffsetsConfig()
     background: Annotated[BackgroundConfig, Step(measure_background)] = BackgroundConfig()
     statistics: Annotated[StatisticsConfig, Step(measure_statistics)] = StatisticsConfig()
     isr_statistics: Annotated[IsrStatisticsConfig, Step(measure_isr_statistics)] = IsrStatisticsConfig()

@@ -7,8 +7,8 @@ of its valid amplifiers in the first case. The measurements behind them are kept
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -124,12 +124,28 @@ class BrighterFatterKernel(TableCalibration):
                 known = ", ".join(self.detector_kernels) or "no detector"
                 raise CalibrationMismatch(f"{self.label}: no kernel of detector {detector_name}, only of {known}")
             return self.detector_kernels[detector_name]
-        good = [self.amplifier_kernels[name] for name in self.amp_names if self.valid[name]]
+        return self.mean_kernel()
+
+    def mean_kernel(self, *, exclude: Collection[str] = ()) -> Kernel:
+        """Return the clipped mean of the kernels of valid amplifiers, without those whose names are excluded.
+
+        Raises
+        ------
+        CalibrationMismatch
+            If none is left.
+        """
+        used = [name for name in self.amp_names if self.valid[name] and name not in exclude]
+        good = [self.amplifier_kernels[name] for name in used]
         if not good:
             raise CalibrationMismatch(f"{self.label}: no amplifier is valid, so there is no kernel of the detector")
         stack = np.array(good)
         means = [clip(stack[:, y, x], n_sigma=5.0).mean for y, x in np.ndindex(stack.shape[1:])]
         return np.array(means).reshape(stack.shape[1:])
+
+    def with_kernel_of(self, amp_name: str, detector_name: str) -> Self:
+        """Return kernels of level DETECTOR in which this detector's is that of one amplifier."""
+        kernels = {**self.detector_kernels, detector_name: self.amplifier_kernels[amp_name]}
+        return replace(self, level="DETECTOR", detector_kernels=kernels)
 
     def check(self) -> None:
         """Raise `CalibrationError` if level, shapes and kernels do not go together; all offenders are named."""

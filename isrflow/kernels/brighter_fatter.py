@@ -147,27 +147,27 @@ def _sweep(
             for j in range(around.shape[1]):
                 around[i, j] = (fixed[j] - pivot) + added[j]
         potential = np.empty((ny + 2, nx + 2), weights.dtype)
-        sum_weighed(around, weights, symmetric, potential)
-        inner = around[first - 1 :, first - 1 :]
-        old, new = correction[y : y + ny, x : x + nx], updated[y : y + ny, x : x + nx]
-        changes[tile // n_across, tile % n_across] = _diverge(inner, potential, pivot, old, new)
+        sum_weighed(around, 0, 0, weights, symmetric, potential)
+        change = np.zeros(nx)
+        for i in range(ny):
+            old, new = correction[y + i, x : x + nx], updated[y + i, x : x + nx]
+            _diverge(around, first + i, first, potential, i + 1, pivot, old, new, change)
+        changes[tile // n_across, tile % n_across] = change.sum()
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _diverge(signal: Real, potential: Real, pivot: np.float32, old: Real, new: Real) -> float:
-    """Set the new correction to the divergence of charge times field; signal and potential have a border of one."""
-    ny, nx = new.shape
-    change = np.zeros(nx)
-    for y in range(ny):
-        s_below, s_above, p_below, p_above = signal[y, 1:], signal[y + 2, 1:], potential[y, 1:], potential[y + 2, 1:]
-        s_left, s_here, s_right = signal[y + 1], signal[y + 1, 1:], signal[y + 1, 2:]
-        p_left, p_here, p_right = potential[y + 1], potential[y + 1, 1:], potential[y + 1, 2:]
-        was, now = old[y], new[y]
-        for x in range(nx):
-            slopes = (s_above[x] - s_below[x]) * (p_above[x] - p_below[x])
-            slopes += (s_right[x] - s_left[x]) * (p_right[x] - p_left[x])
-            bend = (p_above[x] - p_here[x]) - (p_here[x] - p_below[x])
-            bend += (p_right[x] - p_here[x]) - (p_here[x] - p_left[x])
-            now[x] = _QUARTER * slopes + (s_here[x] + pivot) * bend
-            change[x] += abs(now[x] - was[x])
-    return float(change.sum())
+def _diverge(
+    signal: Real, y: int, x0: int, potential: Real, y0: int, pivot: np.float32, old: Real, new: Real, change: Float64
+) -> None:
+    """Set a row of the new correction to the divergence of charge times field, and add up how far it changed."""
+    s_below, s_above = signal[y - 1, x0:], signal[y + 1, x0:]
+    s_left, s_here, s_right = signal[y, x0 - 1 :], signal[y, x0:], signal[y, x0 + 1 :]
+    p_below, p_above = potential[y0 - 1, 1:], potential[y0 + 1, 1:]
+    p_left, p_here, p_right = potential[y0], potential[y0, 1:], potential[y0, 2:]
+    for x in range(new.size):
+        slopes = (s_above[x] - s_below[x]) * (p_above[x] - p_below[x])
+        slopes += (s_right[x] - s_left[x]) * (p_right[x] - p_left[x])
+        bend = (p_above[x] - p_here[x]) - (p_here[x] - p_below[x])
+        bend += (p_right[x] - p_here[x]) - (p_here[x] - p_left[x])
+        new[x] = _QUARTER * slopes + (s_here[x] + pivot) * bend
+        change[x] += abs(new[x] - old[x])

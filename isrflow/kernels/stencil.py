@@ -40,36 +40,53 @@ def correlate(signal: Real, weights: Real, before: tuple[int, int]) -> Real:
 def _correlate(signal: Real, weights: Real, symmetric: bool, top: int, left: int, result: Real) -> None:
     height, width = signal.shape
     n_across = (width + TILE_WIDTH - 1) // TILE_WIDTH
-    for tile in prange((height + TILE_HEIGHT - 1) // TILE_HEIGHT * n_across):
+    n_tiles = (height + TILE_HEIGHT - 1) // TILE_HEIGHT * n_across
+    for tile in prange(n_tiles):
         y, x = tile // n_across * TILE_HEIGHT, tile % n_across * TILE_WIDTH
         ny, nx = min(TILE_HEIGHT, height - y), min(TILE_WIDTH, width - x)
         around = np.zeros((ny + weights.shape[0] - 1, nx + weights.shape[1] - 1), weights.dtype)
-        first, last = max(x - left, 0), min(x - left + around.shape[1], width)
-        for i in range(max(top - y, 0), min(height - y + top, around.shape[0])):
-            pixels, copied = signal[y - top + i, first:last], around[i, first - x + left :]
-            for j in range(pixels.size):
-                copied[j] = pixels[j] if not np.isnan(pixels[j]) else np.float32(0)
-        sum_weighed(around, weights, symmetric, result[y : y + ny, x : x + nx])
+        copy_around(signal, y - top, x - left, around)
+        sums = np.empty((ny, nx), weights.dtype)
+        sum_weighed(around, 0, 0, weights, symmetric, sums)
+        for i in range(ny):
+            result[y + i, x : x + nx] = sums[i]
+
+
+@njit(cache=True, nogil=True)
+def copy_around(signal: Real, bottom: int, left: int, around: Real) -> None:
+    """Copy the part of a signal that begins at (left, bottom), which may lie outside, to a tile of zeros.
+
+    What is not a number is left out.
+    """
+    first, last = max(left, 0), min(left + around.shape[1], signal.shape[1])
+    for i in range(max(-bottom, 0), min(signal.shape[0] - bottom, around.shape[0])):
+        pixels, copied = signal[bottom + i, first:last], around[i, first - left :]
+        for j in range(pixels.size):
+            copied[j] = pixels[j] if not np.isnan(pixels[j]) else np.float32(0)
+
+
+# Rows are taken out of whole arrays one by one: numba knows them to lie side by side, and vectorises, but not those of
+# a part of an array.
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def sum_weighed(signal: Real, weights: Real, symmetric: bool, result: Real) -> None:
-    """Set ``result[y, x]`` to the sum over i and j of ``weights[i, j] * signal[y + i, x + j]``."""
-    size, n = weights.shape[0], result.shape[1]
-    wide = n + weights.shape[1] - 1
+def sum_weighed(signal: Real, top: int, left: int, weights: Real, symmetric: bool, result: Real) -> None:
+    """Set ``result[y, x]`` to the sum over i and j of ``weights[i, j] * signal[top + y + i, left + x + j]``."""
+    size, wide = weights.shape[0], result.shape[1] + weights.shape[1] - 1
     row = np.empty(wide, signal.dtype)
     for y in range(result.shape[0]):
         sums = result[y]
         sums[:] = 0
         for i in range((size + 1) // 2 if symmetric else size):
             mirrored = size - 1 - i
+            one = signal[top + y + i, left : left + wide]
             if symmetric and mirrored != i:
-                one, other = signal[y + i], signal[y + mirrored]
+                other = signal[top + y + mirrored, left : left + wide]
                 for x in range(wide):
                     row[x] = one[x] + other[x]
                 add_weighed(row, weights[i], sums)
             else:
-                add_weighed(signal[y + i], weights[i], sums)
+                add_weighed(one, weights[i], sums)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})

@@ -18,6 +18,7 @@ from isrflow.kernels import (
     crosstalk,
     deferred_charge,
     detection,
+    electrostatic,
     footprints,
     gather,
     linearity,
@@ -84,6 +85,7 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: surface.subtract_surface(image, mask, 1, (2, 2))
     yield lambda: rows.interpolate_rows(image, variance, mask, bits=1, interpolated_bit=4, fallback=0.0)
     yield lambda: brighter_fatter.correct_brighter_fatter(image, np.full((3, 3), -1e-7))
+    yield lambda: electrostatic.correct_electrostatic(image, electrostatic.shifts_of(*np.full((4, 2, 2), 1e-7)))
     yield lambda: charge_currents.correct_conserving_charge(image, np.full((3, 3), -1e-7))
     yield lambda: binning.bin_planes(planes, 4)
     yield lambda: box_medians.contrast_of_boxes(image, mask, 2, np.full((1, 2), 8), (1, 8))

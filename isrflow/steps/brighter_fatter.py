@@ -5,29 +5,32 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from isrflow.calibs.bfk import BrighterFatterKernel
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.flat import Flat
-from isrflow.errors import CalibrationError, CalibrationMismatch, GeometryError, HeaderError
+from isrflow.errors import CalibrationError, CalibrationMismatch, HeaderError
+from isrflow.frame.electrons import gains_to_use, in_electrons
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.matching import match_size
 from isrflow.kernels import masks
-from isrflow.kernels.arithmetic import add_scaled, divide_by, divide_scaled, multiply_by, multiply_scaled
 from isrflow.kernels.brighter_fatter import correct_brighter_fatter
 from isrflow.kernels.charge_currents import correct_conserving_charge
-from isrflow.kernels.rows import interpolate_rows, needs_fallback
-from isrflow.kernels.statistics import clip
+from isrflow.kernels.repair import replace_bad
 from isrflow.steps.byproducts import EffectivePtc
 from isrflow.steps.step import ByProduct, StepConfig
 
 log = logging.getLogger(__name__)
 
+_Picture = tuple[NDArray[np.float32], masks.Mask]
+_CHUNK = 64
+"""Rows dealt with at a time, which spares pictures in between."""
 _METHODS = {False: "COULTON18", True: "COULTON18_FLUX_CONSERVING"}
 """What the reference calls the two methods, by whether they conserve flux."""
 
@@ -61,6 +64,8 @@ class BrighterFatterConfig(StepConfig):
     """Scale the dark by dark time; if false, by exposure time."""
     note_in_header: bool = False
     """Whether the header notes the method and the last iteration."""
+    refuse_other_gains: bool = False
+    """Refuse kernels measured with other gains than the exposure has, in place of a warning."""
     trim_to_fit: bool = False
     """Allow a dark and flat smaller by the same even number of pixels along x and y."""
 
@@ -105,22 +110,36 @@ def correct_exposure(
     Raises
     ------
     CalibrationMismatch
-        If there is no kernel of this detector, gains of amplifiers are missing, or dark or flat differ in size.
+        If there is no kernel of this detector, it is larger than the image, gains of amplifiers are missing or (if so
+        asked) other than those of the exposure, or dark or flat differ in size.
     GeometryError
         If gains are to be applied and the exposure has no detector.
     HeaderError, CalibrationError
         If the dark cannot be scaled.
+
+    Notes
+    -----
+    ``I += div(I grad(K * I)) / 2`` with I in electrons and the kernel K in 1/electron, I on the right being what the
+    pass before made of it; `flux_conserving` moves ``I d(K * I) / 2`` from pixel to pixel along x and y instead. An
+    image in adu is multiplied by the gain meanwhile. Variances are left as they are.
+
+    References
+    ----------
+    Coulton et al. 2018, AJ 155, 258.
     """
     kernel = bfk.kernel_of(bfk.info.detector_name if exposure.detector is None else exposure.detector.name)
-    gains = _gains(exposure, bfk, ptc) if config.apply_gain and exposure.unit != "electron" else {}
-    repaired = exposure.copy()
-    _repair(repaired, config, dark if config.apply_dark else None, flat if config.apply_flat else None)
+    image, mask, _ = exposure.planes()
+    if min(image.shape) < len(kernel):
+        raise CalibrationMismatch(
+            f"{exposure.label}: the bfk kernel of {len(kernel)} x {len(kernel)} px does not fit into the image of"
+            f" {image.shape[1]} x {image.shape[0]} px"
+        )
+    gains = _gains(exposure, config, bfk, ptc) if config.apply_gain and exposure.unit != "electron" else {}
+    repaired = _repaired(exposure, config, dark if config.apply_dark else None, flat if config.apply_flat else None)
     corrected = repaired.copy()
     correct = correct_conserving_charge if config.flux_conserving else correct_brighter_fatter
-    with gains_applied(corrected, gains):
-        found = correct(
-            corrected.planes()[0], kernel, max_iterations=config.max_iterations, threshold=config.threshold_electron
-        )
+    with in_electrons(exposure, corrected, gains):
+        found = correct(corrected, kernel, max_iterations=config.max_iterations, threshold=config.threshold_electron)
     if not found.difference < config.threshold_electron:
         log.warning(
             "%s: the brighter-fatter correction still changed by %.4g electrons in iteration %d, the last allowed",
@@ -128,9 +147,8 @@ def correct_exposure(
             found.difference,
             found.last_iteration,
         )
-    image, mask, _ = exposure.planes()
-    corrected.image -= repaired.image
-    image += corrected.image
+    corrected -= repaired
+    image += corrected
     _mark(mask, config, kernel.shape[0] // 2)
     exposure.header["LSST ISR BF APPLIED"] = True
     if config.note_in_header:
@@ -139,47 +157,58 @@ def correct_exposure(
     return BrighterFatterFit(found.last_iteration, found.difference)
 
 
-@contextmanager
-def gains_applied(exposure: Exposure, gains: Mapping[str, float]) -> Iterator[None]:
-    """Turn the image from adu to electrons and back afterwards, to rounding; nothing is done without gains."""
-    amplifiers = exposure.detector.amplifiers if exposure.detector is not None and gains else ()
-    for amp in amplifiers:
-        multiply_by(exposure.amp(amp).image, None, gains[amp.name])
-    yield
-    for amp in amplifiers:
-        divide_by(exposure.amp(amp).image, None, gains[amp.name])
+def _gains(
+    exposure: Exposure, config: BrighterFatterConfig, bfk: BrighterFatterKernel, ptc: EffectivePtc | None
+) -> Mapping[str, float]:
+    effective = None if ptc is None else ptc.gain_electron_per_adu
+    return gains_to_use(exposure, bfk.gain, effective, bfk.kind, refuse_others=config.refuse_other_gains)
 
 
-def _gains(exposure: Exposure, bfk: BrighterFatterKernel, ptc: EffectivePtc | None) -> Mapping[str, float]:
-    if exposure.detector is None:
-        raise GeometryError(f"{exposure.label} has no detector, so its gains are not known")
-    amplifiers = exposure.detector.amplifiers
-    known = {name: gain for name, gain in bfk.gain.items() if not math.isnan(gain)}
-    if not known:
-        described = {amp.name: amp.gain_electron_per_adu for amp in amplifiers}
-        return described if ptc is None else ptc.gain_electron_per_adu
-    lacking = [amp.name for amp in amplifiers if amp.name not in known]
-    if lacking:
-        raise CalibrationMismatch(f"{exposure.label}: the bfk has no gain of amplifiers {', '.join(lacking)}")
-    return known
-
-
-def _repair(exposure: Exposure, config: BrighterFatterConfig, dark: Dark | None, flat: Flat | None) -> None:
-    """Replace bad pixels by what their rows suggest once dark and flat are gone, in place."""
+def _repaired(
+    exposure: Exposure, config: BrighterFatterConfig, dark: Dark | None, flat: Flat | None
+) -> NDArray[np.float32]:
+    """Return the image with bad pixels replaced by what their rows suggest once dark and flat are gone."""
     # The scale of the flat does not matter, as interpolation is linear; only the image is used, so that the variances,
-    # which grow on the way in and on the way out, do not matter either.
-    factor = 0.0 if dark is None else _dark_factor(exposure, dark, config)
-    if dark is not None:
-        part = match_size(exposure, dark.exposure, "dark", trim_to_fit=config.trim_to_fit)
-        add_scaled(part.planes(), dark.exposure.planes(), -factor)
-    if flat is not None:
-        part_of_flat = match_size(exposure, flat.exposure, "flat", trim_to_fit=config.trim_to_fit)
-        divide_scaled(part_of_flat.planes(), flat.exposure.planes(), 1.0)
-    _interpolate(exposure, config)
-    if flat is not None:
-        multiply_scaled(part_of_flat.planes(), flat.exposure.planes(), 1.0)
-    if dark is not None:
-        add_scaled(part.planes(), dark.exposure.planes(), factor)
+    # which would grow on the way in and on the way out, are left alone.
+    image, mask, _ = exposure.planes()
+    repaired = replace(exposure, image=image.copy(), mask=mask.copy())
+    factor = np.float32(0 if dark is None else _dark_factor(exposure, dark, config))
+    trim = config.trim_to_fit
+    dark_part = None if dark is None else match_size(repaired, dark.exposure, "dark", trim_to_fit=trim)
+    flat_part = None if flat is None else match_size(repaired, flat.exposure, "flat", trim_to_fit=trim)
+    for (pixels, marks), (charge, its_marks) in _chunks(dark_part, dark):
+        pixels -= factor * charge  # noqa: PLW2901 - in place
+        marks |= its_marks  # noqa: PLW2901
+    for (pixels, marks), (response, its_marks) in _chunks(flat_part, flat):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pixels /= response  # noqa: PLW2901
+        marks |= its_marks  # noqa: PLW2901
+    grown = mask_bits(config.saturated_plane) if config.saturated_plane in config.planes else 0
+    picture, marked, _ = repaired.planes()
+    replace_bad(
+        picture,
+        None,
+        marked,
+        bits=mask_bits(config.planes),
+        interpolated_bit=mask_bits("INTRP"),
+        grown_bits=grown,
+        grow_px=config.grow_saturated_px,
+    )
+    for (pixels, _), (response, _) in _chunks(flat_part, flat):
+        pixels *= response  # noqa: PLW2901
+    for (pixels, _), (charge, _) in _chunks(dark_part, dark):
+        pixels += factor * charge  # noqa: PLW2901
+    return repaired.image
+
+
+def _chunks(part: Exposure | None, calibration: Dark | Flat | None) -> Iterator[tuple[_Picture, _Picture]]:
+    """Yield image and mask of a few rows of the exposure, and of the calibration; nothing if there is none."""
+    if part is None or calibration is None:
+        return
+    (image, mask, _), (its_image, its_mask, _) = part.planes(), calibration.exposure.planes()
+    for y in range(0, len(image), _CHUNK):
+        rows = slice(y, y + _CHUNK)
+        yield (image[rows], mask[rows]), (its_image[rows], its_mask[rows])
 
 
 def _dark_factor(exposure: Exposure, dark: Dark, config: BrighterFatterConfig) -> float:
@@ -193,16 +222,6 @@ def _dark_factor(exposure: Exposure, dark: Dark, config: BrighterFatterConfig) -
     if dark.dark_time_s == 0:
         raise CalibrationError("the dark time of the dark is 0 s, so it cannot be scaled")
     return float(seconds / dark.dark_time_s)
-
-
-def _interpolate(exposure: Exposure, config: BrighterFatterConfig) -> None:
-    bits = mask_bits(config.planes)
-    image, mask, variance = exposure.planes()
-    if config.grow_saturated_px > 0 and config.saturated_plane in config.planes:
-        saturated = mask_bits(config.saturated_plane)
-        masks.grow_mask(mask, config.grow_saturated_px, saturated, saturated)
-    fallback = clip(image).mean if needs_fallback(mask, bits) else math.nan
-    interpolate_rows(image, variance, mask, bits=bits, interpolated_bit=mask_bits("INTRP"), fallback=fallback)
 
 
 def _mark(mask: masks.Mask, config: BrighterFatterConfig, border_px: int) -> None:

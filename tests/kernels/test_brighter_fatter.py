@@ -1,12 +1,15 @@
 """The brighter-fatter correction against its formula, done slowly with other tools."""
 
+import numba
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import laplace
 from scipy.signal import convolve2d
 
 from isrflow.kernels.brighter_fatter import correct_brighter_fatter
-from isrflow.kernels.charge_currents import correct_conserving_charge
+from isrflow.kernels.charge_currents import correct_conserving_charge, transfer_charge
 
 BOTH = pytest.mark.parametrize("correct", [correct_brighter_fatter, correct_conserving_charge])
 SIZES = pytest.mark.parametrize("size", [3, 5, 7])
@@ -83,6 +86,58 @@ def test_the_iteration_ends_below_the_threshold_or_at_the_limit() -> None:
     assert tight.difference < 1e-3
     assert correct_brighter_fatter(sky(), bell(5), max_iterations=2, threshold=0.0).last_iteration == 1
     assert np.isnan(correct_brighter_fatter(sky(), bell(5), max_iterations=1).difference)
+
+
+@BOTH
+def test_a_tight_threshold_is_reached_in_double_precision(correct) -> None:
+    """Single precision could not tell changes as small as that, and would go on to the limit."""
+    found = correct(sky(), bell(5), threshold=1e-9, max_iterations=20)
+    assert found.difference < 1e-9
+    assert found.last_iteration < 12
+    single, double = sky(), sky()
+    correct(single, bell(5), threshold=10.0)
+    correct(double, bell(5), threshold=1e-9)
+    np.testing.assert_allclose(single, double, atol=0.01)  # what the last iterations change
+
+
+@BOTH
+def test_the_number_of_threads_does_not_matter(correct) -> None:
+    found = []
+    for n_threads in (1, 2):
+        numba.set_num_threads(n_threads)
+        image = sky()
+        found.append((correct(image, bell(5, 0.1), threshold=1.0), image))
+    assert found[0][0] == found[1][0]
+    assert np.array_equal(found[0][1], found[1][1])
+
+
+@settings(deadline=None, max_examples=20)
+@given(shape=st.tuples(st.integers(5, 30), st.integers(5, 30)), seed=st.integers(0, 1000))
+def test_currents_lose_no_charge(shape, seed) -> None:
+    image = np.random.default_rng(seed).uniform(0, 1e4, shape).astype(np.float32)
+    before = image.sum(dtype=np.float64)
+    correct_conserving_charge(image, bell(5))
+    assert image.sum(dtype=np.float64) == pytest.approx(before, abs=image.size * 1e-3)  # last places of 1e4
+
+
+def test_simulated_and_corrected_charge_is_back_where_it_was() -> None:
+    image = sky()
+    correct_conserving_charge(image, bell(5), simulate=True)
+    moved = np.abs(image - sky()).max()
+    correct_conserving_charge(image, bell(5))
+    assert np.abs(image - sky())[3:-5, 3:-5].max() < 0.02 * moved  # the potential is that of the wider star
+
+
+def test_one_transfer_takes_from_the_pixel_that_gives() -> None:
+    potential = np.array([[0.0, 0.1, 0.1, np.nan, 0.3, 0.1]])
+    signal = np.array([[10.0, 20.0, 30.0, 40.0, 50.0, 60.0]])
+    # up a step charge flows from the left one, down a step from the right one; each half of step times charge
+    flows = np.array([-0.5 * 10 * 0.1, 0, 0, 0, -0.5 * 60 * -0.2])
+    expected = np.zeros((1, 6))
+    expected[0, :-1] -= flows
+    expected[0, 1:] += flows
+    np.testing.assert_allclose(transfer_charge(potential, signal), expected, rtol=1e-12)
+    np.testing.assert_allclose(transfer_charge(potential, signal, simulate=True), -expected, rtol=1e-12)
 
 
 @BOTH

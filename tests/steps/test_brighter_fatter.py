@@ -173,6 +173,28 @@ def test_kernels_of_amplifiers_are_averaged_over_the_valid_ones() -> None:
         nothing.kernel_of("any")
 
 
+def test_gains_other_than_those_of_the_exposure_are_a_warning_or_refused(caplog) -> None:
+    ptc = EffectivePtc(dict.fromkeys("LR", 3.0), dict.fromkeys("LR", 1.0), dict.fromkeys("LR", 1.0))
+    bfk = kernels(amp_names=("L", "R"), gain={"L": 3.0, "R": 4.0})
+    correct_exposure(picture(), CONFIG, bfk=bfk, ptc=ptc)
+    assert "gains of the bfk are not those of the exposure: R (4, 3)" in caplog.text
+    with pytest.raises(CalibrationMismatch, match=r"R \(4, 3\)"):
+        correct_exposure(picture(), BrighterFatterConfig(refuse_other_gains=True), bfk=bfk, ptc=ptc)
+
+
+def test_a_kernel_larger_than_the_image_is_refused() -> None:
+    wide = BrighterFatterKernel(level="DETECTOR", size_px=25, detector_kernels={"D": np.zeros((25, 25))})
+    with pytest.raises(CalibrationMismatch, match="kernel of 25 x 25 px does not fit into the image of 24 x 24 px"):
+        correct_exposure(picture(), CONFIG, bfk=wide)
+
+
+def test_an_amplifier_may_lend_its_kernel_to_the_detector() -> None:
+    made = {"A": np.full((3, 3), 1.0), "B": np.full((3, 3), 3.0)}
+    bfk = BrighterFatterKernel(size_px=3, amplifier_kernels=made)
+    assert np.all(bfk.with_kernel_of("B", "D").kernel_of("D") == 3.0)
+    assert np.all(bfk.mean_kernel(exclude=("B",)) == 1.0)
+
+
 def test_an_iteration_cut_short_is_a_warning(caplog) -> None:
     correct_exposure(star(), BrighterFatterConfig(max_iterations=2, threshold_electron=0.0), bfk=kernels())
     assert "still changed by" in caplog.text

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
+from isrflow.calibs.bfk import BrighterFatterKernel
+from isrflow.calibs.electrostatic import Electrostatic
+from isrflow.frame.electrons import in_electrons as electrons
+from isrflow.frame.exposure import Exposure
 from isrflow.kernels.brighter_fatter import Convergence, correct_brighter_fatter
 from isrflow.kernels.charge_currents import correct_conserving_charge, transfer_charge
-from isrflow.steps.brighter_fatter import gains_applied
+from isrflow.steps.electrostatic import ElectrostaticConfig, correct_pixel_sides
 from tests.vectors.geometry import exposure
 from tests.vectors.harness import Outputs, Vector, covers
 
@@ -41,6 +46,67 @@ def one_transfer(vector: Vector) -> Outputs:
     return Outputs(double=True, out_corr=moved)
 
 
+@covers("electrostaticBrighterFatterCorrection(log, exposure, matrix, applyGain, gains*")
+def by_pixel_sides(vector: Vector) -> Outputs:
+    params = vector.params
+    picture = exposure(vector, header={"FILTER": params["FILTER"]} if "FILTER" in params else {})
+    config = ElectrostaticConfig(
+        planes=(), apply_gain=params["applyGain"], by_filter=params.get("applyFilterCorrection", False)
+    )
+    with logged("isrflow.steps.electrostatic") as messages:
+        correct_pixel_sides(picture, config, electrostatic=matrices_of(vector))
+    wording = {"log": "Wording of messages"} if messages else {}
+    return Outputs(scalars={"log": messages}, differs=wording, out_image=picture.image)
+
+
+def matrices_of(vector: Vector) -> Electrostatic:
+    sides = {"north": "aN", "south": "aS", "east": "aE", "west": "aW"}
+    filters = tuple(vector.params.get("availableFilters", ()))
+    gain = vector.params.get("gains") or {}
+    general = {side: vector.array(f"in_{name}") for side, name in sides.items()}
+    by_filter = {
+        f"{side}_by_filter": {one: vector.array(f"in_{name}_{one}") for one in filters} for side, name in sides.items()
+    }
+    made = Electrostatic(filters=filters, amp_names=tuple(gain), gain=gain, **general, **by_filter)
+    made.check()
+    return made
+
+
+@covers("electrostaticBrighterFatterCorrection without FILTER in metadata")
+def without_filter(vector: Vector) -> Outputs:
+    planes = np.zeros((9, 9), np.float32), np.zeros((9, 9), np.int32), np.zeros((9, 9), np.float32)
+    zeros = np.zeros((2, 2))
+    matrices = Electrostatic(north=zeros, south=zeros, east=zeros, west=zeros)
+    correct_pixel_sides(Exposure(*planes, unit="electron"), ElectrostaticConfig(planes=()), electrostatic=matrices)
+    return Outputs(differs={"raised": "Electrostatic correction of an exposure without filter"})
+
+
+@covers("BrighterFatterKernel.makeDetectorKernelFromAmpwiseKernels / replaceDetectorKernelWithAmpKernel")
+def kernels_of_detectors(vector: Vector) -> Outputs:
+    valid = vector.params["valid"]
+    kernels = {name: vector.array(f"in_{name}") for name in valid}
+    bfk = BrighterFatterKernel(size_px=len(next(iter(kernels.values()))), amplifier_kernels=kernels, valid=valid)
+    excluded = {name: name.removeprefix("out_exclude") for name in vector.arrays if name.startswith("out_exclude")}
+    means = {name: bfk.mean_kernel(exclude=(amp,)) for name, amp in excluded.items()}
+    broken = "replaceDetectorKernelWithAmpKernel_outcome"
+    heading = "Detector kernels that are those of an amplifier"
+    differs = dict.fromkeys((f"{broken}.raised", f"{broken}.message", broken), heading)
+    return Outputs(double=True, differs=differs, out_all=bfk.kernel_of("D"), **means)
+
+
+@contextmanager
+def logged(name: str) -> Iterator[list[str]]:
+    """Collect what a logger says at the level of warnings and above."""
+    messages: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logging.getLogger(name).addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logging.getLogger(name).removeHandler(handler)
+
+
 def corrected(vector: Vector, correct) -> Outputs:
     params = vector.params
     with in_electrons(vector, params["applyGain"]) as image:
@@ -62,5 +128,5 @@ def in_electrons(vector: Vector, apply_gain: bool, gains: Mapping[str, float] | 
         return
     picture = exposure(vector)
     described = {amp.name: amp.gain_electron_per_adu for amp in picture.detector.amplifiers}
-    with gains_applied(picture, gains or described):
+    with electrons(picture, picture.image, gains or described):
         yield picture.image
