@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import model_validator
 
 from isrflow.lsst_names.newer import NEWER
+from isrflow.steps.amp_offsets import AmpOffsetsConfig, even_out_amplifiers
 from isrflow.steps.amplifier_noise import AmplifierNoiseConfig, check_amplifier_noise
 from isrflow.steps.assembly import AssemblyConfig, assemble
 from isrflow.steps.bad_regions import BadRegionsConfig, fill_bad_regions
@@ -111,6 +112,7 @@ class IsrLsstConfig(Recipe):
     before_interpolation: Annotated[CopyConfig, Step(keep_before_interpolation)] = CopyConfig()
     bad_regions: Annotated[BadRegionsConfig, Step(fill_bad_regions)] = BadRegionsConfig()
     interpolation: Annotated[InterpolationConfig, Step(interpolate_masked)] = InterpolationConfig()
+    amp_offsets: Annotated[AmpOffsetsConfig, Step(even_out_amplifiers)] = AmpOffsetsConfig()
     statistics: Annotated[StatisticsConfig, Step(measure_statistics)] = StatisticsConfig(count_suspect=True)
     isr_statistics: Annotated[IsrStatisticsConfig, Step(measure_isr_statistics)] = IsrStatisticsConfig(enabled=True)
     binned: Annotated[BinnedConfig, Step(make_binned)] = BinnedConfig(enabled=False)

@@ -28,6 +28,7 @@ from isrflow.lsst_names.shared import (
     deferred_charge_names,
     framework_names,
     isr_statistics_names,
+    isr_statistics_rules,
 )
 from isrflow.lsst_names.translate import NameTable
 
@@ -36,6 +37,8 @@ CHECKED_ROWS = ("full_amplifiers", "saturation", "overscan_level", "amplifier_no
 LEVELS = ("NONE", "CAMERAMODEL", "PTCTURNOFF")
 COULTON, CONSERVING = "COULTON18", "COULTON18_FLUX_CONSERVING"
 METHODS = (COULTON, CONSERVING, "ASTIER23", "ASTIER23+FILTERCORRECTION")
+OVERSCANS = ("doBandingStatistics", "doBiasShiftStatistics", "doAmplifierCorrelationStatistics")
+"""Statistics of serial overscans, which have to be kept for them."""
 
 QA = under(
     "qa",
@@ -133,7 +136,7 @@ NAMES: tuple[Name, ...] = (
     to("maskListToInterpolate", ("SAT", "BAD", "UNMASKEDNAN"), "interpolation.planes"),
     to("doSaveInterpPixels", False, "before_interpolation.enabled"),
     refused("useLegacyInterp", True, NOT_YET),
-    refused("doAmpOffset", False, NOT_YET),
+    to("doAmpOffset", False, "amp_offsets.enabled"),
     *amp_offset_names(),
     to("doSetBadRegions", True, "bad_regions.enabled"),
     to("doBrighterFatter", True, "brighter_fatter.enabled"),
@@ -164,7 +167,7 @@ NAMES: tuple[Name, ...] = (
     to("flatUserScale", 1.0, "flat.user_scale"),
     to("noDataVariance", 1e10, "flat.no_data_variance"),
     to("doStandardStatistics", True, "statistics.enabled"),
-    to("doCalculateStatistics", True, "isr_statistics.enabled"),
+    to("doCalculateStatistics", True, "isr_statistics.enabled", "kept_overscan.enabled", "untrimmed.enabled"),
     *isr_statistics_names(),
     to("doBinnedExposures", False, "binned.enabled"),
     *binning_names(),
@@ -180,6 +183,9 @@ RULES: Mapping[str, Callable[[Values], Any]] = {
     "amplifier_noise.threshold_electron": lambda v: _finite(v["ampNoiseThreshold"], 25.0),
     "comparison.unit": lambda v: "electron" if v["doApplyGains"] else "adu",
     "itl_saturation.enabled": lambda v: v["doITLEdgeBleedMask"] or v["doITLSatSagMask"],
+    "kept_overscan.enabled": lambda v: v["doCalculateStatistics"] and any(v[f"isrStats.{name}"] for name in OVERSCANS),
+    "untrimmed.enabled": lambda v: v["doCalculateStatistics"] and v["isrStats.doCtiStatistics"],
+    **isr_statistics_rules(),
     "brighter_fatter.enabled": lambda v: v["doBrighterFatter"] and _method(v).startswith(COULTON),
     "brighter_fatter.flux_conserving": lambda v: _method(v) == CONSERVING,
 }
