@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from isrflow.errors import NotBuiltError
+from isrflow.frame.attachments import attachments_of
 from isrflow.frame.cards import content_lines, format_header, is_structural
 from isrflow.frame.checksum import encode_checksum
 from isrflow.frame.exposure import Exposure
@@ -23,6 +23,7 @@ from isrflow.frame.zero_point import ZERO_POINT_CARDS, zero_point_cards
 Card = tuple[str, Any] | tuple[str, Any, str]
 Plane = NDArray[Any]
 _STORED = {"float32": (-32, ">f4"), "float64": (-64, ">f8"), "int32": (32, ">i4"), "uint16": (16, ">i2")}
+_STORED |= {"uint8": (8, "u1")}
 _ROWS_AT_ONCE_BYTES = 1 << 20
 _ZEROS = "0" * 16
 
@@ -34,8 +35,6 @@ def encode(exposure: Exposure, cards: Mapping[str, Any], file: BinaryIO | None) 
     ------
     HeaderError
         If a card does not fit into FITS.
-    NotBuiltError
-        If the exposure carries a valid polygon or a transmission curve, which cannot be stored yet.
     """
     digest = hashlib.sha256()
     for header, plane in _hdus(exposure, cards, with_sums=file is not None):
@@ -58,16 +57,15 @@ def encode(exposure: Exposure, cards: Mapping[str, Any], file: BinaryIO | None) 
 def _hdus(
     exposure: Exposure, cards: Mapping[str, Any], *, with_sums: bool = True
 ) -> Iterator[tuple[bytes, Plane | None]]:
-    """Yield every HDU as its header and its pixels in memory order."""
-    for name in ("valid_polygon", "transmission"):
-        if getattr(exposure, name) is not None:
-            raise NotBuiltError(f"{exposure.label}: a {name.replace('_', ' ')} cannot be stored in FITS yet")
+    """Yield every HDU as its header and its pixels in memory order; the rows of a table are pixels of one byte."""
     yield _sealed(_primary_cards(exposure, cards), 0 if with_sums else None), None
     planes = {"IMAGE": exposure.image, "MASK": exposure.mask, "VARIANCE": exposure.variance}
     for name, plane in planes.items():
         if plane is not None:
             datasum = _datasum(plane) if with_sums else None
             yield _sealed(_plane_cards(exposure, name, plane), datasum), plane
+    for table_cards, rows in attachments_of(exposure):
+        yield _sealed([*table_cards], _datasum(rows) if with_sums else None), rows
 
 
 def _primary_cards(exposure: Exposure, cards: Mapping[str, Any]) -> list[Card]:

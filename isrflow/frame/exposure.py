@@ -17,6 +17,8 @@ from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.history import HistoryEntry
 from isrflow.frame.obs import Observation
+from isrflow.frame.polygon import Polygon
+from isrflow.frame.transmission import TransmissionCurve
 from isrflow.frame.zero_point import ZeroPoint
 
 Unit = Literal["adu", "electron"]
@@ -64,8 +66,10 @@ class Exposure:
     wcs: Any = None
     """An `astropy.wcs.WCS` in the exposure's own coordinates (array index plus `xy0`), or None; trimming moves it."""
     zero_point: ZeroPoint | None = None
-    valid_polygon: Any = None
-    transmission: Any = None
+    valid_polygon: Polygon | None = None
+    """The part of the detector that light reaches, in the exposure's own coordinates; None: not known, take all."""
+    transmission: TransmissionCurve | None = None
+    """Throughput by wavelength (Angstrom) and place in the exposure's own coordinates."""
 
     def __post_init__(self) -> None:
         if self.image.ndim != 2:

@@ -16,6 +16,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from isrflow.errors import RawFileError
+from isrflow.frame.attachments import read_attachments
 from isrflow.frame.camera import Camera, Detector
 from isrflow.frame.cards import VOLATILE_CARDS, VOLATILE_PREFIXES, parse_header
 from isrflow.frame.content import content_sha256
@@ -63,8 +64,6 @@ def write_exposure(exposure: Exposure, path: str | Path, *, cards: Mapping[str, 
     ------
     HeaderError
         If a card does not fit into FITS.
-    NotBuiltError
-        If the exposure carries a valid polygon or a transmission curve, which cannot be stored yet.
     """
     with Path(path).open("wb") as file:
         return encode(exposure, cards or {}, file)
@@ -134,6 +133,7 @@ def exposure_from_hdus(hdus: fits.HDUList) -> Exposure:
     zero_point = zero_point_of(cards)
     cards = {key: value for key, value in cards.items() if key not in ZERO_POINT_CARDS}
     xy0 = _origin(image.header)
+    polygon, transmission = read_attachments(hdus)
     try:
         return Exposure(
             image=_native(image.data),
@@ -146,6 +146,8 @@ def exposure_from_hdus(hdus: fits.HDUList) -> Exposure:
             history=history,
             wcs=_read_wcs(image.header, xy0),
             zero_point=zero_point,
+            valid_polygon=polygon,
+            transmission=transmission,
         )
     except (TypeError, ValueError) as error:
         raise RawFileError(f"pixels cannot be decoded: {error}") from error

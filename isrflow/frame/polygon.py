@@ -40,7 +40,7 @@ class Polygon:
             raise GeometryError(
                 f"a polygon has three or more vertices (x, y) of finite numbers, not an array {vertices.shape}"
             )
-        if len(vertices) > 3 and np.array_equal(vertices[0], vertices[-1]):
+        while len(vertices) > 3 and np.array_equal(vertices[0], vertices[-1]):
             vertices = vertices[:-1]  # the reference states the first vertex again at the end
         vertices.flags.writeable = False
         object.__setattr__(self, "vertices", vertices)

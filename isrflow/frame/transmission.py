@@ -174,7 +174,7 @@ class TransmissionCurve:
         flat = np.ones((places.size // 2, at.size))
         for factor in self.factors:
             flat = flat * factor.sample(places.reshape(-1, 2), at.reshape(-1))
-        return flat.reshape(*places.shape[:-1], *at.shape)
+        return flat.reshape((*places.shape[:-1], *at.shape))
 
     def seen_from(self, affine: Array) -> TransmissionCurve:
         """Return the curve for coordinates that a 2 x 3 matrix takes to those it is for now.

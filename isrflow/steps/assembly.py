@@ -118,7 +118,7 @@ def _assemble(sources: Mapping[str, Exposure], target: Exposure, detector: Detec
         map_in_threads(copy, detector.amplifiers)
         setattr(target, name, plane)
     target.xy0, target.assembled = origin, config.trim
-    target.wcs = _moved_wcs(target.wcs, detector, places, trim=config.trim)
+    _move_along(target, _common_move(detector, places, trim=config.trim))
     if not config.trim:
         target.detector = _described_untrimmed(detector)
     for card in (*RAW_CARDS, *config.keys_to_remove):
@@ -150,22 +150,33 @@ def _union(boxes: Iterable[Box]) -> Box:
     return whole
 
 
-def _moved_wcs(wcs: Any, detector: Detector, places: Mapping[str, Box], *, trim: bool) -> Any:
-    """Return the WCS for the new pixels: moved with them if all move alike, else the detector's own, unchanged."""
-    if wcs is None:
-        return None
+def _common_move(detector: Detector, places: Mapping[str, Box], *, trim: bool) -> tuple[int, int] | None:
+    """Return by how many pixels all amplifiers move alike; None if they do not, or one is turned round."""
     moves = {
         (places[amp.name].x0 - source.x0, places[amp.name].y0 - source.y0)
         for amp in detector.amplifiers
         for source in [amp.raw_data if trim else amp.raw]
     }
     flipped = any(amp.raw_flip_x or amp.raw_flip_y for amp in detector.amplifiers)
-    if len(moves) > 1 or flipped:
-        return wcs
-    dx, dy = moves.pop()
-    moved = wcs.deepcopy()
-    moved.wcs.crpix = moved.wcs.crpix[0] + dx, moved.wcs.crpix[1] + dy
-    return moved
+    return None if len(moves) > 1 or flipped else moves.pop()
+
+
+def _move_along(target: Exposure, move: tuple[int, int] | None) -> None:
+    """Let what speaks of pixel coordinates follow the pixels.
+
+    Where amplifiers move apart, a WCS is taken for the detector's own and kept; polygon and transmission are given up.
+    """
+    if move is None:
+        target.valid_polygon = target.transmission = None
+        return
+    dx, dy = move
+    if target.wcs is not None:
+        target.wcs = target.wcs.deepcopy()
+        target.wcs.wcs.crpix = target.wcs.wcs.crpix[0] + dx, target.wcs.wcs.crpix[1] + dy
+    if target.valid_polygon is not None:
+        target.valid_polygon = target.valid_polygon.moved(shift=(dx, dy))
+    if target.transmission is not None:
+        target.transmission = target.transmission.seen_from(np.array([[1.0, 0.0, -dx], [0.0, 1.0, -dy]]))
 
 
 def _described_untrimmed(detector: Detector) -> Detector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 from pydantic import Field
 
 from isrflow.frame.exposure import Exposure
@@ -46,7 +47,8 @@ def bin_exposure(exposure: Exposure, factor: int) -> Exposure:
     Returns
     -------
     Exposure
-        New planes (incomplete blocks dropped), own header and history, the WCS moved along, the same circumstances.
+        New planes (incomplete blocks dropped), own header and history, the same circumstances; WCS, valid polygon and
+        transmission curve are those of the larger pixels.
         The origin `xy0` is kept as it is, in binned pixels.
 
     Raises
@@ -63,4 +65,16 @@ def bin_exposure(exposure: Exposure, factor: int) -> Exposure:
         x0, y0 = exposure.xy0
         binned.wcs = exposure.wcs[y0::factor, x0::factor]
         binned.wcs.wcs.crpix += exposure.xy0
+    _bin_places(binned, factor)
     return binned
+
+
+def _bin_places(binned: Exposure, factor: int) -> None:
+    """Let polygon and transmission speak of binned pixels: pixel x of them has its centre at ``factor x + offset``."""
+    x0, y0 = binned.xy0
+    offset = np.array([x0, y0]) * (1 - factor) + (factor - 1) / 2
+    if binned.valid_polygon is not None:
+        dx, dy = -offset / factor
+        binned.valid_polygon = binned.valid_polygon.moved(scale=1 / factor, shift=(dx, dy))
+    if binned.transmission is not None:
+        binned.transmission = binned.transmission.seen_from(np.column_stack([np.eye(2) * factor, offset]))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from isrflow.errors import HeaderError, NotBuiltError, RawFileError
+from isrflow.errors import HeaderError, RawFileError
 from isrflow.frame.camera import Amplifier, Camera, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.fits import content_sha256, content_sha256_of, exposure_to_hdus, read_exposure, write_exposure
@@ -271,11 +271,6 @@ def test_a_card_that_does_not_fit_is_refused_and_not_cut_off(tmp_path) -> None:
         write_exposure(
             an_exposure(header={"LSST " + "VERY " * 12 + "LONG": 1.2345678901234567e-05}), tmp_path / "e.fits"
         )
-
-
-def test_what_cannot_be_stored_yet_is_refused(tmp_path) -> None:
-    with pytest.raises(NotBuiltError, match="valid polygon"):
-        write_exposure(an_exposure(valid_polygon=[(0, 0)]), tmp_path / "e.fits")
 
 
 def test_the_content_of_other_files_is_all_their_bytes(tmp_path) -> None:
