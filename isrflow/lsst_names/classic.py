@@ -10,6 +10,7 @@ from isrflow.lsst_names.names import (
     ABOVE_ONE,
     AT_LEAST_ONE,
     AT_LEAST_THREE,
+    AT_LEAST_TWO,
     NOT_NEGATIVE,
     POSITIVE,
     Name,
@@ -43,7 +44,7 @@ FRINGES = ("fringe_before_flat", "fringe")
 STATISTICS = {4: "MEAN", 32: "MEDIAN", 128: "MEANCLIP", "MEAN": "MEAN", "MEDIAN": "MEDIAN", "MEANCLIP": "MEANCLIP"}
 """Statistics by the number or name LSST gives them."""
 THUMBNAILS = ("thumbnail_overscan", "thumbnail_flattened")
-TRIMMED = (*BIAS, "brighter_fatter", "dark", "flat")
+TRIMMED = (*BIAS, "brighter_fatter", "dark", "flat", "illumination")
 """Rows that lay a calibration over the exposure."""
 
 FITS = (
@@ -65,11 +66,11 @@ QA = under(
     idle("saveStats", True, "IsrTask alone heeds it", kind="bool"),
     *under(
         "flatness",
-        to("meshX", 256, limit=AT_LEAST_ONE),
-        to("meshY", 256, limit=AT_LEAST_ONE),
-        to("doClip", True),
-        to("clipSigma", 3.0, limit=POSITIVE),
-        to("nIter", 3, limit=AT_LEAST_ONE),
+        to("meshX", 256, "background.mesh_x_px", limit=AT_LEAST_TWO),
+        to("meshY", 256, "background.mesh_y_px", limit=AT_LEAST_TWO),
+        to("doClip", True, "background.clip"),
+        to("clipSigma", 3.0, "background.clip_sigma", limit=POSITIVE),
+        to("nIter", 3, "background.clip_iterations", limit=AT_LEAST_ONE),
     ),
     idle("doWriteOss", False, NO_EFFECT, kind="bool"),
     to("doThumbnailOss", False, "thumbnail_overscan.enabled"),
@@ -198,9 +199,9 @@ NAMES: tuple[Name, ...] = (
     to("doFringe", True, *everywhere(FRINGES, "enabled")),
     *FRINGE,
     to("fringeAfterFlat", True, *everywhere(FRINGES, "enabled")),
-    refused("doAmpOffset", False, NOT_YET),
+    to("doAmpOffset", False, "amp_offsets.enabled"),
     *amp_offset_names(),
-    refused("doMeasureBackground", False, NOT_YET),
+    to("doMeasureBackground", False, "background.enabled"),
     to("doCameraSpecificMasking", False, "camera_masks.enabled", note="there a place for a task of one's own"),
     idle("masking.doSpecificMasking", False, NO_EFFECT, kind="bool"),
     to("doInterpolate", True, "interpolation.enabled"),
@@ -210,8 +211,8 @@ NAMES: tuple[Name, ...] = (
     to("maskListToInterpolate", ("SAT", "BAD"), "interpolation.planes"),
     to("doSaveInterpPixels", False, "before_interpolation.enabled"),
     refused("useLegacyInterp", True, NOT_YET),
-    to("fluxMag0T1", {"Unknown": 10**11.2}),
-    to("defaultFluxMag0T1", 10**11.2),
+    to("fluxMag0T1", {"Unknown": 10 ** (0.4 * 28.0)}, "zero_point.counts_per_s_at_mag0"),
+    to("defaultFluxMag0T1", 10 ** (0.4 * 28.0), "zero_point.default_counts_per_s_at_mag0", limit=POSITIVE),
     to("doVignette", False, "vignette.enabled"),
     to("doMaskVignettePolygon", True, "vignette.mask"),
     to("vignetteValue", None, "vignette.fill_value", kind="float"),
@@ -227,10 +228,10 @@ NAMES: tuple[Name, ...] = (
     to("doUseFilterTransmission", True),
     to("doUseSensorTransmission", True),
     to("doUseAtmosphereTransmission", True),
-    refused("doIlluminationCorrection", False, NOT_YET),
+    to("doIlluminationCorrection", False, "illumination.enabled"),
     idle("illuminationCorrectionDataProductName", "illumcor", DATASETS),
-    to("illumScale", 1.0),
-    to("illumFilters", ()),
+    to("illumScale", 1.0, "illumination.scale", limit=POSITIVE),
+    to("illumFilters", (), "illumination.filters"),
     to("doStandardStatistics", True, "statistics.enabled"),
     to("doCalculateStatistics", False, "isr_statistics.enabled", "kept_overscan.enabled"),
     *isr_statistics_names(),

@@ -26,6 +26,7 @@ from isrflow.lsst_names.shared import (
     binning_names,
     crosstalk_names,
     deferred_charge_names,
+    everywhere,
     framework_names,
     isr_statistics_names,
     isr_statistics_rules,
@@ -36,7 +37,9 @@ NO_EFFECT = "it has none there either"
 CHECKED_ROWS = ("full_amplifiers", "saturation", "overscan_level", "amplifier_noise")
 LEVELS = ("NONE", "CAMERAMODEL", "PTCTURNOFF")
 COULTON, CONSERVING = "COULTON18", "COULTON18_FLUX_CONSERVING"
-METHODS = (COULTON, CONSERVING, "ASTIER23", "ASTIER23+FILTERCORRECTION")
+ASTIER, BY_FILTER = "ASTIER23", "+FILTERCORRECTION"
+METHODS = (COULTON, CONSERVING, ASTIER, ASTIER + BY_FILTER)
+BRIGHTER_FATTER = ("brighter_fatter", "electrostatic")
 OVERSCANS = ("doBandingStatistics", "doBiasShiftStatistics", "doAmplifierCorrelationStatistics")
 """Statistics of serial overscans, which have to be kept for them."""
 
@@ -67,7 +70,7 @@ NAMES: tuple[Name, ...] = (
     idle("expectWcs", True, "an exposure without sky coordinates is not warned of", kind="bool"),
     *QA,
     idle("doHeaderProvenance", True, "the headers of products always say what made them", kind="bool"),
-    to("doRaiseOnCalibMismatch", False, "comparison.refuse"),
+    to("doRaiseOnCalibMismatch", False, "comparison.refuse", *everywhere(BRIGHTER_FATTER, "refuse_other_gains")),
     to("cameraKeywordsToCompare", (), "comparison.cards"),
     idle("doDiffNonLinearCorrection", False, "a place kept free there: nothing is done", kind="bool"),
     to("doBootstrap", False, "gain_source.bootstrap"),
@@ -139,25 +142,31 @@ NAMES: tuple[Name, ...] = (
     to("doAmpOffset", False, "amp_offsets.enabled"),
     *amp_offset_names(),
     to("doSetBadRegions", True, "bad_regions.enabled"),
-    to("doBrighterFatter", True, "brighter_fatter.enabled"),
+    to("doBrighterFatter", True, "brighter_fatter.enabled", "electrostatic.enabled"),
     to(
         "brighterFatterCorrectionMethod",
         COULTON,
         "brighter_fatter.enabled",
         "brighter_fatter.flux_conserving",
+        "electrostatic.enabled",
+        "electrostatic.by_filter",
         limit=one_of(*METHODS),
     ),
     idle("brighterFatterLevel", "DETECTOR", NO_EFFECT),
     to("brighterFatterMaxIter", 10, "brighter_fatter.max_iterations", limit=AT_LEAST_ONE),
     to("brighterFatterThreshold", 1000.0, "brighter_fatter.threshold_electron"),
-    to("brighterFatterMaskListToInterpolate", ("SAT", "BAD", "NO_DATA", "UNMASKEDNAN"), "brighter_fatter.planes"),
-    to("brighterFatterMaskGrowSize", 2, "brighter_fatter.grow_px", limit=NOT_NEGATIVE),
+    to(
+        "brighterFatterMaskListToInterpolate",
+        ("SAT", "BAD", "NO_DATA", "UNMASKEDNAN"),
+        *everywhere(BRIGHTER_FATTER, "planes"),
+    ),
+    to("brighterFatterMaskGrowSize", 2, *everywhere(BRIGHTER_FATTER, "grow_px"), limit=NOT_NEGATIVE),
     idle("brighterFatterFwhmForInterpolation", 1.0, NO_EFFECT, kind="float"),
     to(
         "growSaturationFootprintSize",
         1,
         "interpolation.grow_saturated_px",
-        "brighter_fatter.grow_saturated_px",
+        *everywhere(BRIGHTER_FATTER, "grow_saturated_px"),
         limit=NOT_NEGATIVE,
         note="only the plane SAT is grown",
     ),
@@ -188,6 +197,8 @@ RULES: Mapping[str, Callable[[Values], Any]] = {
     **isr_statistics_rules(),
     "brighter_fatter.enabled": lambda v: v["doBrighterFatter"] and _method(v).startswith(COULTON),
     "brighter_fatter.flux_conserving": lambda v: _method(v) == CONSERVING,
+    "electrostatic.enabled": lambda v: v["doBrighterFatter"] and _method(v).startswith(ASTIER),
+    "electrostatic.by_filter": lambda v: _method(v).endswith(BY_FILTER),
 }
 
 
@@ -200,10 +211,5 @@ def _method(values: Values) -> str:
     return str(values["brighterFatterCorrectionMethod"])
 
 
-def _electrostatic(values: Values) -> str | None:
-    wanted = values["doBrighterFatter"] and _method(values).startswith("ASTIER")
-    return f"brighterFatterCorrectionMethod = {_method(values)!r}: {NOT_YET}" if wanted else None
-
-
-NEWER = NameTable("IsrTaskLSSTConfig", NAMES, RULES, (wrong_rules, _electrostatic))
+NEWER = NameTable("IsrTaskLSSTConfig", NAMES, RULES, (wrong_rules,))
 """IsrTaskLSSTConfig -> IsrLsstConfig."""

@@ -144,23 +144,23 @@ def isr_statistics_rules(row: str = "isr_statistics") -> dict[str, Callable[[Val
     }
 
 
-def amp_offset_names() -> tuple[Name, ...]:
+def amp_offset_names(row: str = "amp_offsets") -> tuple[Name, ...]:
     """Return the names of AmpOffsetTask."""
     return under(
         "ampOffset",
-        to("ampEdgeInset", 5),
-        to("ampEdgeWidth", 64),
-        to("ampEdgeMinFrac", 0.5),
-        to("ampEdgeMaxOffset", 5.0),
-        to("doWindowSmoothing", True),
-        to("ampEdgeWindowFrac", 512.0 / 4176.0, limit=FRACTION),
-        to("doBackground", True),
-        to("backgroundFractionSample", 1.0),
-        to("doDetection", True),
-        to("applyWeights", True),
-        refused("doApplyAmpOffset", False, NOT_YET),
-        *under("background", *background_names(False, 128, DETECTION_PLANES)),
-        *under("detection", *detection_names()),
+        to("ampEdgeInset", 5, f"{row}.edge_inset_px", limit=NOT_NEGATIVE),
+        to("ampEdgeWidth", 64, f"{row}.edge_width_px", limit=AT_LEAST_ONE),
+        to("ampEdgeMinFrac", 0.5, f"{row}.edge_min_fraction", limit=FRACTION),
+        to("ampEdgeMaxOffset", 5.0, f"{row}.edge_max_step", limit=NOT_NEGATIVE),
+        to("doWindowSmoothing", True, f"{row}.smooth"),
+        to("ampEdgeWindowFrac", 512.0 / 4176.0, f"{row}.window_fraction", limit=FRACTION),
+        to("doBackground", True, f"{row}.subtract_background"),
+        to("backgroundFractionSample", 1.0, f"{row}.cell_fraction", limit=POSITIVE),
+        to("doDetection", True, f"{row}.detect_sources"),
+        to("applyWeights", True, f"{row}.weigh"),
+        to("doApplyAmpOffset", False, f"{row}.apply"),
+        *under("background", *background_names(False, 128, DETECTION_PLANES, f"{row}.ignored_planes")),
+        *under("detection", *detection_names(f"{row}.detection_threshold")),
     )
 
 
@@ -177,9 +177,10 @@ DETECTION_PLANES = (
 )
 
 
-def background_names(use_approx: bool, bin_size_px: int, planes: tuple[str, ...]) -> tuple[Name, ...]:
-    """Return the names of SubtractBackgroundTask, none of which may be changed."""
+def background_names(use_approx: bool, bin_size_px: int, planes: tuple[str, ...], *ours: str) -> tuple[Name, ...]:
+    """Return the names of SubtractBackgroundTask; only the planes may be changed, where there is a setting."""
     why = "this part of the background is fixed"
+    ignored = to("ignoredPixelMask", planes, *ours) if ours else refused("ignoredPixelMask", planes, why)
     fixed = {
         "statisticsProperty": "MEANCLIP",
         "undersampleStyle": "REDUCE_INTERP_ORDER",
@@ -187,7 +188,6 @@ def background_names(use_approx: bool, bin_size_px: int, planes: tuple[str, ...]
         "binSizeX": 0,
         "binSizeY": 0,
         "algorithm": "AKIMA_SPLINE",
-        "ignoredPixelMask": planes,
         "isNanSafe": False,
         "useApprox": use_approx,
         "approxOrderX": 6,
@@ -197,11 +197,11 @@ def background_names(use_approx: bool, bin_size_px: int, planes: tuple[str, ...]
         "doFilterSuperPixels": False,
         "superPixelFilterSize": 3,
     }
-    return tuple(refused(name, default, why) for name, default in fixed.items())
+    return (ignored, *(refused(name, default, why) for name, default in fixed.items()))
 
 
-def detection_names() -> tuple[Name, ...]:
-    """Return the names of SourceDetectionTask, none of which may be changed."""
+def detection_names(threshold: str) -> tuple[Name, ...]:
+    """Return the names of SourceDetectionTask, of which only the threshold may be changed."""
     why = "this part of the detection is fixed"
     fixed = {
         "minPixels": 1,
@@ -209,7 +209,6 @@ def detection_names() -> tuple[Name, ...]:
         "combinedGrow": True,
         "nSigmaToGrow": 2.4,
         "returnOriginalFootprints": False,
-        "thresholdValue": 5.0,
         "includeThresholdMultiplier": 1.0,
         "thresholdType": "stdev",
         "thresholdPolarity": "positive",
@@ -225,6 +224,7 @@ def detection_names() -> tuple[Name, ...]:
     }
     planes = ("BAD", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA")
     return (
+        to("thresholdValue", 5.0, threshold, limit=POSITIVE),
         *(refused(name, default, why) for name, default in fixed.items()),
         *under("background", *background_names(True, 128, planes)),
         *under("tempLocalBackground", *background_names(False, 64, planes)),

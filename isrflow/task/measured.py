@@ -5,6 +5,7 @@ from __future__ import annotations
 from isrflow.frame.exposure import Exposure
 from isrflow.kernels.statistics import describe
 from isrflow.run import IsrResult
+from isrflow.steps.amp_offsets import AmpOffsets
 from isrflow.steps.brighter_fatter import BrighterFatterFit
 from isrflow.steps.nonfinite import NonfinitePixels
 from isrflow.task.base import TaskMetadata
@@ -34,9 +35,11 @@ def _note_overscan(metadata: TaskMetadata, exposure: Exposure, name: str) -> Non
 
 
 def note_result(metadata: TaskMetadata, result: IsrResult) -> None:
-    """Note how many pixels were not finite, and with which iteration the brighter-fatter correction ended."""
-    nans, fit = result.get(NonfinitePixels), result.get(BrighterFatterFit)
+    """Note what rows found: pixels that are not finite, the brighter-fatter correction's last iteration, pedestals."""
+    nans, fit, offsets = result.get(NonfinitePixels), result.get(BrighterFatterFit), result.get(AmpOffsets)
     if nans is not None:
         metadata["NUMNANS"] = nans.count
     if fit is not None:
         metadata["LSST ISR BF ITERS"] = fit.last_iteration
+    if offsets is not None:
+        metadata["AMPOFFSET_PEDESTALS"] = dict(offsets.pedestals)

@@ -5,19 +5,21 @@ Exposures are changed in place unless a method returns a new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from isrflow.errors import CalibrationError, HeaderError, NotBuiltError
+from isrflow.errors import CalibrationError, HeaderError
 from isrflow.frame.camera import Amplifier, Camera, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.kernels.arithmetic import build_photon_variance
 from isrflow.kernels.masks import mask_nonpositive
 from isrflow.kernels.statistics import clip
+from isrflow.steps.background import BackgroundConfig, measure_background
 from isrflow.steps.binned import bin_exposure
 from isrflow.steps.comparison import cards_of, compare_cards
 from isrflow.steps.convert import ConvertConfig, convert_to_float, ensure_exposure
@@ -29,6 +31,7 @@ from isrflow.steps.interpolation import InterpolationConfig, interpolate_masked
 from isrflow.steps.nonfinite import mask_nonfinite
 from isrflow.steps.overscan import subtract_overscan_amp
 from isrflow.steps.saturation import SaturationConfig, mask_saturated_amp, mask_saturation_amp, mask_suspect_amp
+from isrflow.steps.zero_point import set_zero_point
 from isrflow.task.base import Struct, Task
 from isrflow.task.provenance import date_of
 from isrflow.task.supplies import to_dark, to_defects, to_flat
@@ -196,13 +199,35 @@ class IsrMethods(Task):
         """Return two copies of lower resolution, by the settings' factors."""
         return bin_exposure(exposure, self.config.binned.factor1), bin_exposure(exposure, self.config.binned.factor2)
 
-    def measureBackground(self, exposure: Exposure, IsrQaConfig: Any = None) -> None:  # noqa: ARG002
-        """Measure level and flatness of the background; not built yet."""
-        raise NotBuiltError(f"{exposure.label}: measureBackground is not built yet")
+    def measureBackground(self, exposure: Exposure, IsrQaConfig: Any = None) -> None:
+        """Note level and flatness of the background in the header (SKYLEVEL, SKYSIGMA, FLATNESS_...).
+
+        Parameters
+        ----------
+        exposure
+            Assembled; its pixels are left alone.
+        IsrQaConfig
+            Its ``flatness`` has meshX, meshY, doClip, clipSigma and nIter; without it nothing is done.
+        """
+        if IsrQaConfig is None:
+            return
+        asked = IsrQaConfig["flatness"] if isinstance(IsrQaConfig, Mapping) else IsrQaConfig.flatness
+        value = asked.get if isinstance(asked, Mapping) else partial(getattr, asked)
+        settings = {ours: value(theirs) for theirs, ours in _FLATNESS.items()}
+        measure_background(exposure, BackgroundConfig.model_validate(settings))
 
     def roughZeroPoint(self, exposure: Exposure) -> None:
-        """Set a rough zero point from filter and exposure time; not built yet."""
-        raise NotBuiltError(f"{exposure.label}: roughZeroPoint is not built yet")
+        """Set a rough zero point from filter and exposure time."""
+        set_zero_point(exposure, self.config.zero_point)
+
+
+_FLATNESS = {
+    "meshX": "mesh_x_px",
+    "meshY": "mesh_y_px",
+    "doClip": "clip",
+    "clipSigma": "clip_sigma",
+    "nIter": "clip_iterations",
+}
 
 
 def _overscan_results(fit: Any, overscan: Exposure) -> dict[str, Any]:

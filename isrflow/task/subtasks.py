@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
 from isrflow.errors import NotBuiltError
+from isrflow.steps.amp_offsets import even_out_amplifiers
 from isrflow.steps.assembly import assemble
 from isrflow.steps.binned import make_binned
 from isrflow.steps.crosstalk import subtract_crosstalk
@@ -107,7 +108,10 @@ class VignetteTask(RowTask):
 
 
 class AmpOffsetTask(RowTask):
-    """Evens out steps between amplifiers; not built yet."""
+    """Evens out steps between amplifiers."""
+
+    rows = ("amp_offsets",)
+    step = staticmethod(even_out_amplifiers)
 
 
 class DeferredChargeTask(RowTask):

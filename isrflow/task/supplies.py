@@ -18,12 +18,21 @@ from isrflow.calibs.defects import Defects
 from isrflow.calibs.deferred_charge import DeferredCharge
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.fringe import Fringe
+from isrflow.calibs.illumination import Illumination
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
+from isrflow.calibs.transmission import (
+    Transmission,
+    TransmissionAtmosphere,
+    TransmissionFilter,
+    TransmissionOptics,
+    TransmissionSensor,
+)
 from isrflow.errors import NotAnExposureError, NotBuiltError
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.transmission import TransmissionCurve
 from isrflow.steps.convert import ConvertConfig, convert_to_float
 
 
@@ -108,6 +117,24 @@ def fringe_seed(given: Any) -> int | None:
     return None if seed is None else int(seed)
 
 
+def to_illumination(given: Any) -> Illumination:
+    """Return an illumination correction, made of an exposure or image if need be."""
+    return given if isinstance(given, Illumination) else Illumination(exposure=_picture(given, "illumMaskedImage"))
+
+
+def _transmission(keyword: str, kind: type[Transmission]) -> Supply:
+    def make(value: Any, _: Given) -> Calibration:
+        if isinstance(value, kind):
+            return value
+        if not isinstance(value, TransmissionCurve):
+            raise NotAnExposureError(
+                f"{keyword} must be a {kind.__name__} or a TransmissionCurve, not {type(value).__name__}"
+            )
+        return kind(curve=value)
+
+    return Supply(keyword, kind.kind, kind.kind, make)
+
+
 def _one_of(keyword: str, kind: type[Calibration]) -> Callable[[Any, Given], Calibration]:
     def checked(value: Any, _: Given) -> Calibration:
         if not isinstance(value, kind):
@@ -129,12 +156,12 @@ SUPPLIES = (
     Supply("bfKernel", "bfk", "bfk", lambda value, all_: to_kernel(value, all_.values.get("bfGains"), all_.detector)),
     Supply("bfGains", "bfk", "bfk"),
     Supply("fringes", "fringe", "fringe", lambda value, _: to_fringe(value)),
-    Supply("opticsTransmission", None, "transmission_optics"),
-    Supply("filterTransmission", None, "transmission_filter"),
-    Supply("sensorTransmission", None, "transmission_sensor"),
-    Supply("atmosphereTransmission", None, "transmission_atmosphere"),
+    _transmission("opticsTransmission", TransmissionOptics),
+    _transmission("filterTransmission", TransmissionFilter),
+    _transmission("sensorTransmission", TransmissionSensor),
+    _transmission("atmosphereTransmission", TransmissionAtmosphere),
     Supply("strayLightData", None, "stray_light"),
-    Supply("illumMaskedImage", None, "illumination"),
+    Supply("illumMaskedImage", "illumination", "illumination", lambda value, _: to_illumination(value)),
     Supply("deferredChargeCalib", "deferred_charge", "deferred_charge", _one_of("deferredChargeCalib", DeferredCharge)),
 )
 """Every keyword of `IsrTask.run` that brings a calibration."""

@@ -1,5 +1,8 @@
 """The single corrections under their old names."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -30,8 +33,6 @@ def test_dark_is_scaled_and_added_back(task, trimmed, calibs) -> None:
 
 @pytest.mark.parametrize("which", ["exposure", "dark"])
 def test_dark_times_must_be_known(task, trimmed, calibs, which) -> None:
-    from dataclasses import replace
-
     victim = trimmed if which == "exposure" else calibs["dark"].exposure
     victim.obs = replace(victim.obs, dark_time_s=float("nan"))
     with pytest.raises(RuntimeError, match="dark time"):
@@ -161,6 +162,24 @@ def test_binned_images(trimmed) -> None:
     assert small.image.shape == (24, 32)
     assert np.all(small.variance == 25)
     assert smaller.image.shape == (3, 4)
+
+
+@pytest.mark.parametrize("made", [dict, lambda tree: SimpleNamespace(flatness=SimpleNamespace(**tree["flatness"]))])
+def test_the_background_is_measured_on_the_mesh_that_is_asked_for(task, trimmed, made) -> None:
+    trimmed.image[:, :32] = 900
+    task.measureBackground(trimmed)
+    assert "SKYLEVEL" not in trimmed.header
+    flatness = {"meshX": 16, "meshY": 16, "doClip": True, "clipSigma": 3.0, "nIter": 3}
+    task.measureBackground(trimmed, made({"flatness": flatness}))
+    assert trimmed.header["SKYLEVEL"] == 950
+    assert trimmed.header["FLATNESS_NGRIDS"] == "4x3"
+    assert trimmed.header["FLATNESS_PP"] == pytest.approx(100 / 950)
+
+
+def test_a_rough_zero_point_follows_from_filter_and_time(trimmed) -> None:
+    trimmed.obs = replace(trimmed.obs, physical_filter="r")
+    IsrTask(config={"fluxMag0T1": {"r": 1e10}}).roughZeroPoint(trimmed)
+    assert trimmed.zero_point.counts_at_mag0 == 30e10
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,18 @@ def test_fringes_come_in_a_struct_with_the_seed_of_their_places(raw, calibs) -> 
     np.testing.assert_array_equal(listed.image, expected.image)
     with pytest.raises(RuntimeError, match="enabled steps lack their calibrations: fringe"):
         task.run(raw.copy(), **calibs)
+
+
+def test_an_image_serves_as_illumination_correction(raw, calibs) -> None:
+    raw.obs = replace(raw.obs, physical_filter="r")
+    plain = IsrTask().run(raw.copy(), **calibs).exposure
+    task = IsrTask(config={"doIlluminationCorrection": True, "illumFilters": ["r"]})
+    product = task.run(raw.copy(), illumMaskedImage=np.full(plain.image.shape, 2, np.float32), **calibs).exposure
+    np.testing.assert_array_equal(product.image, plain.image / 2)
+    with pytest.raises(RuntimeError, match="enabled steps lack their calibrations: illumination"):
+        task.run(raw, **calibs)
+
+
+def test_what_cannot_be_a_transmission_is_refused(raw) -> None:
+    with pytest.raises(NotAnExposureError, match="opticsTransmission must be a TransmissionOptics or a Transmission"):
+        IsrTask().run(raw, opticsTransmission=1.0)

@@ -128,9 +128,3 @@ def test_the_table_of_supplies_covers_every_keyword_of_run() -> None:
 def test_what_is_not_built_says_so_when_it_is_asked_for(keyword, raw) -> None:
     with pytest.raises(NotBuiltError, match=f"was given {keyword}, whose corrections are not built yet"):
         IsrTask().run(raw, **{keyword: object()})
-
-
-@pytest.mark.parametrize("method", ["measureBackground", "roughZeroPoint"])
-def test_methods_that_are_not_built_say_so(method, raw) -> None:
-    with pytest.raises(NotBuiltError, match=f"{method} is not built yet"):
-        getattr(IsrTask(), method)(raw)
