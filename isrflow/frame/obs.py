@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+UNKNOWN_FILTER = "Unknown"
+"""How tables name the filter of an exposure that states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,12 @@ class Observation:
     dec_deg: float | None = None
     readout_mode: Mapping[str, Any] = field(default_factory=dict)
     """Binning, window, gain state: properties a calibration may have to match."""
+
+    @property
+    def filter_name(self) -> str:
+        """The physical filter, or ``Unknown``."""
+        return self.physical_filter or UNKNOWN_FILTER
+
+    def is_through(self, filters: Collection[str]) -> bool:
+        """Tell whether the exposure was taken through one of these physical filters or bands."""
+        return any(name is not None and name in filters for name in (self.physical_filter, self.band))

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.obs import UNKNOWN_FILTER
 from isrflow.frame.zero_point import ZeroPoint
 from isrflow.steps.step import StepConfig
 
@@ -16,14 +17,12 @@ log = logging.getLogger(__name__)
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 _MAG_28 = 10 ** (0.4 * 28)
-UNKNOWN = "Unknown"
-"""How the table names a filter that is not known."""
 
 
 class ZeroPointConfig(StepConfig):
     """Counts a second from a source of magnitude zero."""
 
-    counts_per_s_at_mag0: dict[str, Rate] = Field(default_factory=lambda: {UNKNOWN: _MAG_28})
+    counts_per_s_at_mag0: dict[str, Rate] = Field(default_factory=lambda: {UNKNOWN_FILTER: _MAG_28})
     """By physical filter."""
     default_counts_per_s_at_mag0: Rate = _MAG_28
     """Through a filter the table does not name."""
@@ -51,7 +50,7 @@ def set_zero_point(exposure: Exposure, config: ZeroPointConfig) -> None:
         level = logging.DEBUG if seconds == 0 else logging.WARNING
         log.log(level, "%s: an exposure time of %s s gives no zero point", exposure.label, seconds)
         return
-    name = exposure.obs.physical_filter or UNKNOWN
+    name = exposure.obs.filter_name
     if name not in config.counts_per_s_at_mag0:
         log.info("%s: no zero point for filter %s; the default is used", exposure.label, name)
     rate = config.counts_per_s_at_mag0.get(name, config.default_counts_per_s_at_mag0)

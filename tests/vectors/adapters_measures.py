@@ -1,17 +1,21 @@
-"""Background, rough zero point, filters by name."""
+"""Background, rough zero point, filters by name, small arrays."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.obs import Observation
+from isrflow.kernels.patterns import gaussian_psf, mirror_quadrant
 from isrflow.steps.background import BackgroundConfig, measure_background
 from isrflow.steps.zero_point import ZeroPointConfig, set_zero_point
 from tests.vectors.geometry import exposure
 from tests.vectors.harness import Outputs, Vector, covers, number_or_none
 
 OUTSIDE = "Cells of the flatness mesh that reach outside the image"
+NO_BAND = "Filters without a band"
 CARDS = ("SKYLEVEL", "SKYSIGMA", "FLATNESS_PP", "FLATNESS_RMS", "FLATNESS_NGRIDS", "FLATNESS_MESHX", "FLATNESS_MESHY")
 
 
@@ -69,8 +73,6 @@ def zero_point(vector: Vector) -> Outputs:
 
 
 def exposure_of(obs: Observation) -> Exposure:
-    import numpy as np
-
     return Exposure(np.zeros((1, 1), np.float32), obs=obs)
 
 
@@ -79,3 +81,27 @@ def defaults(vector: Vector) -> Outputs:
     config = ZeroPointConfig()
     rates = {"fluxMag0T1": config.counts_per_s_at_mag0, "defaultFluxMag0T1": config.default_counts_per_s_at_mag0}
     return Outputs(scalars={name: rates.get(name) for name in vector.scalars}, double=True)
+
+
+@covers("isrFunctions.checkFilter(*")
+def filters(vector: Vector) -> Outputs:
+    cases, differs = [], {}
+    for i, case in enumerate(vector.scalars["cases"]):
+        band, physical = case["label"] or (None, None)
+        obs = Observation(physical_filter=physical, band=band)
+        listed = obs.is_through(case["filters"])
+        found = {"checkFilter": {"returned": listed}, "getPhysicalFilter": {"returned": obs.filter_name}}
+        if physical is not None and band is None and case["filters"] and physical not in case["filters"]:
+            differs |= {f"cases[{i}].checkFilter.{part}": NO_BAND for part in ("raised", "message")}
+        cases.append({**case, **found})
+    return Outputs(scalars={"cases": cases}, differs=differs)
+
+
+@covers("isrFunctions.createPsf(fwhm).computeKernelImage")
+def psf(vector: Vector) -> Outputs:
+    return Outputs(out_kernel=gaussian_psf(vector.params["fwhm"]), double=True)
+
+
+@covers("isrFunctions.symmetrize(inputArray)")
+def symmetrized(vector: Vector) -> Outputs:
+    return Outputs(out_sym=mirror_quadrant(vector.array("in_a")), double=True)

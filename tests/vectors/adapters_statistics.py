@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from isrflow.kernels.interp1d import interpolate
-from isrflow.kernels.statistics import describe, usable
+from isrflow.kernels.statistics import Clipped, describe, usable
+from isrflow.kernels.weighted import describe_weighted
 from tests.vectors.harness import Outputs, Vector, covers
+
+EXTREMES = "Smallest and largest of a weighted sample"
 
 
 def _scalars(values: np.ndarray, exclude: np.ndarray | None, params: dict) -> dict[str, float]:
@@ -42,6 +45,39 @@ def _scalars(values: np.ndarray, exclude: np.ndarray | None, params: dict) -> di
 def statistics_of_a_masked_image(vector: Vector) -> Outputs:
     exclude = (vector.array("in_mask") & vector.bits(vector.params["andMask"])) != 0
     return Outputs(double=True, scalars=_scalars(vector.array("in_image"), exclude, vector.params))
+
+
+@covers("lsst.afw.math.makeStatistics(MaskedImageF), weighted by 1/variance")
+def statistics_weighted_by_variance(vector: Vector) -> Outputs:
+    params, image, variance = vector.params, vector.array("in_image"), vector.array("in_variance").astype(np.float64)
+    weights = np.divide(1.0, variance, out=np.zeros_like(variance), where=variance > 0)
+    exclude = (vector.array("in_mask") & vector.bits(params["andMask"])) != 0
+    control = {"n_sigma": params["numSigmaClip"], "n_iterations": params["numIter"]}
+    found = describe_weighted(image, weights, exclude=exclude, **control)
+    whole, clipped, seed = found.whole, found.clipped, found.sum / max(found.n, 1)
+    differs = {"MIN": EXTREMES} if seed < found.minimum else {}
+    scalars = {
+        "NPOINT": found.n,
+        "NMASKED": found.n_rejected,
+        "NCLIPPED": 0.0,  # asked for alone, so nothing had been clipped
+        "MEAN": whole.mean,
+        "STDEV": whole.stdev,
+        "VARIANCE": whole.variance,
+        "MEDIAN": found.median,
+        "IQRANGE": found.q75 - found.q25,
+        "MEANCLIP": clipped.mean,
+        "STDEVCLIP": clipped.stdev,
+        "VARIANCECLIP": clipped.variance,
+        "MIN": found.minimum,
+        "MAX": found.maximum,
+        "SUM": found.sum,
+        "MEANSQUARE": found.mean_square,
+        "MEAN_ERROR": whole.mean_error,
+        "MEDIAN_ERROR": found.median_error,
+        "MEANCLIP_ERROR": clipped.mean_error,
+        "STDEVCLIP_ERROR": Clipped(clipped.mean, clipped.variance, clipped.n).stdev_error,
+    }
+    return Outputs(double=True, scalars=scalars, differs=differs | ({"MAX": EXTREMES} if seed > found.maximum else {}))
 
 
 @covers("lsst.afw.math.makeStatistics(ImageF)", "lsst.afw.math.makeStatistics(ImageI)")
