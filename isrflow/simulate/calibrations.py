@@ -6,18 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isrflow.calibs.base import CalibInfo, Calibration
+from isrflow.calibs.bfk import BrighterFatterKernel
 from isrflow.calibs.bias import Bias
 from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
 from isrflow.calibs.flat import Flat
+from isrflow.calibs.fringe import Fringe
 from isrflow.calibs.identity import info_of
+from isrflow.calibs.illumination import Illumination
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.obs import Observation
+from isrflow.simulate.collection import push_kernel
 from isrflow.simulate.electronics import linearized
+from isrflow.simulate.patterns import fringe_pattern, lamp_pattern
 from isrflow.simulate.signature import Signature
 
 
@@ -54,8 +59,10 @@ def true_dark(signature: Signature) -> Dark:
 
 
 def true_flat(signature: Signature, physical_filter: str | None) -> Flat:
-    """Return the response in adu to an even light, amplifier gains included, scaled to a median of one."""
+    """Return the response in adu to the light of the lamp, amplifier gains included, scaled to a median of one."""
     response = signature.response(physical_filter) / _gains(signature)
+    if signature.flaws.lamp:
+        response *= 1 + np.float32(signature.flaws.lamp) * signature.pattern(lamp_pattern)
     response /= np.median(response)
     exposure = _picture(signature, response, obs_type="flat", physical_filter=physical_filter)
     return Flat(info=_info(signature, physical_filter), exposure=exposure)
@@ -104,6 +111,34 @@ def true_ptc(signature: Signature) -> PhotonTransferCurve:
         input_exposure_pairs=dict.fromkeys(names, np.arange(2 * means.size).reshape(-1, 2)),
         fit_parameters={name: np.array([0.0, gain[name], noise[name] ** 2]) for name in names},
     )
+
+
+def true_kernel(signature: Signature) -> BrighterFatterKernel:
+    """Return the potential with which charge pushes charge, the same for all amplifiers."""
+    kernel = push_kernel(signature.flaws.brighter_fatter)
+    amps = signature.detector.amplifiers
+    return BrighterFatterKernel(
+        info=_info(signature),
+        size_px=kernel.shape[0],
+        amplifier_kernels={amp.name: kernel for amp in amps},
+        gain={amp.name: amp.gain_electron_per_adu for amp in amps},
+    )
+
+
+def true_fringe(signature: Signature, physical_filter: str | None) -> Fringe:
+    """Return the fringes as they look in a flat-fielded exposure, root mean square one."""
+    pattern = signature.pattern(fringe_pattern)
+    frame = _picture(signature, pattern, obs_type="fringe", physical_filter=physical_filter)
+    return Fringe(info=_info(signature, physical_filter), frames=(frame,))
+
+
+def true_illumination(signature: Signature, physical_filter: str | None) -> Illumination:
+    """Return what the sky leaves in an exposure that was divided by the flat of the lamp."""
+    lamp = 1 + np.float32(signature.flaws.lamp) * signature.pattern(lamp_pattern)
+    response = signature.response(physical_filter) / _gains(signature)
+    level = np.median(response * lamp) / np.median(response)
+    frame = _picture(signature, level / lamp, obs_type="illumination", physical_filter=physical_filter)
+    return Illumination(info=_info(signature, physical_filter), exposure=frame)
 
 
 def _turnoff(amp: Amplifier, signature: Signature) -> float:

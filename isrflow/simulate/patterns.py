@@ -21,13 +21,12 @@ def fringe_pattern(detector: Detector, seed: int) -> NDArray[np.float32]:
     rng = stream(seed, "fringe", detector.id)
     x, y = _unit_grid(detector)
     tilt = rng.uniform(0.5, 1.0, 2)
-    bumps = sum(
-        rng.normal(0, 0.15) * np.sin(np.pi * (i + 1) * x + rng.uniform(0, 6.3)) * np.sin(np.pi * (j + 1) * y)
-        for i in range(3)
-        for j in range(3)
-    )
+    bumps = np.zeros(detector.box.shape)
+    for i, j in np.ndindex(3, 3):
+        height, phase = rng.normal(0, 0.15), rng.uniform(0, 2 * np.pi)
+        bumps += height * np.sin(np.pi * (i + 1) * x + phase) * np.sin(np.pi * (j + 1) * y)
     thickness = tilt[0] * x + tilt[1] * y + bumps
-    pattern = np.cos(np.pi * _FRINGES_ACROSS * thickness).astype(np.float32)
+    pattern: NDArray[np.float32] = np.cos(np.pi * _FRINGES_ACROSS * thickness).astype(np.float32)
     pattern -= pattern.mean(dtype=np.float64)
     pattern /= pattern.std(dtype=np.float64)
     return pattern
