@@ -55,7 +55,7 @@ class Coupling:
     quadratic
         (n, n) coefficients of the squared signal, or None.
     backgrounds
-        (n,) levels to subtract from each source first, or None.
+        (n,) levels to subtract from each source first, or None; a source whose level is not finite does not couple.
     """
 
     linear: NDArray[np.float64]
@@ -72,7 +72,9 @@ class Coupling:
             variance; backgrounds (n,).
         """
         n = len(self.linear)
-        linear = np.where(np.isfinite(self.linear), self.linear, 0.0)
+        backgrounds = np.zeros(n) if self.backgrounds is None else np.asarray(self.backgrounds, np.float64)
+        known = np.isfinite(backgrounds)[:, np.newaxis]
+        linear = np.where(np.isfinite(self.linear) & known, self.linear, 0.0)
         square = np.zeros((n, n)) if self.quadratic is None else np.asarray(self.quadratic, np.float64)
         square = np.where(np.isfinite(square) & (linear != 0), square, 0.0)
         sources = np.full((n, n + 1), -1, np.int64)
@@ -80,5 +82,4 @@ class Coupling:
             coupled = np.flatnonzero(linear[:, target])
             sources[target, : coupled.size] = coupled
         factors = np.array([linear, square, linear**2, square**2]).astype(np.float32)
-        backgrounds = np.zeros(n) if self.backgrounds is None else self.backgrounds
-        return sources, factors, np.asarray(backgrounds, np.float64).astype(np.float32)
+        return sources, factors, backgrounds.astype(np.float32)

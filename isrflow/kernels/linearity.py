@@ -85,6 +85,9 @@ def correct_double_spline(image: Float32, coefficients: Sequence[float] | Float6
         As for `correct_spline`.
     """
     c = np.asarray(coefficients, np.float64)
+    if not np.isfinite(c[:2]).all():
+        image[...] = np.nan
+        return False
     n1, n2 = int(c[0]), int(c[1])
     start = 2
     for n in (n1, n2):

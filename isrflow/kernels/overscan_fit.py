@@ -63,7 +63,8 @@ def fit_lines(pixels: Pixels, excluded: Excluded, kind: FitKind, *, order: int, 
     kind
         Any kind but the constants. ``*_PER_ROW`` is a statistic of each line alone.
     order
-        Degree of the polynomial, or number of bins whose means a spline interpolates.
+        Degree of the polynomial, of which never more is used than passes through every line; or number of bins, at
+        least one, whose means a spline interpolates.
     as_integers
         For ``*_PER_ROW``: truncate the pixels to integers first, which spreads the ties of digitised data in a median.
 
@@ -71,6 +72,11 @@ def fit_lines(pixels: Pixels, excluded: Excluded, kind: FitKind, *, order: int, 
     -------
     ndarray of float64
         One number a line; lines without any pixel are filled from their neighbours.
+
+    Raises
+    ------
+    ValueError
+        If a spline is asked for without bins.
     """
     if kind in {"MEAN_PER_ROW", "MEDIAN_PER_ROW"}:
         statistic = line_medians if kind == "MEDIAN_PER_ROW" else line_means
@@ -188,6 +194,8 @@ def _abscissa(n: int) -> Vector:
 
 def _fit_spline(at: Vector, profile: Vector, kind: Any, n_bins: int) -> Vector:
     """Interpolate the means of equal-width bins; with fewer than five bins return the first mean everywhere."""
+    if n_bins < 1:
+        raise ValueError(f"{kind}: order is the number of bins, {n_bins} is not one")
     edges = np.linspace(at.min(), at.max(), n_bins + 1)
     owner = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, n_bins - 1)
     count = np.bincount(owner, minlength=n_bins)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier
@@ -79,11 +80,24 @@ def multiply_amplifiers(
         with at_amplifier(amp.name):
             _multiply(exposure, amp, gain)
     if normalize:
-        medians = {amp: np.median(_part(exposure, amp).image) for amp in amplifiers}
-        level = np.median(list(medians.values()))
-        for amp, median in medians.items():
-            if median != 0:
-                _multiply(exposure, amp, level / median)
+        _even_out(exposure, amplifiers)
+
+
+def _even_out(exposure: Exposure, amplifiers: Sequence[Amplifier]) -> None:
+    """Multiply amplifiers so that their medians agree; those without level stay as they are, and do not count."""
+    levels = {amp.name: _level(_part(exposure, amp).image) for amp in amplifiers}
+    known = [level for level in levels.values() if np.isfinite(level)]
+    for amp in amplifiers:
+        level = levels[amp.name]
+        if np.isfinite(level) and level != 0:
+            _multiply(exposure, amp, float(np.median(known) / level))
+
+
+def _level(image: NDArray[np.float32]) -> np.float32:
+    """Return the median of the finite pixels, masked or not, in single precision; NaN if there is none."""
+    finite = np.isfinite(image)
+    pixels = image if finite.all() else image[finite]
+    return np.float32(np.median(pixels) if pixels.size else np.nan)
 
 
 def _amplifiers(exposure: Exposure, gains: Mapping[str, float] | None) -> list[Amplifier]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from isrflow.errors import ConfigError, GeometryError
 from isrflow.frame.camera import Amplifier
@@ -36,7 +37,8 @@ class OverscanConfig(StepConfig):
     """MEAN, MEANCLIP, MEDIAN: one level for the amplifier. MEAN_PER_ROW, MEDIAN_PER_ROW: one a row. POLY, CHEB, LEG: a
     polynomial along the rows. NATURAL_SPLINE, CUBIC_SPLINE, AKIMA_SPLINE: a spline through means of bins of rows."""
     order: int = Field(default=1, ge=0)
-    """Degree of the polynomial, or number of bins of the spline (below 5 a spline is a constant)."""
+    """Degree of the polynomial, or number of bins of the spline (with fewer than 5 filled bins a spline is a constant,
+    the mean of the first bin)."""
     clip_sigma: float = Field(default=3.0, gt=0)
     """Pixels further from the rest than this many standard deviations are left out."""
     mask_planes: tuple[str, ...] = ("BAD", "SAT")
@@ -61,6 +63,12 @@ class OverscanConfig(StepConfig):
     """Rows of the parallel overscan next to the picture that are not fitted."""
     skip_trailing_rows: int = Field(default=0, ge=0)
     """Rows of the parallel overscan farthest from the picture that are not fitted."""
+
+    @model_validator(mode="after")
+    def _splines_have_bins(self) -> Self:
+        if self.fit_type.endswith("SPLINE") and self.order < 1:
+            raise ValueError(f"order is the number of bins of a {self.fit_type}: {self.order} is not one")
+        return self
 
 
 def subtract_overscan(
