@@ -29,6 +29,7 @@ from isrflow.steps.dark import DarkConfig, subtract_dark
 from isrflow.steps.defects import DefectsConfig, mask_defects
 from isrflow.steps.deferred_charge import DeferredChargeConfig, correct_deferred_charge
 from isrflow.steps.dither import DitherConfig, dither_counts
+from isrflow.steps.electrostatic import ElectrostaticConfig, correct_pixel_sides
 from isrflow.steps.flat import FlatConfig, divide_by_flat
 from isrflow.steps.full_amplifiers import FullAmplifiersConfig, mask_full_amplifiers
 from isrflow.steps.gain_correction import GainCorrectionConfig, correct_gains
@@ -105,6 +106,7 @@ class IsrLsstConfig(Recipe):
     nonfinite: Annotated[NonfiniteConfig, Step(mask_nonfinite)] = NonfiniteConfig()
     trails: Annotated[TrailsConfig, Step(widen_saturation_trails)] = TrailsConfig(enabled=False)
     brighter_fatter: Annotated[BrighterFatterConfig, Step(correct_exposure)] = _WITHOUT_FLAT
+    electrostatic: Annotated[ElectrostaticConfig, Step(correct_pixel_sides)] = ElectrostaticConfig()
     variance: Annotated[VarianceConfig, Step(build_variance)] = VarianceConfig(keep=True)
     flat: Annotated[FlatConfig, Step(divide_by_flat)] = FlatConfig(no_data_variance=1e10, note_source=True)
 

@@ -15,6 +15,7 @@ from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
 from isrflow.calibs.deferred_charge import DeferredCharge
+from isrflow.calibs.electrostatic import Electrostatic
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.gain_correction import GainCorrection
 from isrflow.calibs.linearizer import Linearizer
@@ -157,6 +158,8 @@ def calibrations_of(vector: Vector, described: Detector) -> dict[str, Calibratio
             gain=numbers_of(params["bfk"]["gain"]),
         ),
     }
+    if "ebf_aN" in shared:
+        calibs["electrostatic"] = matrices_of(vector)
     if params.get("ptc"):
         calibs["ptc"] = curve_of(params["ptc"])
     if params.get("linearizer"):
@@ -174,6 +177,22 @@ def calibrations_of(vector: Vector, described: Detector) -> dict[str, Calibratio
     if params.get("gainCorrection"):
         calibs["gain_correction"] = GainCorrection(adjustments=numbers_of(params["gainCorrection"]))
     return calibs
+
+
+SIDES = {"N": "north", "S": "south", "E": "east", "W": "west"}
+
+
+def matrices_of(vector: Vector) -> Electrostatic:
+    """The general matrices, and those of filters under names such as ``ebf_aN_r_57``."""
+    shared, gain = vector.shared, numbers_of(vector.params["ebf"]["gain"])
+    by_filter: dict[str, dict[str, np.ndarray]] = {f"{side}_by_filter": {} for side in SIDES.values()}
+    for name in shared:
+        found = re.fullmatch(r"ebf_a([NSEW])_?(?:[bB]yFilter_?)?(\w+)", name)
+        if found:
+            by_filter[f"{SIDES[found[1]]}_by_filter"][found[2]] = shared[name].astype(np.float64)
+    general = {side: shared[f"ebf_a{letter}"].astype(np.float64) for letter, side in SIDES.items()}
+    filters = tuple(by_filter["north_by_filter"])
+    return Electrostatic(amp_names=tuple(gain), gain=gain, filters=filters, **general, **by_filter)
 
 
 def numbers_of(values: dict[str, Any]) -> dict[str, float]:
