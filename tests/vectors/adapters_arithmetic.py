@@ -77,9 +77,12 @@ def trimmed_to_match(vector: Vector) -> Outputs:
 
 @covers("isrFunctions.applyGains(*")
 def gains(vector: Vector) -> Outputs:
-    picture = exposure(vector)
-    multiply_amplifiers(picture, vector.params["ptcGains"], normalize=vector.params["normalizeGains"])
-    return Outputs(**planes(picture, vector))
+    picture, normalize = exposure(vector), vector.params["normalizeGains"]
+    spoiled = normalize and not np.isfinite(picture.image).all()
+    multiply_amplifiers(picture, vector.params["ptcGains"], normalize=normalize)
+    found = planes(picture, vector)
+    heading = "Amplifiers with pixels that are not numbers, when gains are normalised"
+    return Outputs(differs=dict.fromkeys(found if spoiled else (), heading), **found)
 
 
 @covers("with isrFunctions.gainContext(*")

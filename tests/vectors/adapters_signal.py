@@ -9,6 +9,7 @@ import numpy as np
 from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
 from isrflow.kernels.linearity import correct_by_table
 from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
 from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
@@ -62,11 +63,25 @@ def _crosstalk(vector: Vector, coefficients: np.ndarray, **more: Any) -> Crossta
     return Crosstalk(coefficients=coefficients, quadratic_coefficients=squares, **more)
 
 
+def _differs(picture: Exposure, config: CrosstalkConfig) -> dict[str, str]:
+    """The planes in which pixels that are not numbers make a difference."""
+    bad = (picture.mask & mask_bits("BAD")) != 0
+    parts = [amp.box.slices() for amp in picture.detector.amplifiers] if picture.is_trimmed else []
+    without_level = (config.background == "AMP" and any(bad[part].all() for part in parts)) or (
+        config.background == "DETECTOR" and bad.all()
+    )
+    if (config.mask_subtrahend and np.isnan(picture.image).any()) or without_level:
+        heading = "Crosstalk of pixels that are not numbers"
+        return dict.fromkeys(("out_image", "out_mask", "out_variance"), heading)
+    return {}
+
+
 @covers("CrosstalkTask.run(exposure, crosstalk=calib, fullAmplifier)")
 def crosstalk(vector: Vector) -> Outputs:
-    picture = exposure(vector)
-    subtract_crosstalk(picture, _config(vector.params), crosstalk=_crosstalk(vector, vector.array("in_coeffs")))
-    return Outputs(**planes(picture, vector))
+    picture, config = exposure(vector), _config(vector.params)
+    differs = _differs(picture, config)
+    subtract_crosstalk(picture, config, crosstalk=_crosstalk(vector, vector.array("in_coeffs")))
+    return Outputs(differs=differs, **planes(picture, vector))
 
 
 @covers("CrosstalkCalib.subtractCrosstalk(exposure, crosstalkCoeffs=coeffs, ...)")
