@@ -14,8 +14,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from isrflow.calibs.forms import Form, version_of, whole_number
 from isrflow.calibs.identity import info_of
-from isrflow.calibs.per_amp import Column, fill, from_table, from_tree, plain, table_columns, unknown_amplifiers
+from isrflow.calibs.per_amp import (
+    Column,
+    fill,
+    forms_of,
+    from_table,
+    from_tree,
+    plain,
+    table_columns,
+    unknown_amplifiers,
+)
 from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError, CalibrationMismatch
 from isrflow.frame.camera import Detector
@@ -78,6 +88,13 @@ class BrighterFatterKernel(TableCalibration):
     version: ClassVar[float] = 1.1
     reference_class: ClassVar[str] = "lsst.ip.isr.brighterFatterKernel.BrighterFatterKernel"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"bfk", "BFK"})
+    forms: ClassVar[Mapping[str, Form]] = {
+        **forms_of(BFK_COLUMNS),
+        "AMPLIFIER": "texts",
+        "DETECTOR": "texts",
+        "badAmps": "texts",
+        "detKernels": "mapping",
+    }
     own_cards: ClassVar[frozenset[str]] = frozenset({"LEVEL", "KERNEL_DX", "KERNEL_DY"})
 
     def __post_init__(self) -> None:
@@ -152,7 +169,8 @@ class BrighterFatterKernel(TableCalibration):
         problems = [] if self.level in ("AMP", "DETECTOR") else [f"level is {self.level!r}, not AMP or DETECTOR"]
         if self.size_px < 3 or self.size_px % 2 == 0:
             problems.append(f"size_px is {self.size_px}, not an odd number from 3")
-        kernels = {f"amplifier {name}": kernel for name, kernel in self.amplifier_kernels.items()}
+        needed = {name: k for name, k in self.amplifier_kernels.items() if k.size or self.level == "AMP"}
+        kernels = {f"amplifier {name}": kernel for name, kernel in needed.items()}
         kernels |= {f"detector {name}": kernel for name, kernel in self.detector_kernels.items()}
         wanted = (self.size_px, self.size_px)
         for name, kernel in kernels.items():
@@ -227,12 +245,12 @@ class BrighterFatterKernel(TableCalibration):
         detectors: Mapping[str, Any],
         values: Mapping[str, Any],
     ) -> Self:
-        version = meta.get("bfk_VERSION", cls.version)
-        if float(version) not in (1.0, 1.1):
+        version = version_of(meta, "bfk_VERSION", cls.version)
+        if version not in (1.0, 1.1):
             raise CalibrationFileError(f"bfk_VERSION is {version}; 1.0 and 1.1 can be read")
-        widths = int(meta.get("KERNEL_DX", 17)), int(meta.get("KERNEL_DY", 17))
+        widths = [whole_number(meta.get(card, 17), card) for card in ("KERNEL_DX", "KERNEL_DY")]
         if widths[0] != widths[1]:
-            raise CalibrationFileError(f"kernels are square, but KERNEL_DX and KERNEL_DY are {widths}")
+            raise CalibrationFileError(f"kernels are square, but KERNEL_DX and KERNEL_DY are {tuple(widths)}")
         try:
             return cls(
                 info=cls.info_from(source),

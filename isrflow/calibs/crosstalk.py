@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import info_of
-from isrflow.calibs.tabular import TableCalibration, column_error
+from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
@@ -71,6 +72,17 @@ class Crosstalk(TableCalibration):
     reference_class: ClassVar[str] = "lsst.ip.isr.crosstalk.CrosstalkCalib"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"CROSSTALK"})
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
+    forms: ClassVar[Mapping[str, Form]] = {
+        **{column: "numbers" for _, column, _, _ in _MATRICES},
+        **{key: "numbers" for _, _, key, _ in _MATRICES},
+        "CT_FIT_GAINS": "numbers",
+        "IC_SOURCE_DET": "texts",
+        "IC_COEFFS": "numbers",
+        "fitGains": "numbers",
+        "hasCrosstalk": "true or false",
+        "crosstalkRatiosUnits": "text",
+        "interChip": "mapping",
+    }
     own_cards: ClassVar[frozenset[str]] = frozenset(
         {"HAS_CROSSTALK", "NAMP", "CROSSTALK_SHAPE", "CROSSTALK_RATIOS_UNITS"}
     )
@@ -190,8 +202,7 @@ class Crosstalk(TableCalibration):
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make crosstalk of flattened matrices; raises `CalibrationFileError`."""
-        if "coeffs" not in tree:
-            raise CalibrationFileError(f"crosstalk needs coeffs; the file has {', '.join(tree)}")
+        missing_keys(cls.kind, tree, "coeffs")
         values = {name: tree[key] for name, _, key, _ in _MATRICES if tree.get(key) is not None}
         values["fit_gains"] = tree.get("fitGains")
         return cls._from_flat(

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from isrflow.calibs.boxes import boxes_of_mask, boxes_of_regions
+from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import info_of
 from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
@@ -41,6 +42,7 @@ class Defects(TableCalibration):
     version: ClassVar[float] = 2.0
     reference_class: ClassVar[str] = "lsst.ip.isr.defects.Defects"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"defects", "manual_defects"})
+    forms: ClassVar[Mapping[str, Form]] = dict.fromkeys(("x0", "y0", "width", "height"), "numbers")
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "absent"
 
     @classmethod
@@ -118,8 +120,8 @@ class Defects(TableCalibration):
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make defects of four lists; raises `CalibrationFileError`."""
-        missing = [name for name in _COLUMNS if name not in tree]
-        lengths = {name: len(tree[name]) for name in _COLUMNS if name in tree}
+        missing = [name for name in _COLUMNS if tree.get(name) is None]
+        lengths = {name: len(tree[name]) for name in _COLUMNS if name not in missing}
         if missing or len(set(lengths.values())) > 1:
             raise CalibrationFileError(f"defects need lists of equal length: missing {missing}, lengths {lengths}")
         return cls(info=cls.info_from(tree), boxes=_boxes(*(tree[name] for name in _COLUMNS)))
@@ -158,8 +160,14 @@ def normalise(boxes: Iterable[Box]) -> tuple[Box, ...]:
     return tuple(box.shifted(frame.x0, frame.y0) for box in boxes_of_mask(mask))
 
 
-def _boxes(x0: Iterable[Any], y0: Iterable[Any], width: Iterable[Any], height: Iterable[Any]) -> tuple[Box, ...]:
-    rows = list(zip(x0, y0, width, height, strict=True))
+def _boxes(x0: ArrayLike, y0: ArrayLike, width: ArrayLike, height: ArrayLike) -> tuple[Box, ...]:
+    deep = [name for name, values in zip(_COLUMNS, (x0, y0, width, height), strict=True) if np.ndim(values) != 1]
+    if deep:
+        raise CalibrationFileError(f"defects have one number a row: {', '.join(deep)} have several")
+    rows = list(zip(*(np.asarray(values).tolist() for values in (x0, y0, width, height)), strict=True))
+    partial = [f"row {i}: {row}" for i, row in enumerate(rows) if not all(float(item).is_integer() for item in row)]
+    if partial:
+        raise CalibrationFileError(f"defects are boxes of whole pixels: {'; '.join(partial[:5])}")
     negative = [f"row {i}: {int(w)} x {int(h)}" for i, (_, _, w, h) in enumerate(rows) if w < 0 or h < 0]
     if negative:
         raise CalibrationFileError(f"defects of negative size: {'; '.join(negative)}")

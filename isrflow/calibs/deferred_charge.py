@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from isrflow.calibs.forms import Form, version_of
 from isrflow.calibs.identity import info_of
-from isrflow.calibs.per_amp import Column, fill, from_table, from_tree, plain, table_columns, unknown_amplifiers
+from isrflow.calibs.per_amp import (
+    Column,
+    fill,
+    forms_of,
+    from_table,
+    from_tree,
+    only_mappings,
+    plain,
+    table_columns,
+    unknown_amplifiers,
+)
 from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
@@ -110,6 +121,12 @@ class DeferredCharge(TableCalibration):
     version: ClassVar[float] = 1.3
     reference_class: ClassVar[str] = "lsst.ip.isr.deferredCharge.DeferredChargeCalib"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"CTI"})
+    forms: ClassVar[Mapping[str, Form]] = {
+        **forms_of(_COLUMNS),
+        **{column.key: "mapping" for column in DEFERRED_CHARGE_COLUMNS},
+        "AMPLIFIER": "texts",
+        "serialTraps": "mapping",
+    }
     own_cards: ClassVar[frozenset[str]] = frozenset({"UNITS"})
 
     def __post_init__(self) -> None:
@@ -211,10 +228,11 @@ class DeferredCharge(TableCalibration):
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make it of a tree; raises `CalibrationFileError`."""
-        missing = [key for key in ("driftScale", "decayTime", "globalCti", "serialTraps") if key not in tree]
+        missing = [key for key in ("driftScale", "decayTime", "globalCti", "serialTraps") if tree.get(key) is None]
         if missing or not isinstance(tree.get("serialTraps"), Mapping):
             raise CalibrationFileError(f"deferred charge needs {', '.join(missing)}; the file has {', '.join(tree)}")
         traps = tree["serialTraps"]
+        only_mappings("serialTraps", traps)
         by_key = {
             column.key: {name: trap[column.key] for name, trap in traps.items() if trap.get(column.key) is not None}
             for column in TRAP_COLUMNS
@@ -229,7 +247,7 @@ class DeferredCharge(TableCalibration):
     ) -> Self:
         """Make it of what a file of some version holds, filling in what that version did not know."""
         info = cls.info_from(source)
-        version = float(cards.get("CTI_VERSION") or cls.version)
+        version = version_of(cards, "CTI_VERSION", cls.version)
         if version < 1.1:
             raise CalibrationFileError(f"version {version} of deferred charge is in adu; at least 1.1 is needed")
         for missing in ("serial_eper", "parallel_eper"):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from isrflow.calibs.forms import Form, version_of
 from isrflow.calibs.identity import info_of
 from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
@@ -128,6 +129,17 @@ class Electrostatic(TableCalibration):
         "lsst.ip.isr.electrostaticBrighterFatter.ElectrostaticBrighterFatterDistortionMatrix"
     )
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"BF_DISTORTION_MATRIX"})
+    forms: ClassVar[Mapping[str, Form]] = {
+        **{column: "texts" for _, column, _ in NAMES},
+        **{key: "texts" for _, _, key in NAMES},
+        **{key: "number" for _, _, key in NUMBERS},
+        **{column: "number" for _, column, _ in NUMBERS},
+        **{column: "numbers" for _, column, *_ in (*BY_NAME, *INPUT_MATRICES, *FIT_MATRICES, *OTHERS, *BY_FILTER)},
+        **{key: "numbers" for _, _, key in (*INPUT_MATRICES, *FIT_MATRICES, *OTHERS)},
+        **{key: "numbers by name" for _, _, key, _ in BY_NAME},
+        **{key: "lists by name" for _, _, key in BY_FILTER},
+        **dict.fromkeys(("INPUT_RANGE", "FIT_RANGE", "inputRange", "fitRange"), "whole number"),
+    }
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
     own_cards: ClassVar[frozenset[str]] = frozenset({"INPUT_RANGE", "FIT_RANGE"})
 
@@ -236,7 +248,11 @@ class Electrostatic(TableCalibration):
             if column in row:
                 values[name] = row[column]
         for name, column, _ in BY_FILTER:
-            stack = row.get(column, _NOTHING)
+            stack = np.atleast_1d(row.get(column, _NOTHING))
+            if stack.size and len(stack) != len(values["filters"]):
+                raise CalibrationFileError(
+                    f"{column} holds {len(stack)} matrices, AVAILABLE_FILTERS are {_listed(values['filters'])}"
+                )
             values[name] = dict(zip(values["filters"], stack, strict=True)) if np.size(stack) else {}
         return cls._made(table.meta, table.meta, row.get("INPUT_RANGE"), row.get("FIT_RANGE"), values)
 
@@ -255,7 +271,7 @@ class Electrostatic(TableCalibration):
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make it of a tree; raises `CalibrationFileError`."""
-        if missing := [key for _, _, key in SHIFTS if key not in tree]:
+        if missing := [key for _, _, key in SHIFTS if tree.get(key) is None]:
             raise CalibrationFileError(f"electrostatic needs {', '.join(missing)}; the file has {', '.join(tree)}")
         whole = {key: value for key, value in tree.items() if value is not None}
         values: dict[str, Any] = {name: whole.get(key, ()) for name, _, key in NAMES}
@@ -272,8 +288,8 @@ class Electrostatic(TableCalibration):
     def _made(
         cls, source: Mapping[str, Any], meta: Mapping[str, Any], input_size: Any, fit_size: Any, values: dict[str, Any]
     ) -> Self:
-        version = meta.get("BF_DISTORTION_MATRIX_VERSION") or cls.version
-        if float(version) not in (1.0, 1.1):
+        version = version_of(meta, "BF_DISTORTION_MATRIX_VERSION", cls.version)
+        if version not in (1.0, 1.1):
             raise CalibrationFileError(f"BF_DISTORTION_MATRIX_VERSION is {version}; 1.0 and 1.1 can be read")
         sizes = {"input_size": int(input_size or 0), "fit_size": int(fit_size or 0)}
         return cls(**{"info": cls.info_from(source), **sizes, **values})

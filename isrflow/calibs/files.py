@@ -23,11 +23,12 @@ from isrflow.calibs.tabular import TableCalibration
 from isrflow.calibs.yaml_forms import dump_yaml, load_yaml
 from isrflow.errors import CalibrationError, CalibrationFileError, ConfigError, RawFileError
 from isrflow.frame.fits import content_sha256, read_exposure, write_exposure
-from isrflow.frame.fitsbytes import read_hdus
+from isrflow.frame.fitsbytes import BLOCK, read_hdus
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
+_GZIP = b"\x1f\x8b"
 _ECSV, _YAML, _JSON = ".ecsv", frozenset({".yaml", ".yml"}), ".json"
 
 
@@ -98,19 +99,31 @@ def calibration_type(kind: str) -> type[Calibration]:
 def _read(calibration: type[Calibration], path: Path) -> Calibration:
     with path.open("rb") as file:
         start = file.read(16)
-    if start.startswith((b"SIMPLE", b"\x1f\x8b")):
-        return _read_fits(calibration, path)
+    if not start:
+        raise CalibrationFileError("the file is empty", fix="copy or download the file again")
+    if start.startswith((b"SIMPLE", _GZIP)):
+        return _read_fits(calibration, path, start)
     if issubclass(calibration, TableCalibration):
         return _read_text(calibration, path, start)
     raise CalibrationFileError(f"not FITS (it begins with {start[:8]!r})")
 
 
-def _read_fits(calibration: type[Calibration], path: Path) -> Calibration:
+def _read_fits(calibration: type[Calibration], path: Path, start: bytes) -> Calibration:
+    _refuse_cut(path, start)
     if issubclass(calibration, ImageCalibration):
         return calibration.from_exposure(read_exposure(path))
-    read_hdus(path)  # verifies the checksums
+    read_hdus(path)
     with fits.open(path, memmap=False) as hdus:
         return calibration.from_hdus(hdus)
+
+
+def _refuse_cut(path: Path, start: bytes) -> None:
+    """Refuse a file that ends within a block: astropy fills it up and goes on."""
+    size = path.stat().st_size
+    if size % BLOCK and not start.startswith(_GZIP):
+        raise CalibrationFileError(
+            f"truncated: {size} bytes are no whole blocks of {BLOCK}", fix="copy or download the file again"
+        )
 
 
 def _read_text(calibration: type[TableCalibration], path: Path, start: bytes) -> Calibration:
@@ -119,11 +132,11 @@ def _read_text(calibration: type[TableCalibration], path: Path, start: bytes) ->
     except UnicodeDecodeError as error:
         raise CalibrationFileError(f"neither FITS nor text (it begins with {start[:8]!r})") from error
     if start.startswith(b"# %ECSV"):
-        return calibration.from_tables([_read_ecsv(path)])
+        return calibration.read_tables([_read_ecsv(path)])
     if path.suffix == _JSON:
-        return calibration.from_tree(_mapping(text))
+        return calibration.read_tree(_mapping(text))
     if path.suffix in _YAML:
-        return calibration.from_tree(load_yaml(text))
+        return calibration.read_tree(load_yaml(text))
     return calibration.from_text(text, path.name)
 
 
@@ -140,7 +153,10 @@ def _read_ecsv(path: Path) -> Table:
 
 
 def _mapping(text: str) -> Mapping[str, Any]:
-    tree = json.loads(text)
+    try:
+        tree = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CalibrationFileError(f"not JSON: {error}") from error
     if not isinstance(tree, dict):
         raise CalibrationFileError(f"not a mapping but a {type(tree).__name__}")
     return tree
@@ -170,7 +186,12 @@ def _naming(path: Path, kind: str) -> Iterator[None]:
     except (CalibrationError, RawFileError) as error:
         message = error.message if str(path) in error.message else f"{path}: {error.message}"
         raise CalibrationFileError(message, fix=error.fix or fix) from error
-    except (OSError, ValueError, KeyError, TypeError, IndexError, np.exceptions.AxisError) as error:
-        raise CalibrationFileError(
-            f"{path} cannot be read as {kind}: {type(error).__name__}: {error}", fix=fix
-        ) from error
+    except OSError as error:
+        raise CalibrationFileError(f"{path} cannot be read: {error.strerror or error}", fix=fix) from error
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise CalibrationFileError(f"{path} has not the form of a {kind}: {_reason(error)}", fix=fix) from error
+
+
+def _reason(error: Exception) -> str:
+    """Say what a value outside the expected form led to."""
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error)

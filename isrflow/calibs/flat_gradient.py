@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isrflow.calibs.base import CalibInfo
+from isrflow.calibs.forms import Form
 from isrflow.calibs.tabular import TableCalibration, missing_columns, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
@@ -68,6 +69,11 @@ class FlatGradient(TableCalibration):
     version: ClassVar[float] = 1.0
     reference_class: ClassVar[str] = "lsst.ip.isr.flatGradient.FlatGradient"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"flatGradient"})
+    forms: ClassVar[Mapping[str, Form]] = {
+        **dict.fromkeys((column for column, _ in (_VECTORS | _SCALARS).values()), "numbers"),
+        **dict.fromkeys((key for _, key in _VECTORS.values()), "numbers"),
+        **dict.fromkeys((key for _, key in _SCALARS.values()), "number"),
+    }
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
 
     def radial(self, radius_mm: ArrayLike) -> NDArray[np.float64]:

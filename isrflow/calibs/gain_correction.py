@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import info_of
 from isrflow.calibs.tabular import TableCalibration, missing_columns, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError, CalibrationMismatch
@@ -35,6 +36,12 @@ class GainCorrection(TableCalibration):
     version: ClassVar[float] = 1.0
     reference_class: ClassVar[str] = "lsst.ip.isr.gainCorrection.GainCorrection"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"gainCorrection"})
+    forms: ClassVar[Mapping[str, Form]] = {
+        "AMP_NAME": "texts",
+        "GAIN_ADJUSTMENT": "number",
+        "ampNames": "texts",
+        "gainAdjustments": "numbers",
+    }
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
 
     @property

@@ -109,7 +109,7 @@ def _detector_id(value: Any) -> int | None:
         return None
     try:
         return int(value)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise CalibrationFileError(f"DETECTOR is {value!r}, it must be a whole number") from error
 
 

@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import info_of
-from isrflow.calibs.per_amp import Column, fill, from_table, from_tree, plain, table_columns, unknown_amplifiers
+from isrflow.calibs.per_amp import (
+    Column,
+    fill,
+    forms_of,
+    from_table,
+    from_tree,
+    only_mappings,
+    plain,
+    table_columns,
+    unknown_amplifiers,
+)
 from isrflow.calibs.tabular import TableCalibration, column_error
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.box import Box
@@ -119,6 +130,18 @@ class Linearizer(TableCalibration):
     version: ClassVar[float] = 1.8
     reference_class: ClassVar[str] = "lsst.ip.isr.linearize.Linearizer"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"LINEARIZER"})
+    forms: ClassVar[Mapping[str, Form]] = {
+        **forms_of(LINEARIZER_COLUMNS),
+        "AMPLIFIER_NAME": "texts",
+        "ABS_REF_AMP": "texts",
+        "LOOKUP_VALUES": "numbers",
+        "tableData": "numbers",
+        **dict.fromkeys(_BOX_COLUMNS, "whole number"),
+        "hasLinearity": "true or false",
+        "override": "true or false",
+        "linearityUnits": "text",
+        "absoluteReferenceAmplifier": "text",
+    }
     own_cards: ClassVar[frozenset[str]] = frozenset({"HAS_LINEARITY", "OVERRIDE", "HAS_TABLE", "LINEARITY_UNITS"})
 
     def __post_init__(self) -> None:
@@ -249,6 +272,7 @@ class Linearizer(TableCalibration):
         amplifiers = tree.get("amplifiers")
         if not isinstance(amplifiers, Mapping) or not amplifiers:
             raise CalibrationFileError(f"a linearizer needs amplifiers; the file has {', '.join(tree)}")
+        only_mappings("amplifiers", amplifiers)
         by_key = {
             column.key: {name: amp[column.key] for name, amp in amplifiers.items() if amp.get(column.key) is not None}
             for column in LINEARIZER_COLUMNS
@@ -257,7 +281,7 @@ class Linearizer(TableCalibration):
         return cls._made(
             tree,
             amp_names=tuple(str(name) for name in amplifiers),
-            boxes={name: box if isinstance(box, Box) else Box(*box) for name, box in boxes.items()},
+            boxes={name: _box(name, box) for name, box in boxes.items()},
             table=None if tree.get("tableData") is None else np.array(tree["tableData"], np.float32),
             units=tree.get("linearityUnits"),
             has_linearity=tree.get("hasLinearity"),
@@ -299,3 +323,13 @@ class Linearizer(TableCalibration):
             coefficients={name: np.array([rng.normal(1e-7, 2e-8)]) for name in names},
             boxes={amp.name: amp.box for amp in detector.amplifiers},
         )
+
+
+def _box(name: str, given: Any) -> Box:
+    """Return a box that is one or says x0, y0, width and height."""
+    if isinstance(given, Box):
+        return given
+    numbers = given if isinstance(given, (list, tuple)) else ()
+    if len(numbers) != len(_BOX_COLUMNS) or not all(isinstance(number, int) for number in numbers):
+        raise CalibrationFileError(f"linearityBBox of amplifier {name} is {given!r}, not x0, y0, width, height")
+    return Box(*numbers)

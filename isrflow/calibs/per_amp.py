@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from isrflow.calibs.forms import Form
 from isrflow.errors import CalibrationFileError
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["float", "int", "str", "floats", "ints", "bools"]
 _DTYPES: Mapping[str, Any] = {"floats": np.float64, "ints": np.int64, "bools": np.bool_}
+
+_FORMS: Mapping[str, Form] = {"str": "texts", "float": "number", "int": "whole number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,29 @@ class Column:
     def value(self, given: Any) -> Any:
         """Return a value in its type; arrays are new, flat and of native byte order."""
         if self.kind in _DTYPES:
-            return np.array(given, _DTYPES[self.kind]).copy()
+            return _array(given, _DTYPES[self.kind])
         if self.kind == "float":
-            return float(np.ravel(given)[0])
-        return int(np.ravel(given)[0]) if self.kind == "int" else str(given).strip()
+            return float(_array(given, np.float64).ravel()[0])
+        return int(_array(given, np.int64).ravel()[0]) if self.kind == "int" else str(given).strip()
+
+
+def _array(given: Any, dtype: Any) -> NDArray[Any]:
+    """Return a new array; numbers that are not whole are no integers."""
+    array, wanted = np.atleast_1d(np.array(given)), np.dtype(dtype).kind
+    kinds = {"b": "iub", "i": "iufb"}.get(wanted, "iuf")  # flags are read back as the whole numbers files hold
+    if array.size and array.dtype.kind not in kinds:
+        is_read_as_doubles = array.dtype.kind == "f" and wanted == "b"
+        if not (is_read_as_doubles and np.isin(array, (0, 1)).all()):
+            raise TypeError("not of this kind")
+    if array.dtype.kind == "f" and wanted == "i" and not np.array_equal(array, np.trunc(array)):
+        raise ValueError("not whole numbers")
+    return array.astype(dtype)
+
+
+def forms_of(columns: Iterable[Column]) -> dict[str, Form]:
+    """Return what the columns hold in tables, and, by amplifier, in trees."""
+    tables: dict[str, Form] = {column.column: _FORMS.get(column.kind, "numbers") for column in columns}
+    return tables | {column.key: "mapping" for column in columns}
 
 
 def fill(owner: Any, columns: Sequence[Column], amp_names: Iterable[str]) -> None:
@@ -80,12 +103,27 @@ def from_table(table: Table, columns: Sequence[Column], amp_names: Sequence[str]
 
 def from_tree(tree: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, dict[str, Any]]:
     """Return field to amplifier to value for the keys a tree has; errors as for `from_table`."""
-    return _read({c: tree[c.key] for c in columns if isinstance(tree.get(c.key), Mapping)}, "key")
+    given = {column: tree.get(column.key) for column in columns}
+    wrong = [f"key {c.key} is {value!r}, not a mapping" for c, value in given.items() if not _is_by_amp(value)]
+    if wrong:
+        raise CalibrationFileError("; ".join(wrong))
+    return _read({column: value for column, value in given.items() if value is not None}, "key")
+
+
+def only_mappings(key: str, by_amp: Mapping[str, Any]) -> None:
+    """Raise `CalibrationFileError` naming the amplifiers of a tree that hold something else than a mapping."""
+    wrong = [f"{key}.{name} is {value!r}" for name, value in by_amp.items() if not isinstance(value, Mapping)]
+    if wrong:
+        raise CalibrationFileError(f"not mappings: {'; '.join(wrong)}")
 
 
 def plain(value: Any) -> Any:
     """Return a value as YAML can say it."""
     return value.ravel().tolist() if isinstance(value, np.ndarray) else value
+
+
+def _is_by_amp(value: Any) -> bool:
+    return value is None or isinstance(value, Mapping)
 
 
 def _read(cells: Mapping[Column, Mapping[str, Any]], what: str) -> dict[str, dict[str, Any]]:

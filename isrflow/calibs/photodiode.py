@@ -17,6 +17,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from isrflow.calibs.base import CalibInfo
+from isrflow.calibs.forms import Form
 from isrflow.calibs.tabular import TableCalibration, missing_columns, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError, ConfigError
 from isrflow.frame.camera import Detector
@@ -53,6 +54,10 @@ class Photodiode(TableCalibration):
     reference_class: ClassVar[str] = "lsst.ip.isr.photodiode.PhotodiodeCalib"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"PHOTODIODE"})
     own_cards: ClassVar[frozenset[str]] = frozenset({"INTEGRATION_METHOD"})
+    forms: ClassVar[Mapping[str, Form]] = {
+        **dict.fromkeys((*_TIMES, *_CURRENTS, "timeSamples", "currentSamples"), "numbers"),
+        "integrationMethod": "text",
+    }
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
 
     def charge_coulomb(

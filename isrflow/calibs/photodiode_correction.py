@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isrflow.calibs.base import CalibInfo
+from isrflow.calibs.forms import Form
 from isrflow.calibs.tabular import TableCalibration, missing_columns, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
@@ -38,6 +39,13 @@ class PhotodiodeCorrection(TableCalibration):
     version: ClassVar[float] = 1.1
     reference_class: ClassVar[str] = "lsst.ip.isr.photodiodeCorrection.PhotodiodeCorrection"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"PHOTODIODE_CORRECTION"})
+    forms: ClassVar[Mapping[str, Form]] = {
+        "PAIR": "texts",
+        "PD_CORR": "number",
+        "LOOKUP_VALUES": "numbers",
+        "pairs": "numbers by name",
+        "tableData": "numbers",
+    }
 
     def __post_init__(self) -> None:
         if self.table is not None:
@@ -88,8 +96,6 @@ class PhotodiodeCorrection(TableCalibration):
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make corrections of a tree; raises `CalibrationFileError`."""
         missing_keys(cls.kind, tree, "pairs")
-        if not isinstance(tree["pairs"], Mapping):
-            raise CalibrationFileError(f"pairs is {tree['pairs']!r}, not a mapping of pairs to corrections")
         found = {str(pair).strip(): float(value) for pair, value in tree["pairs"].items()}
         return cls(info=cls.info_from(tree), corrections=found, table=tree.get("tableData"))
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isrflow.calibs.forms import Form, version_of, whole_number
 from isrflow.calibs.identity import info_of
-from isrflow.calibs.per_amp import fill, from_table, from_tree, plain, table_columns, unknown_amplifiers
+from isrflow.calibs.per_amp import fill, forms_of, from_table, from_tree, plain, table_columns, unknown_amplifiers
 from isrflow.calibs.ptc_columns import PTC_COLUMNS
 from isrflow.calibs.ptc_fit import PtcFit
 from isrflow.calibs.ptc_measurements import PtcMeasurements
@@ -59,6 +60,20 @@ class PhotonTransferCurve(PtcMeasurements, PtcFit, TableCalibration):
     reference_class: ClassVar[str] = "lsst.ip.isr.ptcDataset.PhotonTransferCurveDataset"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"PTC"})
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
+    forms: ClassVar[Mapping[str, Form]] = {
+        **forms_of(PTC_COLUMNS),
+        "AMPLIFIER_NAME": "texts",
+        "PTC_FIT_TYPE": "texts",
+        "BAD_AMPS": "texts",
+        "COV_MATRIX_SIDE": "numbers",
+        "COV_MATRIX_SIDE_FULL_COV_FIT": "numbers",
+        "ampNames": "texts",
+        "badAmps": "texts",
+        "ptcFitType": "text",
+        "covMatrixSide": "whole number",
+        "covMatrixSideFullCovFit": "whole number",
+        "auxValues": "mapping",
+    }
     own_cards: ClassVar[frozenset[str]] = frozenset({"PTC_FIT_TYPE"})
 
     def __post_init__(self) -> None:
@@ -156,11 +171,11 @@ class PhotonTransferCurve(PtcMeasurements, PtcFit, TableCalibration):
         first = table[0]
         bad = np.ravel(first["BAD_AMPS"]) if "BAD_AMPS" in table.colnames else ()
         return cls._upgraded(
-            float(table.meta.get("PTC_VERSION") or cls.version),
+            version_of(table.meta, "PTC_VERSION", cls.version),
             info=cls.info_from(table.meta),
             amp_names=names,
             fit_type=_text(first, "PTC_FIT_TYPE", table.meta.get("PTC_FIT_TYPE")),
-            covariance_side=int(first["COV_MATRIX_SIDE"]) if "COV_MATRIX_SIDE" in table.colnames else 1,
+            covariance_side=_side(first, "COV_MATRIX_SIDE"),
             fitted_covariance_side=_side(first, "COV_MATRIX_SIDE_FULL_COV_FIT", "COV_MATRIX_SIDE"),
             bad_amplifiers=tuple(text for text in (str(name).strip() for name in bad) if text),
             aux_values={
@@ -190,17 +205,17 @@ class PhotonTransferCurve(PtcMeasurements, PtcFit, TableCalibration):
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make a curve of a tree; raises `CalibrationFileError`."""
-        missing = [key for key in ("ampNames", "gain") if key not in tree]
+        missing = [key for key in ("ampNames", "gain") if tree.get(key) is None]
         if missing:
             raise CalibrationFileError(f"a ptc needs {', '.join(missing)}; the file has {', '.join(tree)}")
-        metadata = tree.get("metadata", {})
+        metadata = tree.get("metadata") or {}
         return cls._upgraded(
-            float(metadata.get("PTC_VERSION") or cls.version),
+            version_of(metadata, "PTC_VERSION", cls.version),
             info=cls.info_from(tree),
             amp_names=tuple(str(name) for name in tree["ampNames"]),
             fit_type=str(tree.get("ptcFitType", cls.fit_type)),
-            covariance_side=int(tree.get("covMatrixSide", 1)),
-            fitted_covariance_side=int(tree.get("covMatrixSideFullCovFit", tree.get("covMatrixSide", 1))),
+            covariance_side=_side(tree, "covMatrixSide"),
+            fitted_covariance_side=_side(tree, "covMatrixSideFullCovFit", "covMatrixSide"),
             bad_amplifiers=tuple(str(name) for name in tree.get("badAmps") or ()),
             aux_values={name: np.array(values) for name, values in (tree.get("auxValues") or {}).items()},
             values=from_tree(tree, PTC_COLUMNS),
@@ -251,5 +266,7 @@ def _text(row: Any, column: str, other: Any) -> str:
     return str(row[column]).strip() if column in row.colnames else str(other or "")
 
 
-def _side(row: Any, *columns: str) -> int:
-    return next((int(row[column]) for column in columns if column in row.colnames), 1)
+def _side(found: Any, *names: str) -> int:
+    """Return the first side that a row or tree states; 1 if none."""
+    known = found.colnames if hasattr(found, "colnames") else found
+    return next((whole_number(found[name], name) for name in names if name in known and found[name] is not None), 1)

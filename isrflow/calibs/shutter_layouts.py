@@ -85,7 +85,9 @@ def read_nested(tree: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tupl
     fits = _part(profile, "fitResults")
     values["fit_model"] = str(fits.get("Model", ""))
     named = {name: fit for name, fit in fits.items() if isinstance(fit, Mapping)}
-    return values, {name: tuple(_value(fit, key, f"fit {name}") for key in _FIT_NUMBERS) for name, fit in named.items()}
+    return values, {
+        name: tuple(_number(fit, key, f"fit {name}") for key in _FIT_NUMBERS) for name, fit in named.items()
+    }
 
 
 def nested(values: Mapping[str, Any], fits: Mapping[str, Sequence[float]]) -> dict[str, Any]:
@@ -128,7 +130,8 @@ def _samples(rows: list[Any], what: str, prefix: str, names: Mapping[str, str]) 
     found: dict[str, Any] = {f"{prefix}time_tai": [time[0] for time in times]}
     found[f"{prefix}time_mjd"] = [time[1] for time in times]
     for key, name in names.items():
-        found[name] = [_value(row, key, f"{what}[{i}]") for i, row in enumerate(rows)]
+        value = _value if key == "isOn" else _number
+        found[name] = [value(row, key, f"{what}[{i}]") for i, row in enumerate(rows)]
     return found
 
 
@@ -141,13 +144,20 @@ def _time(row: Any, where: str) -> tuple[str, float]:
     tai = inner.get("isot", inner.get("tai")) if isinstance(inner, Mapping) else None
     if not isinstance(tai, str) or "mjd" not in inner:
         raise CalibrationFileError(f"{where} has no time of TAI and MJD: {str(row)[:80]}")
-    return tai, float(inner["mjd"])
+    return tai, _number(inner, "mjd", where)
 
 
 def _value(row: Any, key: str, where: str) -> Any:
     if not isinstance(row, Mapping) or key not in row:
         raise CalibrationFileError(f"{where} has no {key}: {str(row)[:80]}")
     return row[key]
+
+
+def _number(row: Any, key: str, where: str) -> float:
+    value = _value(row, key, where)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise CalibrationFileError(f"{key} of {where} is {str(value)[:80]!r}, not a number")
+    return float(value)
 
 
 def _part(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from isrflow.calibs.forms import Form
 from isrflow.calibs.shutter_layouts import PROFILE_CARDS, nested, profile_values, read_nested
 from isrflow.calibs.tabular import TableCalibration, missing_columns
 from isrflow.errors import CalibrationError, CalibrationFileError
@@ -96,6 +97,16 @@ class ShutterMotion(TableCalibration):
         {*PROFILE_CARDS, *(card.upper() for card in PROFILE_CARDS), "fileType", "FILETYPE"}
     )
     tags_metadata: ClassVar[bool] = False
+    forms: ClassVar[Mapping[str, Form]] = {
+        **dict.fromkeys(("TIME_TAI", "HALL_TIME_TAI", "FIT_NAME"), "texts"),
+        **dict.fromkeys(("TIME_MJD", "POSITION", "HALL_TIME_MJD", "HALL_POSITION", *_FIT), "number"),
+        "HALL_SENSORID": "whole number",
+        "HALL_ISON": "whole number",
+        "fileName": "text",
+        "fileType": "text",
+        "version": "number",
+        "motionProfile": "mapping",
+    }
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from astropy.io import fits
 
 from isrflow.calibs.base import CalibInfo, Calibration
+from isrflow.calibs.forms import Form, check_tables, check_tree
 from isrflow.calibs.identity import IDENTITY_CARDS, identity_cards, info_from_cards, place_cards
 from isrflow.errors import CalibrationFileError
 from isrflow.frame.cards import parse_header
@@ -37,6 +38,8 @@ class TableCalibration(Calibration):
     """Metadata that state fields of this type."""
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "undefined"
     """How tables of the reference state an identity that is not known: a card without value, empty text, none."""
+    forms: ClassVar[Mapping[str, Form]] = {}
+    """What the keys of trees and the columns of tables hold; the readers rely on it."""
     tags_metadata: ClassVar[bool] = True
     """Whether YAML of the reference has the metadata under its tag, not as a plain mapping."""
 
@@ -104,6 +107,18 @@ class TableCalibration(Calibration):
         """Make the calibration of a tree; raises `CalibrationFileError` naming the key."""
 
     @classmethod
+    def read_tables(cls, tables: list[Table]) -> Self:
+        """Make the calibration of tables whose values are first seen to be of the right kind; errors as those."""
+        check_tables(cls.kind, tables, cls.forms)
+        return cls.from_tables(tables)
+
+    @classmethod
+    def read_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """Make the calibration of a tree whose values are first seen to be of the right kind; errors as those."""
+        check_tree(cls.kind, tree, cls.forms)
+        return cls.from_tree(tree)
+
+    @classmethod
     def from_text(cls, text: str, name: str) -> Self:  # noqa: ARG003 - for types that have a plain form
         """Make the calibration of plain text in a file of that name; raises `CalibrationFileError`."""
         raise CalibrationFileError(f"not FITS, ECSV, YAML or JSON (it begins with {text[:16]!r})")
@@ -141,7 +156,7 @@ class TableCalibration(Calibration):
             tables.append(_table_of(hdu))
         if not tables:
             raise CalibrationFileError(f"not {cls.kind}: HDU 1 is not a table")
-        return cls.from_tables(tables)
+        return cls.read_tables(tables)
 
 
 def column_error(missing: Sequence[str], table: Table) -> str:

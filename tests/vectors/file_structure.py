@@ -12,7 +12,7 @@ from astropy.table import Table
 from isrflow.calibs.yaml_forms import load_yaml
 
 _LAYOUT = ("XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "TFIELDS", "TTYPE", "TFORM", "TDIM", "TUNIT", "TNULL")
-_FILE = ("SIMPLE", "EXTEND", "CHECKSUM", "DATASUM")
+_FILE = ("SIMPLE", "EXTEND", "CHECKSUM", "DATASUM", "COMMENT")
 
 
 def structure(path: Path) -> dict[str, Any]:
