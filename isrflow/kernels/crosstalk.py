@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from isrflow.kernels.coupling import AmplifierGrid, Coupling
 from isrflow.kernels.layout import Float32, Int32, Planes, rows_of
-from isrflow.kernels.threads import parallel_njit
+from isrflow.kernels.statistics import median
+from isrflow.kernels.threads import map_in_threads, parallel_njit
 
 _Int64 = NDArray[np.int64]
 
@@ -83,14 +84,9 @@ def subtract_crosstalk_marking_subtrahend(
     planes = rows_of((image, mask, variance if with_variance else np.empty((0, 0), np.float32)))
     subtrahend = np.zeros(image.shape, np.float32)
     _subtract(*planes, *planes, subtrahend, grid.as_array(), *coupling.by_target(), np.int32(bit), np.inf)
-    mask &= ~np.int32(bit)
-    medians = [np.float32(np.median(subtrahend[section])) for section in levels]
-    for section, median in zip(levels, medians, strict=True):
-        subtrahend[section] -= median
-    mask[np.abs(subtrahend) >= threshold] |= bit
-    for section, median in zip(levels, medians, strict=True):
-        subtrahend[section] += median
-    image -= subtrahend
+    boxes = np.array([(y.start, y.stop, x.start, x.stop) for y, x in levels], np.int64).reshape(-1, 4)
+    medians = np.array(map_in_threads(lambda section: float(median(subtrahend[section])), levels), np.float32)
+    _take_and_mark(*planes[:2], subtrahend, boxes, medians, np.int32(bit), np.float32(threshold))
 
 
 def _clear_outside(mask: Int32, grid: AmplifierGrid, bit: int) -> None:
@@ -145,6 +141,33 @@ def _subtract(
                 continue
             _take_from(image[y, start : start + width], total, right)
             _mark(mask[y, start : start + width], marked, anywhere, sources[t], right, bit)
+
+
+@parallel_njit()
+def _take_and_mark(
+    image: Float32,
+    mask: Int32,
+    subtrahend: Float32,
+    boxes: _Int64,
+    medians: Float32,
+    bit: np.int32,
+    threshold: np.float32,
+) -> None:
+    """Subtract, and mark what is far from the level of its box; the level is taken off and put back, which rounds."""
+    width = subtrahend.shape[1]
+    for y in prange(subtrahend.shape[0]):
+        taken, marks, pixels = subtrahend[y], mask[y, :width], image[y, :width]
+        for k in range(medians.size):
+            if boxes[k, 0] <= y < boxes[k, 1]:
+                taken[boxes[k, 2] : boxes[k, 3]] -= medians[k]
+        for x in range(width):
+            far = np.int32(abs(taken[x]) >= threshold)
+            marks[x] = (marks[x] & ~bit) | (bit * far)
+        for k in range(medians.size):
+            if boxes[k, 0] <= y < boxes[k, 1]:
+                taken[boxes[k, 2] : boxes[k, 3]] += medians[k]
+        for x in range(width):
+            pixels[x] -= taken[x]
 
 
 @njit(cache=True, nogil=True)

@@ -78,6 +78,8 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: linearity.correct_spline(image[right], spline, np.zeros(6))
     yield lambda: linearity.correct_by_table(image[right], np.zeros(8, np.float32), 0.0)
     yield lambda: crosstalk.subtract_crosstalk(planes, grid, coupling, bit=1 << 11, threshold=np.inf)
+    marking = crosstalk.subtract_crosstalk_marking_subtrahend
+    yield lambda: marking(planes, grid, coupling, bit=1 << 11, threshold=np.inf, levels=grid.sections)
     yield lambda: deferred_charge.correct_deferred_charge(
         image[left], deferred_charge.Drift(1e-4, 2.5), deferred_charge.Trap(10.0, 0.5)
     )

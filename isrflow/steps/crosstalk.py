@@ -23,6 +23,7 @@ from isrflow.kernels.crosstalk import (
     subtract_crosstalk_marking_subtrahend,
 )
 from isrflow.kernels.gather import good_median
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
 from isrflow.steps.step import StepConfig
 
@@ -98,6 +99,12 @@ def subtract_crosstalk(
         If the number of amplifiers, or the size or unit of sources, differs.
     GeometryError
         If the exposure has no detector.
+
+    Notes
+    -----
+    ``I_t -= sum_s c[s, t] (I_s - b_s) + q[s, t] (I_s - b_s)^2`` and ``V_t += sum_s c^2 V_s + q^2 2 I_s^2 V_s``, with
+    the source amplifier ``s`` turned to the readout corner of the target ``t``, uncorrected, and ``b`` its background;
+    image and ``b`` in the unit of the ratios, ``c`` without unit, ``q`` in its inverse, variance in its square.
     """
     detector = _checked_detector(exposure, config, crosstalk)
     linear, quadratic = _coefficients(detector, crosstalk, config, bad_amplifiers)
@@ -165,15 +172,7 @@ def _subtract(
     sections = [_section(exposure, exposure.amp_box(amp, "raw" if whole else "data")) for amp in amplifiers]
     levels = [_section(exposure, exposure.amp_box(amp)) for amp in amplifiers]
     grid = AmplifierGrid(sections, [_corner(amp, exposure.is_trimmed) for amp in amplifiers])
-    image, mask, _ = source.planes()
-    bad = mask_bits("BAD")
-    backgrounds: list[float] | None = None
-    if config.background == "AMP":
-        backgrounds = [good_median(image[section], mask[section], bad) for section in levels]
-    typical = good_median(image, mask, bad)
-    if config.background == "DETECTOR":
-        backgrounds = [typical] * len(levels)
-    coupling = Coupling(linear, quadratic, None if backgrounds is None else np.array(backgrounds))
+    coupling = Coupling(linear, quadratic, _backgrounds(source, levels, config))
     bit, threshold = add_mask_plane(config.plane), config.min_pixel_to_mask
     if config.mask_subtrahend:
         subtract_crosstalk_marking_subtrahend(
@@ -187,7 +186,25 @@ def _subtract(
         )
     else:
         other = None if source is exposure else source.planes()
-        subtract_in_planes(exposure.planes(), grid, coupling, bit=bit, threshold=threshold + typical, source=other)
+        threshold += _typical(source)
+        subtract_in_planes(exposure.planes(), grid, coupling, bit=bit, threshold=threshold, source=other)
+
+
+def _backgrounds(source: Exposure, levels: list[tuple[slice, slice]], config: CrosstalkConfig) -> Matrix | None:
+    """Return the level of each amplifier that does not cross over; None if all of it does."""
+    if config.background == "None":
+        return None
+    if config.background == "DETECTOR":
+        return np.full(len(levels), _typical(source))
+    image, mask, _ = source.planes()
+    bad = mask_bits("BAD")
+    return np.array(map_in_threads(lambda section: good_median(image[section], mask[section], bad), levels))
+
+
+def _typical(source: Exposure) -> float:
+    """Return the median of a whole image's good pixels."""
+    image, mask, _ = source.planes()
+    return good_median(image, mask, mask_bits("BAD"))
 
 
 def _section(exposure: Exposure, box: Box) -> tuple[slice, slice]:

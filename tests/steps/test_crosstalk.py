@@ -107,8 +107,8 @@ def test_other_detectors_leave_their_light_as_well() -> None:
     unlike = (
         r"covers \[1:64,1:48\] in adu, its sources of crosstalk B \[1:80,1:52\] in adu, C \[1:64,1:48\] in electron"
     )
+    others = {"B": exposure(raw=True), "C": exposure(unit="electron")}
     with pytest.raises(CalibrationMismatch, match=unlike):
-        others = {"B": exposure(raw=True), "C": exposure(unit="electron")}
         subtract_crosstalk(picture, CrosstalkConfig(), crosstalk=coupling, sources=others)
 
 
@@ -146,3 +146,13 @@ def test_marks_may_follow_what_is_subtracted() -> None:
     subtract_crosstalk(picture, config, crosstalk=Crosstalk(coefficients=FROM_LEFT))
     assert np.argwhere(picture.mask == MARK).tolist() == [[7, 60]]
     assert np.all(picture.variance == 1)
+
+
+def test_a_pixel_that_is_no_number_spoils_the_pixel_it_reaches_and_no_other() -> None:
+    picture = exposure(100)
+    picture.image[7, 3] = np.nan
+    config = CrosstalkConfig(mask_subtrahend=True, min_pixel_to_mask=10)
+    subtract_crosstalk(picture, config, crosstalk=Crosstalk(coefficients=FROM_LEFT))
+    assert np.argwhere(np.isnan(picture.image)).tolist() == [[7, 3], [7, 60]]
+    assert picture.image[0, 60] == 99
+    assert not picture.mask.any()
