@@ -163,8 +163,8 @@ def _index_hdu(index: list[tuple[int, str, int]], catalogs: Mapping[str, int]) -
         fits.Column("cat.persistable", "1J", array=[0] * len(index)),
         fits.Column("row0", "1J", array=[row for _, _, row in index]),
         fits.Column("nrows", "1J", array=[1] * len(index)),
-        fits.Column("name", "64A", array=[f"{name:64}" for _, name, _ in index]),
-        fits.Column("module", "64A", array=[f"{'lsst.afw.image':64}"] * len(index)),
+        fits.Column("name", "64A", array=[name for _, name, _ in index]),
+        fits.Column("module", "64A", array=["lsst.afw.image"] * len(index)),
     ]
     hdu = fits.BinTableHDU.from_columns(columns)
     hdu.header["EXTTYPE"] = "ARCHIVE_INDEX"

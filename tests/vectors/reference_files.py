@@ -37,6 +37,14 @@ KIND_OF = {
     "lsst.ip.isr.shutterMotion.ShutterMotionProfile": "shutter_motion",
     "lsst.afw.image.ExposureF": "exposure",
     "lsst.afw.image.MaskedImageF": "exposure",
+    "lsst.afw.image.TransmissionCurve": "transmission_optics",
+}
+_PARTS = {"Atmosphere": "atmosphere", "Optics": "optics", "Filter": "filter", "Sensor": "sensor"}
+_PARTS |= {"FilterDetector": "filter", "System": "filter", "": "optics"}
+KIND_OF |= {
+    f"lsst.ip.isr.{module}Intermediate{part}TransmissionCurve": f"transmission_{kind}"
+    for part, kind in _PARTS.items()
+    for module in ("", "transmissionCurve.")
 }
 ELECTROSTATIC = (*NAMES, *BY_NAME, *NUMBERS, *INPUT_MATRICES, *FIT_MATRICES, *OTHERS, *BY_FILTER)
 _COMMON = {"_detectorId": "info.detector_id"}
@@ -203,11 +211,18 @@ def contents(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with fits.open(path) as hdus:
         for hdu in hdus[1:]:
-            found |= {name: np.array(hdu.data[name]) for name in hdu.columns.names}
+            found |= {name: _cells(hdu.data[name]) for name in hdu.columns.names}
             found |= {f"TFORM {name}": form for name, form in zip(hdu.columns.names, hdu.columns.formats, strict=True)}
         header = hdus[1].header
         found["metadata"] = _without_empty({key: header[key] for key in header if not _is_layout(key)})
     return found
+
+
+def _cells(column: Any) -> Any:
+    """The cells of a column: vectors of their own lengths as a list, text without the blanks FITS does not count."""
+    if column.dtype == object:
+        return [np.array(cell) for cell in column]
+    return np.char.rstrip(column) if column.dtype.kind == "U" else np.array(column)
 
 
 def _is_layout(key: str) -> bool:
