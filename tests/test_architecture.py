@@ -59,7 +59,7 @@ TABLE = [
         f"{VALUES} isrflow.steps {RECIPES} isrflow.run isrflow.__version__ {REGISTRY_WORDS} registry.butler",
         "numpy astropy",
     ),
-    room("isrflow.task", f"{VALUES} isrflow.steps {RECIPES} isrflow.run isrflow.quantum", "numpy"),
+    room("isrflow.task", f"{VALUES} isrflow.steps {RECIPES} isrflow.run isrflow.quantum isrflow.lsst_names", "numpy"),
     room(
         "flows",
         "isrflow registry migrations",
@@ -87,6 +87,8 @@ SQLALCHEMY = tuple(
 )
 ONLY_IN = {
     "numba": ("isrflow.kernels",),
+    "sklearn": ("isrflow.kernels.gaussian_process",),
+    "threadpoolctl": ("isrflow.kernels.gaussian_process",),
     "sqlalchemy": (*SQLALCHEMY, "migrations"),
     "pytest": ("registry.datastore.contract",),  # shipped, so that a new backend can be put under the same tests
     "prefect": ("flows.engine_prefect", "flows.deploy"),

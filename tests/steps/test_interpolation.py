@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isrflow.errors import MaskPlaneError
+from isrflow.errors import ConfigError, MaskPlaneError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.steps.interpolation import InterpolationConfig, interpolate_masked
@@ -47,3 +47,22 @@ def test_far_from_good_pixels_image_and_variance_take_the_clipped_mean_of_the_im
 def test_an_unknown_plane_is_named_with_the_nearest(exposure) -> None:
     with pytest.raises(MaskPlaneError, match="no mask plane named SATURATED"):
         interpolate_masked(exposure, InterpolationConfig(planes=("SATURATED",)))
+
+
+def test_a_gaussian_process_replaces_the_image_alone(exposure) -> None:
+    pytest.importorskip("sklearn", reason="the extra gp is not installed")
+    exposure.mask[4, 10] = SAT
+    exposure.image[3:6, 9:12] = 5e4
+    exposure.image[[3, 3, 5, 5], [9, 11, 9, 11]] = 100
+    exposure.variance[4, 10] = 99
+    interpolate_masked(exposure, InterpolationConfig(method="gaussian_process"))
+    np.testing.assert_allclose(exposure.image, 100, rtol=1e-3)
+    assert exposure.variance[4, 10] == 99
+    assert exposure.mask[3, 10] == exposure.mask[4, 10] == SAT | INTRP  # grown as for rows
+    assert exposure.mask[0, 0] == 0
+
+
+def test_a_method_whose_library_is_missing_says_what_to_install(exposure, monkeypatch) -> None:
+    monkeypatch.setattr("isrflow.steps.interpolation.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"needs scikit-learn.*\n.*pip install 'isrflow\[gp\]'"):
+        interpolate_masked(exposure, InterpolationConfig(method="gaussian_process"))
