@@ -46,6 +46,7 @@ from isrflow.steps.statistics import StatisticsConfig, measure_statistics
 from isrflow.steps.step import Step
 from isrflow.steps.thumbnail import ThumbnailConfig, make_flattened_thumbnail, make_overscan_thumbnail
 from isrflow.steps.trails import TrailsConfig, widen_saturation_trails
+from isrflow.steps.transmission import TransmissionConfig, attach_transmission
 from isrflow.steps.variance import VarianceConfig, build_variance
 from isrflow.steps.vignette import VignetteConfig, find_valid_polygon
 from isrflow.steps.zero_point import ZeroPointConfig, set_zero_point
@@ -87,6 +88,7 @@ class IsrConfig(Recipe):
     gains: Annotated[GainsConfig, Step(apply_gains)] = GainsConfig(enabled=False)
     fringe: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig()
     vignette: Annotated[VignetteConfig, Step(find_valid_polygon)] = VignetteConfig()
+    transmission: Annotated[TransmissionConfig, Step(attach_transmission)] = TransmissionConfig()
     thumbnail_flattened: Annotated[ThumbnailConfig, Step(make_flattened_thumbnail)] = ThumbnailConfig(enabled=False)
     illumination: Annotated[IlluminationConfig, Step(correct_illumination)] = IlluminationConfig()
 

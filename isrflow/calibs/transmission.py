@@ -160,7 +160,8 @@ class Transmission(TableCalibration):
             "metadata": self.metadata(),
             "wavelength": stated.wavelength.tolist(),
             "wavelengthUnit": stated.wavelength_unit,
-            stated.column: {name: values.tolist() for name, values in stated.throughput.items()},
+            "ampNames": list(stated.throughput),
+            stated.column: [values.tolist() for values in stated.throughput.values()],
             "throughputUnit": stated.throughput_unit,
         }
 
@@ -168,10 +169,11 @@ class Transmission(TableCalibration):
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make a curve of columns and units; raises `CalibrationFileError`."""
         column = next((name for name in _COLUMNS if name in tree), "throughput")
-        missing_keys(cls.kind, tree, "wavelength", column)
+        missing_keys(cls.kind, tree, "wavelength", "ampNames", column)
+        by_name = zip(tree["ampNames"], tree[column], strict=True)
         table = CurveTable(
             wavelength=np.array(tree["wavelength"], np.float64),
-            throughput={str(name): np.array(values, np.float64) for name, values in tree[column].items()},
+            throughput={str(name): np.array(values, np.float64) for name, values in by_name},
             wavelength_unit=str(tree.get("wavelengthUnit", "Angstrom")),
             throughput_unit=str(tree.get("throughputUnit", "")),
             column=column,
