@@ -100,12 +100,12 @@ def without_nan(image: Float32) -> Float32:
     return image
 
 
-def magnitude(base: Float32, correction: Real, enough: float) -> float:
-    """Sum up absolute values of base plus correction where they are numbers; stop when there is enough."""
+def magnitude(base: Real, correction: Real, enough: float, *, pivot: float = 0.0) -> float:
+    """Sum up absolute values of base less pivot plus correction where they are numbers; stop when there is enough."""
     total = 0.0
     for y in range(0, base.shape[0], TILE_HEIGHT):
         rows = slice(y, y + TILE_HEIGHT)
-        total += float(np.nansum(np.abs(base[rows].astype(np.float64) + correction[rows])))
+        total += float(np.nansum(np.abs(base[rows].astype(np.float64) - pivot + correction[rows])))
         if total >= enough:
             break
     return total

@@ -56,15 +56,17 @@ def correct_conserving_charge(
     if n_good == 0:
         return Convergence(math.nan, 0)
     precision = sufficient_precision(threshold, image.size)
-    signal = np.subtract(image, float(base.sum(dtype=np.float64) / n_good), dtype=precision, casting="same_kind")
-    potential = _potential_of(signal, np.ascontiguousarray(kernel, precision), size)
+    mean = float(base.sum(dtype=np.float64) / n_good)
+    signal = np.ascontiguousarray(image)
+    potential = _potential_of(signal, mean, np.ascontiguousarray(kernel, precision), size)
     gained, updated = np.zeros(image.shape, precision), np.empty(image.shape, precision)
     difference = math.nan
     for iteration in range(max_iterations):
-        change = _pass(potential, signal, gained, simulate, updated)
+        change = _pass(potential, signal, mean, gained, simulate, updated)
         gained, updated = updated, gained
         if iteration == 1:  # by rule the first change that is judged is that from zero
-            change = magnitude(signal, gained, math.inf if iteration == max_iterations - 1 else threshold)
+            enough = math.inf if iteration == max_iterations - 1 else threshold
+            change = magnitude(signal, gained, enough, pivot=mean)
         if iteration > 0:
             difference = change
             if difference < threshold:
@@ -86,42 +88,45 @@ def transfer_charge(potential: Real, signal: Real, *, simulate: bool = False) ->
         Let charge flow the other way, as it does in a detector.
     """
     gained = np.empty(potential.shape, potential.dtype)
-    _pass(potential, signal, np.zeros_like(gained), simulate, gained)
+    _pass(potential, signal, 0.0, np.zeros_like(gained), simulate, gained)
     return gained
 
 
-def _potential_of(signal: Real, kernel: Real, size: int) -> Real:
+def _potential_of(signal: Real, mean: float, kernel: Real, size: int) -> Real:
     """Correlate with a kernel centred on (size - 1) // 2; zeros follow the image, what precedes it is not a number."""
     centre = (size - 1) // 2
-    potential = correlate(signal, kernel, (centre, centre))
+    potential = correlate(signal, kernel, (centre, centre), pivot=mean)
     potential[:centre] = potential[:, :centre] = np.nan
     return potential
 
 
-def _pass(potential: Real, signal: Real, gained: Real, simulate: bool, updated: Real) -> float:
+def _pass(potential: Real, signal: Real, mean: float, gained: Real, simulate: bool, updated: Real) -> float:
     """Find the next correction; return the sum of absolute changes."""
     changes = np.zeros(-(-signal.shape[0] // TILE_HEIGHT))
-    _let_flow(potential, signal, gained, potential.dtype.type(0.5 if simulate else -0.5), updated, changes)
+    number = potential.dtype.type
+    _let_flow(potential, signal, number(mean), gained, number(0.5 if simulate else -0.5), updated, changes)
     return float(changes.sum())
 
 
 @parallel_njit()
-def _let_flow(potential: Real, signal: Real, gained: Real, share: Any, updated: Real, changes: Float64) -> None:
+def _let_flow(
+    potential: Real, signal: Real, mean: Any, gained: Real, share: Any, updated: Real, changes: Float64
+) -> None:
     ny, nx = signal.shape
     for band in prange(changes.size):
         first, end = band * TILE_HEIGHT, min((band + 1) * TILE_HEIGHT, ny)
         change = np.zeros(nx)
-        held, held_above = np.empty(nx, signal.dtype), np.empty(nx, signal.dtype)
-        along, up, from_below = np.zeros(nx + 1, signal.dtype), np.zeros(nx, signal.dtype), np.zeros(nx, signal.dtype)
+        held, held_above = np.empty(nx, gained.dtype), np.empty(nx, gained.dtype)
+        along, up, from_below = np.zeros(nx + 1, gained.dtype), np.zeros(nx, gained.dtype), np.zeros(nx, gained.dtype)
         if first > 0:
-            _hold(signal[first - 1], gained[first - 1], held_above)
-        _hold(signal[first], gained[first], held)
+            _hold(signal[first - 1], mean, gained[first - 1], held_above)
+        _hold(signal[first], mean, gained[first], held)
         if first > 0:
             _flow(potential[first - 1], potential[first], held_above, held, share, from_below)
         for y in range(first, end):
             _flow(potential[y, : nx - 1], potential[y, 1:], held[: nx - 1], held[1:], share, along[1:nx])
             if y + 1 < ny:
-                _hold(signal[y + 1], gained[y + 1], held_above)
+                _hold(signal[y + 1], mean, gained[y + 1], held_above)
                 _flow(potential[y], potential[y + 1], held, held_above, share, up)
             else:
                 up[:] = 0
@@ -132,9 +137,9 @@ def _let_flow(potential: Real, signal: Real, gained: Real, share: Any, updated: 
 
 
 @njit(cache=True, nogil=True)
-def _hold(signal: Real, gained: Real, held: Real) -> None:
+def _hold(signal: Real, mean: Any, gained: Real, held: Real) -> None:
     for x in range(held.size):
-        held[x] = signal[x] + gained[x] if not np.isnan(signal[x]) else np.float32(0)
+        held[x] = signal[x] - mean + gained[x] if not np.isnan(signal[x]) else np.float32(0)
 
 
 @njit(cache=True, nogil=True)

@@ -72,7 +72,7 @@ def _correct(
         ny, nx = min(TILE_HEIGHT, height - y), min(TILE_WIDTH, width - x)
         # A border of one more: the upper sides of pixels below and the right ones of those to the left count too.
         around = np.zeros((ny + 2 * reach + 2, nx + 2 * reach + 2), np.float32)
-        copy_around(image, y - reach - 1, x - reach - 1, around)
+        copy_around(image, np.float32(0), y - reach - 1, x - reach - 1, around)
         above, beside = np.empty((ny + 1, nx), np.float32), np.empty((ny, nx + 1), np.float32)
         sum_weighed(around, 0, 1, up, up_is_symmetric, above)
         sum_weighed(around, 1, 0, right, right_is_symmetric, beside)

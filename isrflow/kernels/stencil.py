@@ -26,18 +26,19 @@ def is_symmetric(weights: Real) -> bool:
     return bool(np.array_equal(weights, weights[::-1]))
 
 
-def correlate(signal: Real, weights: Real, before: tuple[int, int]) -> Real:
-    """Sum ``weights[i, j] * signal[y + i - before[0], x + j - before[1]]`` for every pixel, as large as the signal.
+def correlate(signal: Real, weights: Real, before: tuple[int, int], *, pivot: float = 0.0) -> Real:
+    """Sum ``weights[i, j] * (signal[y + i - before[0], x + j - before[1]] - pivot)`` for every pixel.
 
-    Outside of the signal, and where it is not a number, it counts as zero. The result has the precision of `weights`.
+    Outside of the signal, and where it is not a number, the difference counts as zero. The result is as large as the
+    signal and has the precision of `weights`.
     """
     result = np.empty(signal.shape, weights.dtype)
-    _correlate(signal, weights, is_symmetric(weights), before[0], before[1], result)
+    _correlate(signal, weights.dtype.type(pivot), weights, is_symmetric(weights), before[0], before[1], result)
     return result
 
 
 @parallel_njit(fastmath={"contract"})
-def _correlate(signal: Real, weights: Real, symmetric: bool, top: int, left: int, result: Real) -> None:
+def _correlate(signal: Real, pivot: Any, weights: Real, symmetric: bool, top: int, left: int, result: Real) -> None:
     height, width = signal.shape
     n_across = (width + TILE_WIDTH - 1) // TILE_WIDTH
     n_tiles = (height + TILE_HEIGHT - 1) // TILE_HEIGHT * n_across
@@ -45,7 +46,7 @@ def _correlate(signal: Real, weights: Real, symmetric: bool, top: int, left: int
         y, x = tile // n_across * TILE_HEIGHT, tile % n_across * TILE_WIDTH
         ny, nx = min(TILE_HEIGHT, height - y), min(TILE_WIDTH, width - x)
         around = np.zeros((ny + weights.shape[0] - 1, nx + weights.shape[1] - 1), weights.dtype)
-        copy_around(signal, y - top, x - left, around)
+        copy_around(signal, pivot, y - top, x - left, around)
         sums = np.empty((ny, nx), weights.dtype)
         sum_weighed(around, 0, 0, weights, symmetric, sums)
         for i in range(ny):
@@ -53,8 +54,8 @@ def _correlate(signal: Real, weights: Real, symmetric: bool, top: int, left: int
 
 
 @njit(cache=True, nogil=True)
-def copy_around(signal: Real, bottom: int, left: int, around: Real) -> None:
-    """Copy the part of a signal that begins at (left, bottom), which may lie outside, to a tile of zeros.
+def copy_around(signal: Real, pivot: Any, bottom: int, left: int, around: Real) -> None:
+    """Copy the part of a signal that begins at (left, bottom), which may lie outside, less a pivot, to a tile of zeros.
 
     What is not a number is left out.
     """
@@ -62,7 +63,7 @@ def copy_around(signal: Real, bottom: int, left: int, around: Real) -> None:
     for i in range(max(-bottom, 0), min(signal.shape[0] - bottom, around.shape[0])):
         pixels, copied = signal[bottom + i, first:last], around[i, first - left :]
         for j in range(pixels.size):
-            copied[j] = pixels[j] if not np.isnan(pixels[j]) else np.float32(0)
+            copied[j] = pixels[j] - pivot if not np.isnan(pixels[j]) else np.float32(0)
 
 
 # Rows are taken out of whole arrays one by one: numba knows them to lie side by side, and vectorises, but not those of
