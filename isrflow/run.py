@@ -153,6 +153,8 @@ def _refuse_other_types(raw: Any, calibs: Any, config: Any) -> None:
             f"an Exposure is needed, not a {type(raw).__name__}",
             fix="isrflow.frame.raw.read_raw reads one; Exposure(image, detector=...) makes one of an array",
         )
+    if raw.unit not in ("adu", "electron"):
+        raise NotAnExposureError(f"{raw.label}: its unit is {raw.unit!r}, not adu or electron")
     if not isinstance(config, Recipe):
         raise ConfigError(
             f"a recipe is needed, not a {type(config).__name__}",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from isrflow.errors import CalibrationMismatch, GeometryError
+from isrflow.errors import CalibrationError, CalibrationMismatch, GeometryError
 from isrflow.frame.exposure import Exposure
 from isrflow.kernels.arithmetic import divide_by, multiply_by
 
@@ -70,6 +70,8 @@ def gains_to_use(
         If the exposure has no detector.
     CalibrationMismatch
         If the calibration has gains, but not of all amplifiers, or refused ones; those are named.
+    CalibrationError
+        If gains of the calibration are zero or negative; those are named.
     """
     if exposure.detector is None:
         raise GeometryError(f"{exposure.label} has no detector, so its gains are not known")
@@ -81,6 +83,8 @@ def gains_to_use(
     lacking = [amp.name for amp in amplifiers if amp.name not in known]
     if lacking:
         raise CalibrationMismatch(f"{exposure.label}: the {what} has no gain of amplifiers {', '.join(lacking)}")
+    if impossible := [f"{name} ({gain:g})" for name, gain in known.items() if gain <= 0]:
+        raise CalibrationError(f"{exposure.label}: gains of the {what} are not positive: {', '.join(impossible)}")
     if others := _others(known, effective or {}):
         message = f"{exposure.label}: gains of the {what} are not those of the exposure: {others}"
         if refuse_others:

@@ -71,8 +71,8 @@ def compare_calibrations(
     CalibrationMismatch
         If something disagrees and `config` says to refuse it.
     CalibrationError
-        If a picture has no finite pixel, a flat no light, or, where `config` says to refuse it, a calibration
-        contradicts itself; else such contradictions and single pixels that are not finite are logged.
+        If a picture has no finite pixel, a flat no light, or a calibration contradicts itself. Single pixels that are
+        not finite, and strange values of single amplifiers of a ptc or linearizer, are logged.
 
     Notes
     -----
@@ -80,6 +80,8 @@ def compare_calibrations(
     changes.
     """
     given = calibs or {}
+    if exposure.unit == "electron" and config.unit == "adu" and given.keys() & set(config.unit_of):
+        _say(f"{exposure.label} is in electron, but this recipe takes raws in adu", config.refuse, log)
     for kind, name in NAMES.items():
         if kind in given:
             stated = cards_of(given[kind]) or {}
@@ -109,9 +111,7 @@ def compare_cards(
             absent.append(card)
         elif header[card] != stated[card]:
             message = f"{name} was made with {card} {stated[card]!r}, the exposure with {header[card]!r}"
-            if refuse:
-                raise CalibrationMismatch(message)
-            log.warning(message)
+            _say(message, refuse, log)
             header[f"ISR {name.upper()} SEQUENCER MISMATCH"] = True
     if absent:
         log.info("%s does not state %s", name, ", ".join(absent))
@@ -121,7 +121,10 @@ def compare_unit(stated: str, expected: str, name: str, *, refuse: bool, log: lo
     """Warn of, or refuse with `CalibrationMismatch`, a calibration in another unit than the exposure."""
     if stated == expected:
         return
-    message = f"{name} is in {stated}, the exposure it is applied to in {expected}"
+    _say(f"{name} is in {stated}, the exposure it is applied to in {expected}", refuse, log)
+
+
+def _say(message: str, refuse: bool, log: logging.Logger) -> None:
     if refuse:
         raise CalibrationMismatch(message)
     log.warning(message)
@@ -137,7 +140,7 @@ def _check(name: str, calib: Calibration, *, refuse: bool) -> None:
     try:
         calib.check()
     except CalibrationError as error:
-        if refuse:
+        if refuse or calib.kind not in _JUDGED_BY_STEPS:
             raise
         log.warning("%s", error.message)
 
@@ -158,6 +161,8 @@ def _check_pixels(name: str, picture: Exposure) -> None:
         log.warning("%s: %d of %d pixels are not finite and not masked BAD", name, n_strange, strange.size)
 
 
+_JUDGED_BY_STEPS = frozenset({"ptc", "linearizer"})
+"""Calibrations of which amplifiers may be wrong: the steps that take them know what to do about one."""
 _ANOTHER = "make or certify another one, or switch the step off that takes it"
 
 
