@@ -161,11 +161,8 @@ class IsrTaskLSST(Task):
         self.validateInput(inputs)
         if isinstance(inputs["ccdExposure"], Exposure):
             note_inputs(inputs["ccdExposure"].header, inputs, inputRefs)
-        tell = getattr(butlerQC, "add_additional_provenance", None)
-        for name, ref in sorted(vars(inputRefs).items()) if tell is not None else ():
-            date = date_of(inputs.get(name))
-            if hasattr(ref, "run") and "Unknown Unknown" not in date:
-                tell(ref, {"calib date": date})
+        if hasattr(butlerQC, "add_additional_provenance"):
+            _tell_dates(butlerQC, inputs, inputRefs)
         butlerQC.put(self.run(**inputs), outputRefs)
 
     def validateInput(self, inputs: Mapping[str, Any]) -> None:
@@ -197,6 +194,13 @@ def _calibrations_of(given: Given) -> dict[str, Calibration]:
         else:
             raise NotAnExposureError(f"{keyword} must be a {_OWN[keyword].__name__}, not {type(value).__name__}")
     return found
+
+
+def _tell_dates(butlerQC: Any, inputs: Mapping[str, Any], inputRefs: Any) -> None:
+    for name, ref in sorted(vars(inputRefs).items()):
+        date = date_of(inputs.get(name))
+        if hasattr(ref, "run") and date != "Unknown Unknown":
+            butlerQC.add_additional_provenance(ref, {"calib date": date})
 
 
 def _struct_of(result: IsrResult) -> Struct:

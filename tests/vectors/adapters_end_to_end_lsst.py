@@ -24,14 +24,19 @@ from isrflow.errors import ConfigError
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
 from isrflow.frame.obs import Observation
+from isrflow.kernels.masks import grow_mask
 from isrflow.lsst_names.shared import NOT_YET
 from isrflow.quantum.statistics_layout import lsst_statistics
 from isrflow.recipe_lsst import IsrLsstConfig
 from isrflow.run import run_isr
 from isrflow.steps.isr_statistics import IsrStatistics
+from tests.vectors.adapters_amp_offsets import TRUNCATED, truncated_by_reference
+from tests.vectors.adapters_interpolation import differences as interpolated_otherwise
+from tests.vectors.adapters_overscan import NONFINITE, SQUARE
 from tests.vectors.geometry import detector
-from tests.vectors.harness import Outputs, Vector, covers, number_or_none
+from tests.vectors.harness import Outputs, Vector, Where, covers, number_or_none
 
 INTEGERS = "Integer raw exposures"
 PLANES = ("image", "mask", "variance")
@@ -77,31 +82,82 @@ def newer_run(vector: Vector) -> Outputs:
     recipe = IsrLsstConfig.from_lsst(vector.params["config_full"])
     described = detector_of(vector.params)
     snapshots: dict[str, dict[str, np.ndarray]] = {}
+    where = Differences(recipe)
 
     def keep(row: str, exposure: Exposure) -> None:
         snapshots[row] = {plane: np.copy(getattr(exposure, plane)) for plane in PLANES}
+        where.after(row, exposure, snapshots)
 
     raw, calibs = raw_of(vector, described), calibrations_of(vector, described)
     raw.header["MJD"] = (vector.scalars.get("outputStatistics") or {}).get("MJD")  # told among the results alone
     note_cards(vector, raw, calibs)
-    is_integer = raw.image.dtype.kind in "iu"
+    where.before(raw, vector)
     result = run_isr(raw, calibs, recipe, on_step=keep)
     arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in PLANES}
     for name in vector.entry["arrays"]:
         found = re.fullmatch(r"out_step\d+_(\w+)_(image|mask|variance)", name)
         if found and SNAPSHOTS.get(found[1]) in snapshots:
             arrays[name] = snapshots[SNAPSHOTS[found[1]]][found[2]]
-    differs: dict[str, Any] = {}
-    if is_integer:
-        differs |= dict.fromkeys(arrays, INTEGERS)
-        differs |= {f"metadata.{card}": INTEGERS for card in vector.scalars["metadata"]}
     measured = result.get(IsrStatistics)
     scalars = {
         "metadata": result.exposure.header,
         "steps": vector.scalars.get("steps"),  # a legend of the snapshots, not a result
         "outputStatistics": measured and lsst_statistics(measured, described.id),
     }
-    return Outputs(scalars=scalars, differs=differs, **arrays)
+    return Outputs(scalars=scalars, differs=where.found, **arrays)
+
+
+class Differences:
+    """Where a run differs on purpose, found from its inputs and from what the steps leave."""
+
+    def __init__(self, recipe: IsrLsstConfig) -> None:
+        self.recipe = recipe
+        self.found: dict[str, str | Where] = {}
+
+    def before(self, raw: Exposure, vector: Vector) -> None:
+        """Look at the raw exposure: one difference in its levels reaches every pixel, by way of crosstalk."""
+        heading = INTEGERS if raw.image.dtype.kind in "iu" else ""
+        boxes = [box for amp in raw.detector.amplifiers for box in (amp.raw_serial_overscan, amp.raw_parallel_overscan)]
+        if not heading and not all(np.isfinite(raw.image[box.slices()]).all() for box in boxes):
+            heading = NONFINITE
+        if heading:
+            names = [*vector.entry["arrays"], *(f"metadata.{card}" for card in vector.scalars["metadata"])]
+            self.found |= dict.fromkeys(names, heading)
+        for amp in raw.detector.amplifiers:
+            if amp.raw_parallel_overscan.width == amp.raw_parallel_overscan.height:
+                start = "metadata.LSST ISR OVERSCAN RESIDUAL PARALLEL"
+                self.found |= {f"{start} {name} {amp.name}": SQUARE for name in ("MEAN", "MEDIAN", "STDEV")}
+
+    def after(self, row: str, exposure: Exposure, snapshots: dict[str, dict[str, np.ndarray]]) -> None:
+        """Look at what interpolation was given, and at the interfaces of amplifiers before they are evened out."""
+        if row == "interpolation":
+            before = list(snapshots.values())[-2]["mask"]
+            for name, pixels in interpolated_otherwise(self._bad(before), exposure).items():
+                self._note_final(name.removeprefix("out_"), pixels, exposure)
+        following = "interpolation" if self.recipe.interpolation.enabled else "bad_regions"
+        if row == following and self.recipe.amp_offsets.enabled:
+            pairs = truncated_by_reference(exposure, self.recipe.amp_offsets)
+            cards = [f"INTERFACEOFFSET {pair}" for pair in pairs]
+            cards += [f"PEDESTAL {amp.name}" for amp in exposure.detector.amplifiers if pairs]
+            self.found |= {f"metadata.LSST ISR AMPOFFSET {card}": TRUNCATED for card in cards}
+            if pairs and self.recipe.amp_offsets.apply:
+                self._note_final("image", Where(TRUNCATED, np.ones(exposure.image.shape, bool)), exposure)
+
+    def _bad(self, mask: np.ndarray) -> np.ndarray:
+        config, grown = self.recipe.interpolation, mask.copy()
+        saturated = mask_bits("SAT")
+        if "SAT" in config.planes:
+            grow_mask(grown, config.grow_saturated_px, saturated, saturated)
+        return (grown & mask_bits(config.planes)) != 0
+
+    def _note_final(self, plane: str, where: Where, exposure: Exposure) -> None:
+        self.found.setdefault(f"out_final_{plane}", where)
+        touched = [amp.name for amp in exposure.detector.amplifiers if where.pixels[amp.box.slices()].any()]
+        cards = [
+            f"{card} {name}" for name in touched for card in ("FINAL MEAN", "FINAL MEDIAN", "FINAL STDEV", "LEVEL")
+        ]
+        for card in cards if plane == "image" else ():
+            self.found.setdefault(f"metadata.LSST ISR {card}", where.heading)
 
 
 def detector_of(params: dict[str, Any]) -> Detector:
