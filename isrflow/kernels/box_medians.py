@@ -19,8 +19,8 @@ Positions = NDArray[np.int64]
 
 _LEFT_OUT = np.int32(2**31 - 1)
 _BAND = 64
-_FEW = 64
-"""So many pixels are rather sorted than counted further."""
+_FEW = 3
+"""When so few pixels are left, they are looked at one by one."""
 
 
 def contrast_of_boxes(
@@ -103,30 +103,24 @@ def _two_of_rank(box: Int32, rank: int) -> tuple[np.int32, np.int32]:
     least, largest = box[0], box[0]
     for i in range(box.size):
         least, largest = min(least, box[i]), max(largest, box[i])
-    low, high = np.int64(least), np.int64(largest)  # the element lies in low..high
-    below, upto = 0, box.size  # how many are smaller than low, and not larger than high
-    while low < high and upto - below > _FEW:
-        middle = (low + high) >> 1
+    low, high = np.int64(least), np.int64(largest)  # the element lies in low..high,
+    below, upto = 0, box.size  # before which, and up to which, there are so many
+    halve = True
+    while upto - below > _FEW and low < high:
+        share = 0.5 if halve else (rank - below + 0.5) / (upto - below)
+        middle = low + np.int64((high - low) * share)
         n = box.size - _count_above(box, np.int32(middle))
         if n > rank:
             high, upto = middle, n
         else:
             low, below = middle + 1, n
-    if low == high:
-        next_one = np.int32(low) if upto > rank + 1 else _smallest_above(box, np.int32(low))
-        return np.int32(low), next_one
-    few = np.empty(upto - below, np.int32)
-    n = 0
-    for i in range(box.size):
-        if low <= box[i] <= high:
-            place = n
-            while place > 0 and few[place - 1] > box[i]:  # these are few, and numba's own sort compiles for seconds
-                few[place] = few[place - 1]
-                place -= 1
-            few[place] = box[i]
-            n += 1
-    next_one = few[rank + 1 - below] if upto > rank + 1 else _smallest_above(box, np.int32(high))
-    return few[rank - below], next_one
+        halve = not halve
+    while True:
+        found = _smallest_above(box, np.int32(low - 1))
+        n = box.size - _count_above(box, found)
+        if n > rank:
+            return found, found if n > rank + 1 else _smallest_above(box, found)
+        low = np.int64(found) + 1
 
 
 @njit(cache=True, nogil=True)
@@ -139,11 +133,12 @@ def _count_above(box: Int32, key: np.int32) -> int:
 
 @njit(cache=True, nogil=True)
 def _smallest_above(box: Int32, key: np.int32) -> np.int32:
-    smallest = _LEFT_OUT
+    """Find the next larger element by its distance, which without sign is huge for those that are not larger."""
+    start = np.uint32(key) + np.uint32(1)
+    nearest = np.uint32(_LEFT_OUT) - start
     for i in range(box.size):
-        if key < box[i] < smallest:
-            smallest = box[i]
-    return smallest
+        nearest = min(nearest, np.uint32(np.uint32(box[i]) - start))
+    return np.int32(start + nearest)
 
 
 @njit(cache=True, nogil=True)
