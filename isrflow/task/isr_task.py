@@ -144,13 +144,16 @@ class IsrTask(IsrMethods):
             Exposures of other detectors.
         bfKernel, bfGains
             A `BrighterFatterKernel`, or a square array [y, x] in 1/electron; gains in electron/adu by amplifier name,
-            in place of those of kernel or camera.
+            in place of those of kernel or camera. `Electrostatic` matrices serve the row of that name.
         fringes
             Struct of ``fringes`` (one or several exposures or images) and ``seed`` (decides where they are measured; by
             default the exposure id does).
-        opticsTransmission, filterTransmission, sensorTransmission, atmosphereTransmission, strayLightData, \
-illumMaskedImage
-            For corrections that are not built yet.
+        opticsTransmission, filterTransmission, sensorTransmission, atmosphereTransmission
+            Calibrations or bare `TransmissionCurve` objects; those that are there are attached to the exposure.
+        illumMaskedImage
+            Illumination correction, an exposure or image.
+        strayLightData
+            For a correction that is not built yet.
 
         Returns
         -------

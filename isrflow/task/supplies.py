@@ -16,6 +16,7 @@ from isrflow.calibs.crosstalk import Crosstalk
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
 from isrflow.calibs.deferred_charge import DeferredCharge
+from isrflow.calibs.electrostatic import Electrostatic
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.fringe import Fringe
 from isrflow.calibs.illumination import Illumination
@@ -79,8 +80,10 @@ def to_defects(given: Any) -> Defects:
     return Defects(boxes=tuple(each if isinstance(each, Box) else Box(*each) for each in given))
 
 
-def to_kernel(given: Any, gains: Mapping[str, float] | None, detector: Detector) -> BrighterFatterKernel:
-    """Return a kernel, made of an array [y, x] if need be, with the gains given beside it."""
+def to_kernel(given: Any, gains: Mapping[str, float] | None, detector: Detector) -> Calibration:
+    """Return a kernel, made of an array [y, x] if need be, with the gains given beside it, or matrices as they are."""
+    if isinstance(given, Electrostatic):
+        return given
     if isinstance(given, BrighterFatterKernel):
         return given if gains is None else replace(given, gain=dict(gains), amp_names=tuple(gains))
     array = np.asarray(given)
@@ -184,11 +187,8 @@ def calibrations_of(given: Given) -> dict[str, Calibration]:
             f"IsrTask.run was given {', '.join(unbuilt)}, whose corrections are not built yet",
             fix="leave these arguments out; the README's status table says what is built",
         )
-    return {
-        str(supply.step_keyword): supply.make(given.values[supply.keyword], given)
-        for supply in present
-        if supply.make is not None
-    }
+    made = [supply.make(given.values[supply.keyword], given) for supply in present if supply.make is not None]
+    return {calib.kind: calib for calib in made}
 
 
 def sources_of(given: Any) -> dict[str, Exposure] | None:

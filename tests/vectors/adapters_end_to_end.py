@@ -21,6 +21,7 @@ from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.obs import Observation
+from isrflow.frame.transmission import TransmissionCurve
 from isrflow.lsst_names.shared import NOT_YET
 from isrflow.recipe import IsrConfig
 from isrflow.task.base import Struct
@@ -91,7 +92,29 @@ def classic_run(vector: Vector) -> Outputs:
             arrays[name] = task.snapshots[SNAPSHOTS[found[1]]][found[2]]
     # "steps" is a legend of the snapshots, not a result
     scalars = {"metadata": result.exposure.header, "steps": vector.scalars.get("steps")}
+    if "transmission" in vector.scalars:
+        scalars |= transmission_of(vector, result.exposure)
     return Outputs(scalars=scalars, differs=where, **arrays)
+
+
+def curves_of(vector: Vector) -> dict[str, TransmissionCurve]:
+    """The curves of a run; one stands for all parts of the light's way that its name holds."""
+    found = {}
+    for names, table in vector.scalars.get("curves", {}).items():
+        curve = TransmissionCurve.constant(table["wavelengths"], table["throughput"])
+        found |= {f"{part}Transmission": curve for part in names.split("_")}
+    return found
+
+
+def transmission_of(vector: Vector, exposure: Exposure) -> dict[str, Any]:
+    """What was attached, sampled as in the vector; the curves are inputs, told beside the outputs."""
+    wavelengths = vector.scalars["transmission_wavelengths"]
+    middle = [[(exposure.box.width - 1) / 2, (exposure.box.height - 1) / 2]]
+    return {
+        "curves": vector.scalars["curves"],
+        "transmission_wavelengths": wavelengths,
+        "transmission": exposure.transmission.sample_at(middle, wavelengths)[0],
+    }
 
 
 @covers("IsrTask(config).run(raw) with doVignette")
@@ -166,6 +189,7 @@ def inputs_of(vector: Vector, described: Detector) -> dict[str, Any]:
     inputs["bfKernel"] = vector.shared["bf_kernel"].astype(np.float64)
     inputs["bfGains"] = params.get("bfGains")
     inputs["fringes"] = Struct(fringes=picture_of(vector, "fringe"), seed=params.get("fringe_seed"))
+    inputs |= curves_of(vector)
     if "in_interchip_coeffs" in vector.arrays:
         matrices = {"other": vector.array("in_interchip_coeffs").astype(np.float64)}
         inputs["crosstalk"] = replace(inputs["crosstalk"], inter_chip=matrices)
