@@ -55,7 +55,8 @@ SETTINGS = {
 def _exposure(vector: Vector, prefix: str) -> Exposure:
     image = vector.shared[f"{prefix}image"].copy()
     mask = vector.in_our_bits("mask", vector.shared[f"{prefix}mask"]).copy()
-    return Exposure(image, mask, np.zeros(image.shape, np.float32), detector=detector(vector.params))
+    unit = "electron" if vector.entry.get("units") == "electron" else "adu"
+    return Exposure(image, mask, np.zeros(image.shape, np.float32), unit=unit, detector=detector(vector.params))
 
 
 def _echoed(vector: Vector) -> dict[str, Any]:
@@ -135,4 +136,7 @@ def isr_statistics(vector: Vector) -> Outputs:
         differs["raised"] = WINDOW
     if config.get("doCtiStatistics") and not params.get("PTCTURNOFF"):
         differs["raised"] = TURNOFF
-    return Outputs(scalars={"results": lsst_statistics(found, picture.detector.id)}, differs=differs, double=True)
+    spectra = [each.horizontal_spectrum for each in (found.projections or {}).values()]
+    largest = max((float(np.abs(each).max()) for each in spectra if each is not None), default=0.0)
+    scalars = {"results": lsst_statistics(found, picture.detector.id)}
+    return Outputs(scalars=scalars, differs=differs, double=not largest, largest=largest)  # spectra of float32 profiles
