@@ -7,6 +7,7 @@ five floors and by what the method itself leaves; the scatter of what is left is
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ DETECTOR = CAMERA.detectors[1]
 SHOT = night_shots(CAMERA, 20260301, first_seq=20)[1]
 EFFECTS = {effect.step: effect for effect in effects_of(SHOT)}
 NOISE_RATIO = {
+    "deferred_charge": (0.98, 1.05),
     "brighter_fatter": (0.95, 1.2),  # the kernel's second order: the field of charge that has moved already
     "illumination": (0.6, 1.1),  # the rounding of a number depends on how far above a power of two it lies
     "amp_offsets": (0.9, 1.1),  # four pedestals are four numbers
@@ -44,10 +46,8 @@ def test_what_is_left_is_the_noise_of_theory(step):
     assert low < row_of(step).noise_ratio < high
 
 
-@pytest.mark.parametrize("step", ["brighter_fatter", "fringe", "illumination", "amp_offsets"])
+@pytest.mark.parametrize("step", EFFECTS)
 def test_without_the_correction_all_of_the_effect_is_left(step):
-    import dataclasses
-
     idle = {"amp_offsets": {"enabled": True, "apply": False}}.get(step, {"enabled": False})
-    row = judge(dataclasses.replace(EFFECTS[step], settings=idle), CAMERA, DETECTOR, SHOT)
+    row = judge(replace(EFFECTS[step], settings=idle), CAMERA, DETECTOR, SHOT)
     assert row.leak == pytest.approx(1.0, abs=0.03)

@@ -12,6 +12,7 @@ from isrflow.simulate.calibrations import true_fringe, true_illumination, true_k
 from isrflow.simulate.exposure import Truth
 from isrflow.simulate.light import expected_charge, fringes_of, steps_of, stray_light_of
 from isrflow.simulate.pairs import Effect, Pair, Plane, per_adu
+from isrflow.simulate.registers import through_registers, true_deferred_charge
 from isrflow.simulate.shots import Shot
 from isrflow.simulate.signature import Signature
 
@@ -88,6 +89,17 @@ def _uneven_lamp(clean: Truth, marred: Truth) -> Plane:
     return (lamp - 1) * expected_charge(shot, clean.signature, clean.scene_electron) / clean.gain
 
 
+def _late_charge(clean: Truth, marred: Truth) -> Plane:  # noqa: ARG001
+    """Return what is missing from its pixel, or in another's, in adu of the raw (ny, nx)."""
+    arrived, _ = through_registers(marred.charge_electron, marred.signature)
+    late: Plane = (arrived.astype(np.float64) - marred.charge_electron) / marred.gain
+    return late
+
+
+def _registers(signature: Signature, shot: Shot) -> Mapping[str, Calibration]:  # noqa: ARG001
+    return {"deferred_charge": true_deferred_charge(signature)}
+
+
 def _float_rounding(pair: Pair) -> Plane:
     """Two flats, the correction and three divisions are rounded to single precision."""
     truth = pair.truth
@@ -124,6 +136,19 @@ def _nothing(signature: Signature, shot: Shot) -> Mapping[str, Calibration]:  # 
 def effects_of(shot: Shot) -> tuple[Effect, ...]:
     """Return the effects that can be judged on a shot."""
     return (
+        Effect(
+            "deferred_charge",
+            "late charge",
+            {"deferred_charge": 1.0},
+            {"enabled": True},
+            _registers,
+            _rounding,
+            "2/12 (both raws are rounded), over flat^2",
+            put_in=_late_charge,
+            shared={"overscan.skip_leading_columns": 12},  # late charge in the overscan is not its level ...
+            systematic=0.002,  # ... nor is what comes later still
+            shown_on=_lamp,
+        ),
         Effect(
             "brighter_fatter",
             "charge pushed",

@@ -17,6 +17,7 @@ from isrflow.simulate.flaws import Flaws
 from isrflow.simulate.light import expected_charge, steps_of
 from isrflow.simulate.noise import draw_counts, stream
 from isrflow.simulate.readout import read_out, signals_of
+from isrflow.simulate.registers import through_registers
 from isrflow.simulate.shots import Shot
 from isrflow.simulate.signature import Signature, make_signature
 from isrflow.simulate.sky import scene_of
@@ -105,7 +106,8 @@ def simulate_exposure(
     rng = stream(seed, "exposure", shot.obs.exposure_id or 0, detector.id)
     truth = _collect(shot, signature, seed, rng)
     heard = _heard_from_others(shot, signature, seed)
-    mosaic, levels = read_out(truth.charge_electron, signature, rng, heard, steps_of(shot, signature))
+    charge, late = through_registers(truth.charge_electron, signature)
+    mosaic, levels = read_out(charge, signature, rng, heard, steps_of(shot, signature), late)
     return Exposure(image=mosaic, detector=detector, obs=shot.obs), replace(truth, heard_adu=heard, level_adu=levels)
 
 

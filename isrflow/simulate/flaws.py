@@ -49,6 +49,8 @@ class Flaws:
     """Largest coefficient between an amplifier and one of the detector that is next in the camera."""
     brighter_fatter: float = 0.0
     """How strongly collected charge pushes later charge away, times that of a thick sensor."""
+    deferred_charge: float = 0.0
+    """How much charge arrives late in each row, times that of a good sensor."""
     fringe: float = 0.0
     """Root mean square of the fringes, as a part of the light of the sky."""
     stray_light_electron_s: float = 0.0

@@ -80,6 +80,8 @@ class Effect:
     """Leak that the method itself leaves."""
     put_in: Callable[[Truth, Truth], Plane] = charge_added
     """What the effect is, in adu of the raw (ny, nx), from the truth without and with it."""
+    shared: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of all runs, dotted."""
     shown_on: Callable[[Shot], Shot] = field(default=lambda shot: shot)
     """What is exposed for it."""
 
@@ -105,7 +107,7 @@ def judge(effect: Effect, camera: Camera, detector: Detector, shot: Shot, *, see
 def make_pair(effect: Effect, camera: Camera, detector: Detector, shot: Shot, *, seed: int = 1) -> Pair:
     """Simulate both exposures and run them: that without the effect once, the other without and with the step."""
     shot = effect.shown_on(shot)
-    plain = IsrConfig.layered(camera.recipe).without(_IDLE_STEPS)
+    plain = IsrConfig.layered(camera.recipe).without(_IDLE_STEPS).override(effect.shared)
     corrected = plain.override({f"{effect.step}.{name}": value for name, value in effect.settings.items()})
     products: list[Exposure] = []
     truths: list[Truth] = []

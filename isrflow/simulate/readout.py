@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.simulate.electronics import add_crosstalk, delinearized
 from isrflow.simulate.signature import Signature, in_readout_order
@@ -24,6 +25,7 @@ def read_out(
     rng: np.random.Generator,
     heard_adu: Sequence[NDArray[np.float32]] = (),
     steps_adu: Mapping[str, float] | None = None,
+    late_electron: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> tuple[NDArray[np.uint16 | np.int32], dict[str, NDArray[np.float32]]]:
     """Turn charge into a raw mosaic.
 
@@ -39,6 +41,8 @@ def read_out(
         What each amplifier hears of other detectors, in order of readout; empty if nothing.
     steps_adu
         By amplifier, what is added to its pixels but not to its overscan.
+    late_electron
+        By amplifier, charge that arrives in its serial overscan (rows of light, columns), in order of readout.
 
     Returns
     -------
@@ -59,6 +63,8 @@ def read_out(
         data += np.float32((steps_adu or {}).get(amp.name, 0.0))
         mosaic[amp.raw_data.slices()] += in_raw_order(data, amp)
         _add_columns(mosaic, amp, signature)
+        if late_electron:
+            _add_late_charge(mosaic, amp, late_electron[amp.name])
     return _digitized(mosaic, detector), levels
 
 
@@ -106,6 +112,14 @@ def _add_columns(mosaic: NDArray[np.float32], amp: Amplifier, signature: Signatu
     if box.x0 == amp.raw_data.x0 and box.width == amp.raw_data.width:
         columns = in_readout_order(signature.column_adu[amp.name][np.newaxis, :], amp)
         mosaic[box.slices()] += in_raw_order(columns, amp)
+
+
+def _add_late_charge(mosaic: NDArray[np.float32], amp: Amplifier, late_electron: NDArray[np.float32]) -> None:
+    """Add charge that arrives after the last column to the serial overscan, in the rows of light."""
+    light, overscan = amp.raw_data, amp.raw_serial_overscan
+    rows = Box(overscan.x0, light.y0, overscan.width, light.height)
+    late_adu = in_readout_order(late_electron / np.float32(amp.gain_electron_per_adu), amp)
+    mosaic[rows.slices()] += in_raw_order(late_adu, amp)
 
 
 def _digitized(mosaic: NDArray[np.float32], detector: Detector) -> NDArray[np.uint16 | np.int32]:
