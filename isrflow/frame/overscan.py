@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 def reads_along_columns(amp: Amplifier) -> bool:
     """Tell whether the serial overscan lies above or below the picture instead of beside it."""
+    if amp.raw_serial_overscan.is_empty:
+        return False
     return amp.raw_serial_overscan.y0 >= amp.raw_data.y1 or amp.raw_serial_overscan.y1 <= amp.raw_data.y0
 
 
