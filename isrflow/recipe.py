@@ -44,6 +44,7 @@ from isrflow.steps.saturation import SaturationConfig, mask_saturation
 from isrflow.steps.sensor_masks import CameraMasksConfig, mask_camera_artifacts
 from isrflow.steps.statistics import StatisticsConfig, measure_statistics
 from isrflow.steps.step import Step
+from isrflow.steps.stray_light import StrayLightConfig, subtract_stray_light
 from isrflow.steps.thumbnail import ThumbnailConfig, make_flattened_thumbnail, make_overscan_thumbnail
 from isrflow.steps.trails import TrailsConfig, widen_saturation_trails
 from isrflow.steps.transmission import TransmissionConfig, attach_transmission
@@ -84,6 +85,7 @@ class IsrConfig(Recipe):
     electrostatic: Annotated[ElectrostaticConfig, Step(correct_pixel_sides)] = ElectrostaticConfig(keep_replaced=False)
     dark: Annotated[DarkConfig, Step(subtract_dark)] = DarkConfig()
     fringe_before_flat: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig(enabled=False)
+    stray_light: Annotated[StrayLightConfig, Step(subtract_stray_light)] = StrayLightConfig()
     flat: Annotated[FlatConfig, Step(divide_by_flat)] = FlatConfig()
     gains: Annotated[GainsConfig, Step(apply_gains)] = GainsConfig(enabled=False)
     fringe: Annotated[FringeConfig, Step(subtract_fringes)] = FringeConfig()

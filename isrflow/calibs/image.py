@@ -117,7 +117,7 @@ class ImageCalibration(Calibration):
             If the exposure says it is another type of calibration.
         """
         stated = str(exposure.header.get("OBSTYPE", cls.obs_type)).lower()
-        known = {"bias", "dark", "flat", "fringe", "illumination"}
+        known = {"bias", "dark", "flat", "fringe", "illumination", "stray_light"}
         if stated in known and stated != cls.obs_type:
             raise CalibrationFileError(f"OBSTYPE says this is a {stated}, not a {cls.obs_type}")
         if exposure.mask is None:

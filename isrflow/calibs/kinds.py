@@ -20,6 +20,7 @@ from isrflow.calibs.photodiode import Photodiode
 from isrflow.calibs.photodiode_correction import PhotodiodeCorrection
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.calibs.shutter_motion import ShutterMotion
+from isrflow.calibs.stray_light import StrayLight
 from isrflow.calibs.transmission import (
     TransmissionAtmosphere,
     TransmissionFilter,
@@ -47,6 +48,7 @@ KINDS: dict[str, type[Calibration]] = {
         DeferredCharge,
         BrighterFatterKernel,
         Electrostatic,
+        StrayLight,
         TransmissionAtmosphere,
         TransmissionOptics,
         TransmissionFilter,
