@@ -107,7 +107,8 @@ def simulate_exposure(
     truth = _collect(shot, signature, seed, rng)
     heard = _heard_from_others(shot, signature, seed)
     charge, late = through_registers(truth.charge_electron, signature)
-    mosaic, levels = read_out(charge, signature, rng, heard, steps_of(shot, signature), late)
+    steps = steps_of(shot, signature)
+    mosaic, levels = read_out(charge, signature, rng, heard_adu=heard, steps_adu=steps, late_electron=late)
     return Exposure(image=mosaic, detector=detector, obs=shot.obs), replace(truth, heard_adu=heard, level_adu=levels)
 
 

@@ -23,6 +23,7 @@ def read_out(
     charge: NDArray[np.float32],
     signature: Signature,
     rng: np.random.Generator,
+    *,
     heard_adu: Sequence[NDArray[np.float32]] = (),
     steps_adu: Mapping[str, float] | None = None,
     late_electron: Mapping[str, NDArray[np.float32]] | None = None,
