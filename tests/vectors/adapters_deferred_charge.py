@@ -18,7 +18,8 @@ def _trap(given: dict[str, Any]) -> Trap:
     return Trap(given["size"], given["emission_time"], given["trap_type"], np.array(given["coeffs"]))
 
 
-def _calibration(amps: dict[str, Any]) -> DeferredCharge:
+def late_charge(amps: dict[str, Any]) -> DeferredCharge:
+    """The calibration of amplifiers, as vectors tell it."""
     traps = {name: amp["trap"] for name, amp in amps.items()}
     return DeferredCharge(
         drift_scale={name: amp["driftScale"] for name, amp in amps.items()},
@@ -41,7 +42,7 @@ def whole_detector(vector: Vector) -> Outputs:
         n_pixel_trap=given["nPixelTrapCorrection"],
         zero_unused_pixels=given["zeroUnusedPixels"],
     )
-    calib, ptc = _calibration(params["calib"]), EffectivePtc(params["gains"], {}, {})
+    calib, ptc = late_charge(params["calib"]), EffectivePtc(params["gains"], {}, {})
     calib.check()
     step.correct_deferred_charge(picture, config, deferred_charge=calib, effective_ptc=ptc)
     return Outputs(**planes(picture, vector))

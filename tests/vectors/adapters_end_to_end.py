@@ -26,6 +26,8 @@ from isrflow.lsst_names.shared import NOT_YET
 from isrflow.recipe import IsrConfig
 from isrflow.task.base import Struct
 from isrflow.task.isr_task import IsrTask
+from tests.vectors.adapters_deferred_charge import late_charge
+from tests.vectors.adapters_end_to_end_lsst import INTEGERS, Differences
 from tests.vectors.adapters_overscan import NONFINITE, classic_regions
 from tests.vectors.adapters_vignette import OUTSIDE, closed, placed_detector
 from tests.vectors.geometry import detector
@@ -46,6 +48,15 @@ SNAPSHOTS = {
     "flat": "flat",
     "setBadRegions": "bad_regions",
     "interpolate": "interpolation",
+    "deferredCharge": "deferred_charge",
+    "cti": "deferred_charge",
+    "convertIntToFloat": "convert",
+    "widenSaturationTrails": "trails",
+    "maskEdges": "edges",
+    "applyGains": "gains",
+    "vignette": "vignette",
+    "illuminationCorrection": "illumination",
+    "ampOffset": "amp_offsets",
 }
 """Name of a snapshot in a vector, and the row after which it was taken."""
 
@@ -56,17 +67,17 @@ class RecordingTask(IsrTask):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshots: dict[str, dict[str, np.ndarray]] = {}
+        self.differences = Differences(self.config)
 
     def _show_step(self, row: str, exposure: Exposure) -> None:
         super()._show_step(row, exposure)
         planes = {plane: np.copy(getattr(exposure, plane)) for plane in ("image", "mask", "variance")}
         self.snapshots[row.removesuffix("_raw").removesuffix("_before_flat")] = planes
+        self.differences.after(row, exposure, self.snapshots)
 
 
 def is_built(params: dict[str, Any]) -> bool:
     """Whether every feature that is switched on has a row in our recipe."""
-    if params["config_full"]["doDeferredCharge"]:
-        return False  # no vector says how its calibration is told
     try:
         IsrConfig.from_lsst(params["config_full"])
     except ConfigError as error:
@@ -85,16 +96,29 @@ def classic_run(vector: Vector) -> Outputs:
         header[card] = value
     where = edges_without_defects(raw, vector.params["config_full"]) | differences(raw, task.config)
     result = task.run(raw, **inputs)
+    where = task.differences.found | where
     arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in ("image", "mask", "variance")}
-    for name in vector.entry["arrays"]:
-        found = re.fullmatch(r"out_step\d+_(\w+)_(image|mask|variance)", name)
-        if found and SNAPSHOTS.get(found[1]) in task.snapshots:
-            arrays[name] = task.snapshots[SNAPSHOTS[found[1]]][found[2]]
-    # "steps" is a legend of the snapshots, not a result
-    scalars = {"metadata": result.exposure.header, "steps": vector.scalars.get("steps")}
+    arrays |= snapshots_of(vector, task.snapshots)
+    scalars = {
+        "metadata": result.exposure.header,
+        "steps": vector.scalars.get("steps"),  # a legend of the snapshots, not a result
+        "outputStatistics": result.outputStatistics,
+    }
     if "transmission" in vector.scalars:
         scalars |= transmission_of(vector, result.exposure)
     return Outputs(scalars=scalars, differs=where, **arrays)
+
+
+def snapshots_of(vector: Vector, snapshots: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The snapshots of a vector; of several of one name only the last is that of a row, the others are within one."""
+    legend = [step.split()[0] for step in vector.scalars.get("steps", [])]
+    last = {step.partition("_")[2]: step for step in legend}
+    arrays = {}
+    for name in vector.entry["arrays"]:
+        found = re.fullmatch(r"out_(step\d+_(\w+))_(image|mask|variance)", name)
+        if found and SNAPSHOTS.get(found[2]) in snapshots and last.get(found[2], found[1]) == found[1]:
+            arrays[name] = snapshots[SNAPSHOTS[found[2]]][found[3]]
+    return arrays
 
 
 def curves_of(vector: Vector) -> dict[str, TransmissionCurve]:
@@ -131,15 +155,18 @@ def vignetted_run(vector: Vector) -> Outputs:
     return Outputs(scalars={"validPolygon": polygon}, differs=differs, **planes)
 
 
-def differences(raw: Exposure, recipe: IsrConfig) -> dict[str, Where]:
+def differences(raw: Exposure, recipe: IsrConfig) -> dict[str, str | Where]:
     """The rows of the picture whose serial overscan holds pixels that are not finite."""
+    integers = raw.image.dtype.kind in "iu" and not recipe.variance.enabled
+    found: dict[str, str | Where] = {"out_final_variance": INTEGERS} if integers else {}
     rows = np.zeros(raw.detector.box.shape, bool)
     for amp in raw.detector.amplifiers:
         region = classic_regions(amp, recipe.overscan, 1.0)[0]
         lines, _ = region.nonfinite_matters(raw.image, raw.mask)
         turned = lines[: amp.box.height][::-1] if amp.raw_flip_y else lines[: amp.box.height]
         rows[amp.box.slices()][turned] = True
-    return {f"out_final_{plane}": Where(NONFINITE, rows) for plane in ("image", "variance")} if rows.any() else {}
+    planes = ("image", "variance") if rows.any() else ()
+    return {f"out_final_{plane}": Where(NONFINITE, rows) for plane in planes} | found
 
 
 def edges_without_defects(raw: Exposure, config: dict[str, Any]) -> dict[str, Where]:
@@ -159,9 +186,12 @@ def edges_without_defects(raw: Exposure, config: dict[str, Any]) -> dict[str, Wh
 def linear_detector(params: dict[str, Any]) -> Detector:
     """The detector of a run; its amplifiers ask for linearisation if the run was given a linearizer."""
     given = params.get("linearizer")
-    kind = given["type"] if given else "None"
     whole = detector(params)
-    amplifiers = tuple(amp.model_copy(update={"linearity_type": kind}) for amp in whole.amplifiers)
+    kinds = {
+        amp.name: given["type"] if given and "type" in given else (given or {}).get(amp.name, {}).get("type", "None")
+        for amp in whole.amplifiers
+    }
+    amplifiers = tuple(amp.model_copy(update={"linearity_type": kinds[amp.name]}) for amp in whole.amplifiers)
     return whole.model_copy(update={"amplifiers": amplifiers})
 
 
@@ -190,6 +220,10 @@ def inputs_of(vector: Vector, described: Detector) -> dict[str, Any]:
     inputs["bfGains"] = params.get("bfGains")
     inputs["fringes"] = Struct(fringes=picture_of(vector, "fringe"), seed=params.get("fringe_seed"))
     inputs |= curves_of(vector)
+    if "illum_image" in vector.shared:
+        inputs["illumMaskedImage"] = picture_of(vector, "illum")
+    if params.get("cti"):
+        inputs["deferredChargeCalib"] = late_charge(params["cti"])
     if "in_interchip_coeffs" in vector.arrays:
         matrices = {"other": vector.array("in_interchip_coeffs").astype(np.float64)}
         inputs["crosstalk"] = replace(inputs["crosstalk"], inter_chip=matrices)
@@ -216,10 +250,12 @@ def calibrations_of(vector: Vector, described: Detector) -> dict[str, Calibratio
         calibs["crosstalk"] = Crosstalk(coefficients=ratios, units=params.get("crosstalkUnits", "adu"))
     if params.get("linearizer"):
         names = tuple(amp.name for amp in described.amplifiers)
+        given = params["linearizer"]
+        by_amp = dict.fromkeys(names, given) if "type" in given else given
         calibs["linearizer"] = Linearizer(
             amp_names=names,
-            linearity_type=dict.fromkeys(names, params["linearizer"]["type"]),
-            coefficients={name: np.array(params["linearizer"]["coeffs"]) for name in names},
+            linearity_type={name: by_amp[name]["type"] for name in names},
+            coefficients={name: np.array(by_amp[name]["coeffs"]) for name in names},
             units=params.get("linearityUnits", "adu"),
         )
     if params.get("ptc"):
