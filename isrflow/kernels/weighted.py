@@ -67,6 +67,7 @@ def describe_weighted(
     values: ArrayLike,
     weights: ArrayLike,
     *,
+    variance: ArrayLike | None = None,
     exclude: ArrayLike | None = None,
     n_sigma: float = 3.0,
     n_iterations: int = 3,
@@ -80,6 +81,9 @@ def describe_weighted(
     weights
         The same shape; a value whose weight is not a positive number takes no part. For weights by variance give
         one over it.
+    variance
+        The same shape: take the errors of means from these variances, as ``sqrt(sum w^2 V) / W``, and not from the
+        scatter.
     exclude
         True where a value does not take part.
     n_sigma, n_iterations
@@ -90,7 +94,9 @@ def describe_weighted(
     ValueError
         If shapes differ.
     """
-    sample, its_weights = _usable(values, weights, exclude)
+    used = _used(values, weights, exclude)
+    sample, its_weights = np.asarray(values, np.float64)[used], np.asarray(weights, np.float64)[used]
+    its_variance = None if variance is None else np.asarray(variance, np.float64)[used]
     n_rejected = np.size(values) - sample.size
     if sample.size == 0:
         return WeightedStatistics(0, n_rejected)
@@ -104,41 +110,40 @@ def describe_weighted(
         median=middle,
         q75=q75,
         maximum=float(sample.max()),
-        whole=_moments(sample, its_weights),
-        clipped=_clip(sample, its_weights, middle, q75 - q25, n_sigma, n_iterations),
+        whole=_moments(sample, its_weights, its_variance),
+        clipped=_clip((sample, its_weights, its_variance), middle, q75 - q25, n_sigma, n_iterations),
     )
 
 
-def _usable(values: ArrayLike, weights: ArrayLike, exclude: ArrayLike | None) -> tuple[Float64, Float64]:
+def _used(values: ArrayLike, weights: ArrayLike, exclude: ArrayLike | None) -> NDArray[np.bool_]:
     array, its_weights = np.asarray(values), np.asarray(weights, np.float64)
     left_out: NDArray[Any] = np.zeros(array.shape, bool) if exclude is None else np.asarray(exclude, bool)
     if not array.shape == its_weights.shape == left_out.shape:
         raise ValueError(f"values {array.shape}, weights {its_weights.shape} and exclude {left_out.shape} must agree")
-    used = np.isfinite(array) & ~left_out & (its_weights > 0) & np.isfinite(its_weights)
-    return array[used].astype(np.float64), its_weights[used]
+    return np.asarray(np.isfinite(array) & ~left_out & (its_weights > 0) & np.isfinite(its_weights), np.bool_)
 
 
-def _moments(sample: Float64, weights: Float64) -> WeightedMoments:
+def _moments(sample: Float64, weights: Float64, variances: Float64 | None) -> WeightedMoments:
     if sample.size == 0:
         return WeightedMoments()
     total, squares = float(weights.sum()), float(weights @ weights)
-    mean = float(weights @ sample) / total
-    if sample.size == 1:
-        return WeightedMoments(1, mean)
-    scatter = float(weights @ (sample - mean) ** 2) / total
-    variance = scatter * total**2 / (total**2 - squares)
-    return WeightedMoments(sample.size, mean, variance, math.sqrt(variance * squares) / total)
+    mean, variance = float(weights @ sample) / total, math.nan
+    if sample.size > 1:
+        variance = float(weights @ (sample - mean) ** 2) / total * total**2 / (total**2 - squares)
+    known = variance * squares if variances is None else float(weights**2 @ variances)
+    return WeightedMoments(sample.size, mean, variance, math.sqrt(known) / total)
 
 
 def _clip(
-    sample: Float64, weights: Float64, centre: float, iqr: float, n_sigma: float, n_iterations: int
+    sample: tuple[Float64, Float64, Float64 | None], centre: float, iqr: float, n_sigma: float, n_iterations: int
 ) -> WeightedMoments:
     """Run the clipping passes; the first has the width of the interquartile range, as a single value always has."""
+    values, weights, variances = sample
     width, found = n_sigma * IQR_TO_SIGMA * iqr, WeightedMoments()
     for _ in range(n_iterations):
-        kept = np.abs(sample - centre) <= width
-        found = _moments(sample[kept], weights[kept])
+        kept = np.abs(values - centre) <= width
+        found = _moments(values[kept], weights[kept], None if variances is None else variances[kept])
         centre = found.mean
-        if sample.size > 1:
+        if values.size > 1:
             width = n_sigma * found.stdev
     return found

@@ -55,6 +55,16 @@ def test_what_has_no_weight_takes_no_part() -> None:
     assert math.isnan(nothing.mean_square)
 
 
+def test_errors_may_come_from_variances() -> None:
+    found = describe_weighted([1.0, 2.0, 4.0], [1.0, 2.0, 1.0], variance=[4.0, 9.0, 1.0])
+    assert found.whole.mean_error == pytest.approx(math.sqrt(4 + 4 * 9 + 1) / 4)
+    assert found.whole.variance == pytest.approx(1.9)
+    sample = np.append(np.random.default_rng(4).normal(10, 1, 400), 500.0)
+    found = describe_weighted(sample, np.ones(401), variance=np.full(401, 2.0))
+    assert found.clipped.mean_error == pytest.approx(math.sqrt(2.0 / found.clipped.n))
+    assert describe_weighted([3.0], [2.0], variance=[9.0]).whole.mean_error == pytest.approx(3.0)
+
+
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match=r"values \(2,\), weights \(3,\)"):
         describe_weighted([1.0, 2.0], [1.0, 2.0, 3.0])

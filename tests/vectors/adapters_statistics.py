@@ -6,9 +6,10 @@ import numpy as np
 
 from isrflow.kernels.interp1d import interpolate
 from isrflow.kernels.statistics import Clipped, describe, usable
-from isrflow.kernels.weighted import describe_weighted
+from isrflow.kernels.weighted import WeightedStatistics, describe_weighted
 from tests.vectors.harness import Outputs, Vector, covers
 
+NOT_SAFE = "Values that are not numbers where nobody looks for them"
 EXTREMES = "Smallest and largest of a weighted sample"
 
 
@@ -38,22 +39,35 @@ def _scalars(values: np.ndarray, exclude: np.ndarray | None, params: dict) -> di
     }
 
 
-@covers(
-    "lsst.afw.math.makeStatistics(MaskedImageF)",
-    when=lambda p: p["nanSafe"] and not p["weighted"] and not p["calcErrorFromInputVariance"],
-)
+@covers("lsst.afw.math.makeStatistics(MaskedImageF)", when=lambda p: not p["weighted"])
 def statistics_of_a_masked_image(vector: Vector) -> Outputs:
-    exclude = (vector.array("in_mask") & vector.bits(vector.params["andMask"])) != 0
-    return Outputs(double=True, scalars=_scalars(vector.array("in_image"), exclude, vector.params))
+    params, image, variance = vector.params, vector.array("in_image"), vector.array("in_variance")
+    exclude = (vector.array("in_mask") & vector.bits(params["andMask"])) != 0
+    scalars = _scalars(image, exclude, params)
+    if params.get("calcErrorFromInputVariance"):
+        found = _weighted(vector, np.ones(image.shape), variance)
+        scalars |= {"MEAN_ERROR": found.whole.mean_error, "MEANCLIP_ERROR": found.clipped.mean_error}
+    unsafe = not params.get("nanSafe", True) and not np.isfinite(image[~exclude]).all()
+    return Outputs(double=True, scalars=scalars, differs=dict.fromkeys(scalars, NOT_SAFE) if unsafe else {})
+
+
+def _weighted(vector: Vector, weights: np.ndarray, variance: np.ndarray | None) -> WeightedStatistics:
+    params = vector.params
+    return describe_weighted(
+        vector.array("in_image"),
+        weights,
+        variance=variance,
+        exclude=(vector.array("in_mask") & vector.bits(params["andMask"])) != 0,
+        n_sigma=params["numSigmaClip"],
+        n_iterations=params["numIter"],
+    )
 
 
 @covers("lsst.afw.math.makeStatistics(MaskedImageF), weighted by 1/variance")
 def statistics_weighted_by_variance(vector: Vector) -> Outputs:
-    params, image, variance = vector.params, vector.array("in_image"), vector.array("in_variance").astype(np.float64)
+    variance = vector.array("in_variance").astype(np.float64)
     weights = np.divide(1.0, variance, out=np.zeros_like(variance), where=variance > 0)
-    exclude = (vector.array("in_mask") & vector.bits(params["andMask"])) != 0
-    control = {"n_sigma": params["numSigmaClip"], "n_iterations": params["numIter"]}
-    found = describe_weighted(image, weights, exclude=exclude, **control)
+    found = _weighted(vector, weights, variance if vector.params.get("calcErrorFromInputVariance") else None)
     whole, clipped, seed = found.whole, found.clipped, found.sum / max(found.n, 1)
     differs = {"MIN": EXTREMES} if seed < found.minimum else {}
     scalars = {
