@@ -23,7 +23,7 @@ from isrflow.frame.mask import mask_bits
 from isrflow.frame.obs import Observation
 from isrflow.kernels.combine import StackControl, combine_in_blocks
 from isrflow.kernels.layout import Planes
-from isrflow.makers.inputs import Input, MakerConfig, Stack
+from isrflow.makers.inputs import FILTERED, Input, MakerConfig, Stack
 
 PERCENTILES = (0.0, 5.0, 16.0, 50.0, 84.0, 95.0, 100.0)
 # Cards of the inputs that a master may inherit, where all inputs agree. Everything else is about single exposures.
@@ -124,8 +124,8 @@ def _observation(inputs: Sequence[Input], kind: str) -> Observation:
         instrument=first.instrument,
         obs_type=kind,
         day_obs=cast("int | None", _common([item.obs.day_obs for item in inputs])),
-        physical_filter=first.physical_filter if kind == "flat" else None,
-        band=first.band if kind == "flat" else None,
+        physical_filter=first.physical_filter if kind in FILTERED else None,
+        band=first.band if kind in FILTERED else None,
         exposure_time_s=seconds,
         dark_time_s=seconds,
         begin_tai_ns=min(begins, default=None) if ends else None,

@@ -27,9 +27,14 @@ from isrflow.steps.recipe_base import Recipe
 RawSource = Callable[[], Exposure]
 """Reads one raw exposure when called; the maker owns what it gets and drops it after use."""
 Scale = Callable[[Exposure], float]
+"""Returns what a corrected exposure is divided by; may prepare it in place first."""
 
 _PRODUCT_CARDS = ("ISRFLOW ", "CPP_INPUT_", "CALIB_CREATION_DATE")
 _UNKNOWN_TYPES = ("", "unknown")
+_TAKEN_OF = {"fringe": ("science", "object", "sky")}
+"""Types of exposures a calibration is made of, beside those of its own name."""
+FILTERED = ("flat", "fringe")
+"""Calibrations of exposures through one filter."""
 
 
 class MakerConfig(BaseModel):
@@ -173,7 +178,7 @@ def _problems(raw: Exposure, first: Exposure | None, kind: str) -> list[str]:
     if raw.mask is not None or raw.history or product_cards:
         return ["it is a product, not a raw" + (f" ({product_cards[0]})" if product_cards else "")]
     problems = []
-    if raw.obs.obs_type not in (kind, *_UNKNOWN_TYPES):
+    if raw.obs.obs_type not in (kind, *_TAKEN_OF.get(kind, ()), *_UNKNOWN_TYPES):
         problems.append(f"it is of type {raw.obs.obs_type}, not {kind}")
     if first is None:
         return problems
@@ -192,5 +197,5 @@ def _circumstances(raw: Exposure, kind: str) -> dict[str, Any]:
         "detector": None if raw.detector is None else raw.detector.name,
         "readout mode": dict(raw.obs.readout_mode),
         "size": raw.image.shape,
-        **({"filter": raw.obs.physical_filter} if kind == "flat" else {}),
+        **({"filter": raw.obs.physical_filter} if kind in FILTERED else {}),
     }

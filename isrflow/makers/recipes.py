@@ -23,6 +23,22 @@ STEPS = {
     "bias": tuple(step for step in _BASIS if step != "bias_raw"),
     "dark": (*_BASIS, "crosstalk_raw", "bias", "linearity", "crosstalk"),
     "flat": (*_BASIS, "crosstalk_raw", "bias", "linearity", "crosstalk", "dark"),
+    "fringe": (
+        *_BASIS,
+        "deferred_charge",
+        "crosstalk_raw",
+        "bias",
+        "linearity",
+        "crosstalk",
+        "defects",
+        "trails",
+        "camera_masks",
+        "brighter_fatter",
+        "electrostatic",
+        "dark",
+        "stray_light",
+        "flat",
+    ),
 }
 """Calibration type to the steps that stay on if the recipe has them on."""
 
