@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from isrflow.errors import CalibrationError, CalibrationMismatch
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
+from isrflow.kernels.arithmetic import divide_by, multiply_by
 from isrflow.kernels.linearity import (
     correct_by_table,
     correct_double_spline,
@@ -81,7 +83,8 @@ def linearize(
     effective_ptc
         Its gains are used if the image is in electrons and no other `gains` are given.
     gains
-        Amplifier name to electron/adu, for an image in electrons and splines in adu. A NaN leaves its amplifier alone.
+        Amplifier name to electron/adu, for an image in electrons and a linearizer in adu. A NaN leaves its amplifier
+        alone.
 
     Returns
     -------
@@ -128,8 +131,7 @@ def _linearize_amp(
         log.warning("%s: gain of amplifier %s is NaN, it stays as it is", exposure.label, name)
         return False, 0
     outside = 0
-    with at_amplifier(name):
-        image = exposure.view(box).image
+    with at_amplifier(name), _in_unit_of(kind, exposure.view(box).image, scale) as image:
         if kind == "LookupTable":
             outside = correct_by_table(image, _table_row(linearizer, coefficients), coefficients[1])
             corrected = outside < image.size
@@ -138,6 +140,17 @@ def _linearize_amp(
     if not corrected:
         log.warning("%s: amplifier %s was not linearized (%s)", exposure.label, name, kind)
     return corrected, outside
+
+
+@contextmanager
+def _in_unit_of(kind: str, image: NDArray[np.float32], scale: float) -> Iterator[NDArray[np.float32]]:
+    """Turn an image in electrons into adu for the duration, where coefficients cannot be turned into electrons."""
+    if scale == 1.0 or kind not in ("Squared", "Polynomial", "LookupTable"):
+        yield image
+        return
+    divide_by(image, None, scale)
+    yield image
+    multiply_by(image, None, scale)
 
 
 def _correct(image: NDArray[np.float32], kind: str, c: NDArray[np.float64], scale: float) -> bool:

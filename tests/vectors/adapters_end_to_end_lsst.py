@@ -35,10 +35,12 @@ from isrflow.steps.isr_statistics import IsrStatistics
 from tests.vectors.adapters_amp_offsets import TRUNCATED, truncated_by_reference
 from tests.vectors.adapters_interpolation import differences as interpolated_otherwise
 from tests.vectors.adapters_overscan import NONFINITE, SQUARE
+from tests.vectors.adapters_signal import in_electrons_without_nodes
 from tests.vectors.geometry import detector
 from tests.vectors.harness import Outputs, Vector, Where, covers, number_or_none
 
 INTEGERS = "Integer raw exposures"
+ADU_COEFFICIENTS = "Coefficients in adu and images in electrons"
 PLANES = ("image", "mask", "variance")
 SNAPSHOTS = {
     "maskFullAmplifiers": "full_amplifiers",
@@ -91,7 +93,7 @@ def newer_run(vector: Vector) -> Outputs:
     raw, calibs = raw_of(vector, described), calibrations_of(vector, described)
     raw.header["MJD"] = (vector.scalars.get("outputStatistics") or {}).get("MJD")  # told among the results alone
     note_cards(vector, raw, calibs)
-    where.before(raw, vector)
+    where.before(raw, calibs, vector)
     result = run_isr(raw, calibs, recipe, on_step=keep)
     arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in PLANES}
     for name in vector.entry["arrays"]:
@@ -114,12 +116,15 @@ class Differences:
         self.recipe = recipe
         self.found: dict[str, str | Where] = {}
 
-    def before(self, raw: Exposure, vector: Vector) -> None:
+    def before(self, raw: Exposure, calibs: dict[str, Calibration], vector: Vector) -> None:
         """Look at the raw exposure: one difference in its levels reaches every pixel, by way of crosstalk."""
         heading = INTEGERS if raw.image.dtype.kind in "iu" else ""
         boxes = [box for amp in raw.detector.amplifiers for box in (amp.raw_serial_overscan, amp.raw_parallel_overscan)]
         if not heading and not all(np.isfinite(raw.image[box.slices()]).all() for box in boxes):
             heading = NONFINITE
+        electrons = self.recipe.electrons.enabled and self.recipe.linearity.enabled
+        if not heading and electrons and in_electrons_without_nodes(calibs["linearizer"], gains=True):
+            heading = ADU_COEFFICIENTS
         if heading:
             names = [*vector.entry["arrays"], *(f"metadata.{card}" for card in vector.scalars["metadata"])]
             self.found |= dict.fromkeys(names, heading)

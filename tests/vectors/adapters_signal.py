@@ -34,7 +34,16 @@ def linearized(vector: Vector) -> Outputs:
         "numLinearized": found.n_corrected,
         "numOutOfRange": found.n_outside_table,
     }
-    return Outputs(scalars=counts, **planes(picture, vector))
+    differs = {}
+    if in_electrons_without_nodes(linearizer, params["gains"]):
+        differs = dict.fromkeys(("out_image", "numOutOfRange"), "Coefficients in adu and images in electrons")
+    return Outputs(scalars=counts, differs=differs, **planes(picture, vector))
+
+
+def in_electrons_without_nodes(linearizer: Linearizer, gains: Any) -> bool:
+    """Whether coefficients in adu, and not those of splines, meet an image in electrons."""
+    kinds = {kind.upper() for kind in linearizer.linearity_type.values()}
+    return bool(gains) and linearizer.units == "adu" and bool(kinds & {"SQUARED", "POLYNOMIAL", "LOOKUPTABLE"})
 
 
 @covers("lsst.ip.isr.applyLookupTable(ImageF, table, indOffset)")
