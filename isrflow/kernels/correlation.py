@@ -36,9 +36,9 @@ def correlate(samples: Sequence[NDArray[Any] | None]) -> NDArray[np.float64]:
     result = np.full((len(samples), len(samples)), np.nan)
     if not flat:
         return result
-    covariance = _covariance(flat)
-    scale = np.sqrt(np.diagonal(covariance))
-    with np.errstate(invalid="ignore", divide="ignore"):  # a constant sample has no correlation
+    with np.errstate(invalid="ignore", divide="ignore"):  # a constant or infinite sample has no correlation
+        covariance = _covariance(flat)
+        scale = np.sqrt(np.diagonal(covariance))
         found = np.clip(covariance / np.outer(scale, scale), -1.0, 1.0)
     found[np.diag_indices_from(found)] = np.where(scale > 0, 1.0, np.nan)
     result[np.ix_(present, present)] = found

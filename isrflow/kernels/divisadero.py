@@ -48,7 +48,7 @@ def measure_borders(
     edges = {name: edge_excess(response, n) for name, response in responses.items()}
     largest = dict.fromkeys(edges, math.nan)
     for left, right in borders:
-        here = max(edges[left][1], edges[right][0])
+        here = np.fmax(edges[left][1], edges[right][0])
         for name in (left, right):
             largest[name] = float(np.fmax(largest[name], here))
     return {name: Divisadero(responses[name], *edges[name], largest[name]) for name in responses}
@@ -64,6 +64,11 @@ def column_response(rows: NDArray[Any], edge: int) -> Response:
     edge
         Columns on each side that the line is not fitted to.
 
+    Returns
+    -------
+    array
+        (width,); NaN for a column without a finite pixel, and everywhere if fewer than two others are left.
+
     Raises
     ------
     ValueError
@@ -73,11 +78,12 @@ def column_response(rows: NDArray[Any], edge: int) -> Response:
     if rows.shape[0] == 0 or width - 2 * edge < 2:
         raise ValueError(f"{rows.shape[0]} rows of {width} columns, {edge} on either side left out: nothing to fit")
     profile = clipped_column_means(rows)
-    profile = profile / np.nanmedian(profile)
     columns = np.arange(width)
-    middle = slice(edge, width - edge)
-    fitted = np.isfinite(profile[middle])
-    line = np.polynomial.Polynomial.fit(columns[middle][fitted], profile[middle][fitted], 1)
+    fitted = columns[edge : width - edge][np.isfinite(profile[edge : width - edge])]
+    if fitted.size < 2:
+        return np.full(width, np.nan)
+    profile = profile / np.nanmedian(profile)
+    line = np.polynomial.Polynomial.fit(fitted, profile[fitted], 1)
     return np.asarray(profile / line(columns))
 
 

@@ -22,6 +22,7 @@ def test_what_is_missing_or_constant_has_no_correlation() -> None:
     assert found[0].tolist() == pytest.approx([1.0, np.nan, np.nan, -1.0], nan_ok=True)
     assert np.isnan(found[1]).all()
     assert np.isnan(found[2]).all()
+    assert np.isnan(correlate([some, np.array([1.0, np.inf, 2.0])])[0, 1])
     assert correlate([None]).shape == (1, 1)
 
 

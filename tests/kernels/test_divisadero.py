@@ -39,6 +39,19 @@ def test_the_response_is_relative_to_a_line_through_the_middle() -> None:
     assert edge_excess(response, 2) == pytest.approx((0.03, 0.02))
 
 
+def test_an_amplifier_without_values_has_no_response() -> None:
+    assert np.isnan(column_response(np.full((5, 10), np.nan, np.float32), edge=2)).all()
+    rows = np.ones((5, 10), np.float32)
+    rows[:, 4] = np.nan
+    assert np.flatnonzero(np.isnan(column_response(rows, edge=2))).tolist() == [4]
+    dead = np.full(10, np.nan)
+    found = measure_borders({"A": np.ones(10), "B": dead}, 2, [("A", "B")])
+    assert found["A"].at_borders == 0.0  # what is known of the border
+    assert math.isnan(found["B"].left)
+    found = measure_borders({"A": dead, "B": np.ones(10)}, 2, [("A", "B")])
+    assert found["A"].at_borders == 0.0
+
+
 def test_borders_compare_both_sides_of_them() -> None:
     flat = np.ones(10)
     torn = {name: flat.copy() for name in "ABC"}
