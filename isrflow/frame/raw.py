@@ -26,6 +26,7 @@ from isrflow.frame.headers import detector_of, observation_from_header, recognis
 from isrflow.frame.obs import Observation
 from isrflow.frame.raw_wcs import wcs_of
 from isrflow.frame.sections import detector_from_header
+from isrflow.frame.tiles import decode_integers
 
 __all__ = ["RawSummary", "detector_from_header", "inspect_raw", "read_raw"]
 
@@ -234,7 +235,7 @@ def _mosaic(path: Path, tiles: Sequence[tuple[HduBytes, Box]], detector: Detecto
 
 def _pixels(hdu: HduBytes, path: Path) -> NDArray[Any]:
     """Decode one image to native uint16, int32 or float32, in memory of its own."""
-    pixels = _decompressed(hdu, path) if hdu.is_compressed else _plain(hdu)
+    pixels = _decompressed(hdu, path) if hdu.is_compressed else _scaled(_plain(hdu), hdu.header)
     if pixels.dtype.kind == "f":
         return pixels.astype(np.float32)
     if pixels.dtype in (np.dtype(np.uint16), np.dtype(np.int32)):
@@ -245,22 +246,33 @@ def _pixels(hdu: HduBytes, path: Path) -> NDArray[Any]:
 
 
 def _plain(hdu: HduBytes) -> NDArray[Any]:
-    """Decode an uncompressed image; unsigned integers (BZERO of half the range) never become floats."""
+    """View the stored numbers of an uncompressed image."""
     kinds = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-    bits = int(hdu.header["BITPIX"])
-    stored = np.frombuffer(hdu.data, kinds[bits]).reshape(hdu.size[::-1])
-    zero, scale = float(hdu.header.get("BZERO", 0.0)), float(hdu.header.get("BSCALE", 1.0))
+    return np.frombuffer(hdu.data, kinds[int(hdu.header["BITPIX"])]).reshape(hdu.size[::-1])
+
+
+def _scaled(stored: NDArray[Any], header: fits.Header) -> NDArray[Any]:
+    """Apply BZERO and BSCALE; unsigned integers (BZERO of half the range) never become floats."""
+    zero, scale = float(header.get("BZERO", 0.0)), float(header.get("BSCALE", 1.0))
     if (zero, scale) == (0.0, 1.0):
         return stored
-    if bits in {16, 32} and scale == 1.0 and zero == 2.0 ** (bits - 1):
+    bits = 8 * stored.dtype.itemsize
+    if stored.dtype.kind == "i" and bits in {16, 32} and scale == 1.0 and zero == 2.0 ** (bits - 1):
         unsigned = np.dtype(f"u{bits // 8}")
         flipped = np.empty(stored.shape, unsigned)
-        np.bitwise_xor(stored.view(unsigned.newbyteorder(">")), unsigned.type(1 << (bits - 1)), out=flipped)
+        stored_bits = stored.view(unsigned.newbyteorder(stored.dtype.byteorder))
+        np.bitwise_xor(stored_bits, unsigned.type(1 << (bits - 1)), out=flipped)
         return flipped
     return (stored * scale + zero).astype(np.float32)
 
 
 def _decompressed(hdu: HduBytes, path: Path) -> NDArray[Any]:
+    try:
+        integers = decode_integers(hdu)
+    except RawFileError as error:
+        raise RawFileError(f"{path} {hdu.label} is damaged: its {error.message}") from error
+    if integers is not None:
+        return _scaled(integers, hdu.header)
     stored = bytes(hdu.stored)
     lone = fits.PrimaryHDU().header.tostring().encode() + stored.ljust(-(-len(stored) // BLOCK) * BLOCK, b"\0")
     try:

@@ -23,6 +23,7 @@ from isrflow.kernels import (
     gather,
     linearity,
     masks,
+    rice,
     rows,
     select,
     statistics,
@@ -78,6 +79,9 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: linearity.correct_spline(image[right], spline, np.zeros(6))
     yield lambda: linearity.correct_by_table(image[right], np.zeros(8, np.float32), 0.0)
     yield lambda: crosstalk.subtract_crosstalk(planes, grid, coupling, bit=1 << 11, threshold=np.inf)
+    yield lambda: rice.decode_rice(
+        np.zeros(8, np.uint8), np.array([[0, 8]]), np.array([[0, 1, 0, 8]]), (1, 8), n_bytes=2
+    )
     marking = crosstalk.subtract_crosstalk_marking_subtrahend
     yield lambda: marking(planes, grid, coupling, bit=1 << 11, threshold=np.inf, levels=grid.sections)
     yield lambda: deferred_charge.correct_deferred_charge(
