@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import info_of
+from isrflow.calibs.per_amp import array_of
 from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
@@ -227,9 +228,7 @@ class Crosstalk(TableCalibration):
         if problems:
             raise CalibrationFileError(f"crosstalk matrices must be square: {'; '.join(problems)}")
         matrices: dict[str, Any] = {
-            name: np.reshape(values[name], (n, n)).astype(type(default))
-            for name, _, _, default in _MATRICES
-            if name in values
+            name: _matrix(name, values[name], n, type(default)) for name, _, _, default in _MATRICES if name in values
         }
         gains = np.array([] if values.get("fit_gains") is None else values["fit_gains"], np.float64)
         return cls(
@@ -250,3 +249,10 @@ class Crosstalk(TableCalibration):
         coefficients = rng.normal(1e-4, 2e-5, (n, n)) / np.maximum(distance, 1)
         np.fill_diagonal(coefficients, 0.0)
         return cls(info=info_of(detector), coefficients=coefficients, errors=np.full((n, n), 1e-6))
+
+
+def _matrix(name: str, values: Any, n: int, kind: type) -> NDArray[Any]:
+    try:
+        return array_of(values, kind).reshape(n, n)
+    except (TypeError, ValueError) as error:
+        raise CalibrationFileError(f"{name} of crosstalk are {error}: {np.ravel(values)[:8]} ...") from error

@@ -165,6 +165,8 @@ class DeferredCharge(TableCalibration):
         ]
         not_negative = ("drift_scale", "trap_size")
         found += [f"{key} {getattr(self, key)[name]}" for key in not_negative if not getattr(self, key)[name] >= 0]
+        if not 0 <= self.global_cti[name] < 1:
+            found.append(f"global_cti {self.global_cti[name]}, not a fraction,")
         n = self.signals[name].size
         lists = ("serial_eper", "parallel_eper")
         sizes = {key: getattr(self, key)[name].size for key in lists}

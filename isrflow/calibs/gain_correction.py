@@ -42,6 +42,7 @@ class GainCorrection(TableCalibration):
         "ampNames": "texts",
         "gainAdjustments": "numbers",
     }
+    serves_every_amplifier: ClassVar[bool] = False
     unknown_cards: ClassVar[Literal["undefined", "empty", "absent"]] = "empty"
 
     @property

@@ -173,22 +173,39 @@ class Linearizer(TableCalibration):
         kind, values = self.linearity_type[name], self.coefficients[name]
         if kind.upper() not in {known.upper() for known in LINEARITY_TYPES}:
             return [f"linearity_type {where} is {kind!r}, not one of {', '.join(LINEARITY_TYPES)}"]
+        known = np.isfinite(values)
+        if known.any() and not known.all():  # none known: the amplifier was not measured
+            return [f"coefficients {where} are finite only in part: {values}"]
         if self._is(name, "LookupTable"):
             return self._table_problems(name, values)
         if self._is(name, "Spline") and (values.size < 4 or values.size % 2):
             return [f"coefficients {where}: Spline needs nodes and as many values, {values.size} numbers are given"]
         if self._is(name, "DoubleSpline") and (values.size < 2 or 2 + 2 * values[:2].sum() > values.size):
             return [f"coefficients {where}: DoubleSpline announces more numbers than the {values.size} given"]
+        if known.all() and any((np.diff(nodes) <= 0).any() for nodes in self._nodes(name)):
+            return [f"coefficients {where}: nodes of a {kind} must increase, {values}"]
         if kind.upper() in ("SQUARED", "POLYNOMIAL") and values.size == 0:
             return [f"coefficients {where}: {kind} needs at least one"]
+        return []
+
+    def _nodes(self, name: str) -> list[NDArray[np.float64]]:
+        """Return where the splines of an amplifier have nodes; nothing for other types."""
+        values = self.coefficients[name]
+        if self._is(name, "Spline"):
+            return [values[: values.size // 2]]
+        if self._is(name, "DoubleSpline"):
+            first, second = (int(number) for number in values[:2])
+            return [values[2 : 2 + first], values[2 + 2 * first : 2 + 2 * first + second]]
         return []
 
     def _table_problems(self, name: str, values: NDArray[np.float64]) -> list[str]:
         if self.table is None or self.table.ndim != 2 or values.size < 2:
             return [f"coefficients of amplifier {name}: LookupTable needs a table, a row number and an offset"]
         rows = self.table.shape[0]
-        if not 0 <= values[0] < rows:
+        if not (0 <= values[0] < rows and values[0] == np.trunc(values[0])):
             return [f"coefficients of amplifier {name}: row {values[0]:g} of a table with {rows} rows"]
+        if not np.isfinite(self.table[int(values[0])]).all():
+            return [f"the row of amplifier {name} in the table holds values that are not finite"]
         return []
 
     def _own_metadata(self) -> dict[str, Any]:

@@ -40,13 +40,13 @@ class Column:
     def value(self, given: Any) -> Any:
         """Return a value in its type; arrays are new, flat and of native byte order."""
         if self.kind in _DTYPES:
-            return _array(given, _DTYPES[self.kind])
+            return array_of(given, _DTYPES[self.kind])
         if self.kind == "float":
-            return float(_array(given, np.float64).ravel()[0])
-        return int(_array(given, np.int64).ravel()[0]) if self.kind == "int" else str(given).strip()
+            return float(array_of(given, np.float64).ravel()[0])
+        return int(array_of(given, np.int64).ravel()[0]) if self.kind == "int" else str(given).strip()
 
 
-def _array(given: Any, dtype: Any) -> NDArray[Any]:
+def array_of(given: Any, dtype: Any) -> NDArray[Any]:
     """Return a new array; numbers that are not whole are no integers."""
     array, wanted = np.atleast_1d(np.array(given)), np.dtype(dtype).kind
     kinds = {"b": "iub", "i": "iufb"}.get(wanted, "iuf")  # flags are read back as the whole numbers files hold

@@ -127,7 +127,7 @@ class PhotonTransferCurve(PtcMeasurements, PtcFit, TableCalibration):
                 continue
             if self.gain[name] <= 0 or np.isinf(self.gain[name]):  # NaN: not known
                 problems.append(f"gain of amplifier {name} is {self.gain[name]} electron/adu")
-            if self.noise[name] < 0:
+            if self.noise[name] < 0 or not (np.isfinite(self.noise[name]) or np.isnan(self.gain[name])):
                 problems.append(f"noise of amplifier {name} is {self.noise[name]} electron")
         for name in self.amp_names:
             n_pairs = len(self.raw_means[name])

@@ -18,6 +18,7 @@ from isrflow.calibs.forms import Form, check_tables, check_tree
 from isrflow.calibs.identity import IDENTITY_CARDS, identity_cards, info_from_cards, place_cards
 from isrflow.errors import CalibrationFileError
 from isrflow.frame.cards import parse_header
+from isrflow.frame.exposure import Exposure
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -40,6 +41,8 @@ class TableCalibration(Calibration):
     """How tables of the reference state an identity that is not known: a card without value, empty text, none."""
     forms: ClassVar[Mapping[str, Form]] = {}
     """What the keys of trees and the columns of tables hold; the readers rely on it."""
+    serves_every_amplifier: ClassVar[bool] = True
+    """Whether a calibration that names amplifiers must name all that its detector has."""
     tags_metadata: ClassVar[bool] = True
     """Whether YAML of the reference has the metadata under its tag, not as a plain mapping."""
 
@@ -47,6 +50,20 @@ class TableCalibration(Calibration):
     def label(self) -> str:
         """Name the calibration for messages."""
         return f"{self.kind} of detector {self.info.detector_name or self.info.detector_id or '?'}"
+
+    def mismatch(self, exposure: Exposure) -> str | None:
+        """Say why this calibration cannot serve the exposure: detector, filter or amplifiers; None if it can."""
+        reason = super().mismatch(exposure)
+        names = getattr(self, "amp_names", ())
+        if reason or exposure.detector is None or not names:
+            return reason
+        own = [amp.name for amp in exposure.detector.amplifiers]
+        lacking = [name for name in own if name not in names and self.serves_every_amplifier]
+        unknown = [name for name in names if name not in own]
+        parts = [f"has nothing on {', '.join(lacking)}"] if lacking else []
+        parts += [f"is about {', '.join(unknown)}"] if unknown else []
+        said = f"{self.kind} {' and '.join(parts)}"
+        return f"{said}; detector {exposure.detector.name} has amplifiers {', '.join(own)}" if parts else None
 
     def metadata(self) -> dict[str, Any]:
         """Return what a file of this calibration says about it besides the tables; None is what is not known."""

@@ -6,7 +6,7 @@ boxes and points of ``lsst.geom``, and pickled numpy arrays of numbers and text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def load_yaml(text: str) -> dict[str, Any]:
     """
     try:
         tree = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter of dates and numbers that cannot be
         raise CalibrationFileError(f"not YAML that a calibration can be read from: {error}") from error
     if not isinstance(tree, dict):
         raise CalibrationFileError(f"not a mapping but a {type(tree).__name__}")
@@ -110,15 +110,29 @@ def _scalar(loader: Any, node: yaml.SequenceNode) -> Any:
     return np.frombuffer(data, dtype)[0].item()
 
 
-_Loader.add_constructor("lsst.daf.base.PropertyList", _property_list)
-_Loader.add_constructor(f"{_PYTHON}tuple", _tuple)
-_Loader.add_constructor(f"{_PYTHON}object/apply:lsst.geom.Point2I", _point)
-_Loader.add_constructor(f"{_PYTHON}object/apply:lsst.geom.Box2I", _box)
-_Loader.add_constructor(f"{_PYTHON}name:numpy.ndarray", _ndarray_type)
-_Loader.add_constructor(f"{_PYTHON}object/apply:numpy.dtype", _dtype)
+def _construct(tag: str, constructor: Callable[[Any, Any], Any]) -> None:
+    """Let the loader build what stands under a tag; what is no such thing is an error of the file."""
+
+    def build(loader: Any, node: yaml.Node) -> Any:
+        try:
+            return constructor(loader, node)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"what stands under {tag} is none ({error})", node.start_mark
+            ) from error
+
+    _Loader.add_constructor(tag, build)
+
+
+_construct("lsst.daf.base.PropertyList", _property_list)
+_construct(f"{_PYTHON}tuple", _tuple)
+_construct(f"{_PYTHON}object/apply:lsst.geom.Point2I", _point)
+_construct(f"{_PYTHON}object/apply:lsst.geom.Box2I", _box)
+_construct(f"{_PYTHON}name:numpy.ndarray", _ndarray_type)
+_construct(f"{_PYTHON}object/apply:numpy.dtype", _dtype)
 for _core in ("numpy._core", "numpy.core"):
-    _Loader.add_constructor(f"{_PYTHON}object/apply:{_core}.multiarray._reconstruct", _array)
-    _Loader.add_constructor(f"{_PYTHON}object/apply:{_core}.multiarray.scalar", _scalar)
+    _construct(f"{_PYTHON}object/apply:{_core}.multiarray._reconstruct", _array)
+    _construct(f"{_PYTHON}object/apply:{_core}.multiarray.scalar", _scalar)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ OURS = (
     "CALIB_CREATION_DATE",
     "CALIB_CREATION_TIME",
     "keys / metadata / INTEGRATION_METHOD",
+    "meta / CALIBCLS",  # of curves, which there name a class only where the reference wrote them
+    "PRIMARY / cards / OBSTYPE",
 )
 
 
