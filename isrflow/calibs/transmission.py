@@ -121,12 +121,9 @@ class Transmission(TableCalibration):
         columns: dict[str, Any] = {}
         if "" not in stated.throughput:
             columns["amp_name"] = np.repeat(list(stated.throughput), stated.wavelength.size)
-        columns["wavelength"] = Column(
-            np.tile(stated.wavelength, len(stated.throughput)), unit=stated.wavelength_unit or None
-        )
-        columns[stated.column] = Column(
-            np.concatenate(list(stated.throughput.values())), unit=stated.throughput_unit or None
-        )
+        wavelengths = np.tile(stated.wavelength, len(stated.throughput))
+        columns["wavelength"] = Column(wavelengths, unit=stated.wavelength_unit)
+        columns[stated.column] = Column(np.concatenate(list(stated.throughput.values())), unit=stated.throughput_unit)
         return [Table(columns, meta=self.metadata())]
 
     @classmethod

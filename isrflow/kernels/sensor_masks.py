@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isrflow.kernels.regions import Region
+from isrflow.kernels.select import select_quantiles
 
 Image = NDArray[np.float32]
 Columns = tuple[int, int]
@@ -101,7 +102,7 @@ def _core_of_half(half: NDArray[np.bool_], x0: int) -> Core:
 def bleeds_at_edge(edge: Image, x: int, level: float) -> bool:
     """Tell whether the rows at an edge (the edge first) are brighter than a level around a column."""
     columns = edge[:_DETECTION_ROWS, max(x - _DETECTION_HALF_WIDTH, 0) : x + _DETECTION_HALF_WIDTH]
-    return bool(finite_median(columns) > level)
+    return finite_median(np.ascontiguousarray(columns)) > level
 
 
 def edge_bleed(edge: Image, core: Core, saturation: float, decay_per_row: float) -> Iterator[tuple[int, Columns]]:
@@ -119,6 +120,5 @@ def edge_bleed(edge: Image, core: Core, saturation: float, decay_per_row: float)
 
 
 def finite_median(pixels: Image) -> float:
-    """Return the median of the finite pixels, in the precision of a plain median; NaN if there are none."""
-    good = pixels[np.isfinite(pixels)]
-    return float(np.median(good)) if good.size else float("nan")
+    """Return the median of the finite pixels; NaN if there are none."""
+    return select_quantiles(pixels, [0.5])[0]
