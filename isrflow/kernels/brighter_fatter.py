@@ -3,23 +3,24 @@
 Coulton et al. 2018 (AJ 155, 258): the true image is ``F + div(F grad(K * F)) / 2`` with a measured kernel K; F on the
 right is the true image itself, so the formula is applied until it no longer changes. Images are in electrons. What is
 kept from one pass to the next is the correction, not the image: single precision is enough for small numbers, unless
-the iteration is to go on until less changes than that can tell. Each pass is one sweep over the image, in tiles that
+the iteration is to go on until less changes than that can tell. Each pass is one sweep over the image, in bands that
 stay in the cache.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from isrflow.kernels.layout import Float32, Float64
-from isrflow.kernels.stencil import TILE_HEIGHT, TILE_WIDTH, Real, is_symmetric, sum_weighed
-from isrflow.kernels.threads import parallel_njit
+from isrflow.kernels.stencil import Real, is_symmetric, over_bands, sum_weighed
 
 _QUARTER = np.float32(0.25)
+_ROWS = 64
+"""Rows summed up at a time."""
 _SINGLE_SUFFICES = 1e-5
 """Electrons per pixel: changes that small are told in single precision, with two digits to spare."""
 
@@ -103,8 +104,8 @@ def without_nan(image: Float32) -> Float32:
 def magnitude(base: Real, correction: Real, enough: float, *, pivot: float = 0.0) -> float:
     """Sum up absolute values of base less pivot plus correction where they are numbers; stop when there is enough."""
     total = 0.0
-    for y in range(0, base.shape[0], TILE_HEIGHT):
-        rows = slice(y, y + TILE_HEIGHT)
+    for y in range(0, base.shape[0], _ROWS):
+        rows = slice(y, y + _ROWS)
         total += float(np.nansum(np.abs(base[rows].astype(np.float64) - pivot + correction[rows])))
         if total >= enough:
             break
@@ -116,58 +117,45 @@ def _pass(base: Float32, correction: Real, pivot: np.float32, weights: Real, upd
     size = weights.shape[0]
     first = size // 2 + 1
     # One pixel more is left out at the high edges for odd kernels, as in the reference.
-    ends = [length - (size + 1) // 2 - 1 for length in base.shape]
-    n_tiles = [max(-(-(end - first) // step), 0) for end, step in zip(ends, (TILE_HEIGHT, TILE_WIDTH), strict=True)]
-    changes = np.zeros((n_tiles[0], n_tiles[1]))
-    _sweep(base, correction, pivot, weights, is_symmetric(weights), first, ends[0], ends[1], updated, changes)
-    return float(changes.sum())
+    end_y, end_x = (length - (size + 1) // 2 - 1 for length in base.shape)
+    if end_x <= first:
+        return 0.0
+    symmetric = is_symmetric(weights)
 
-
-@parallel_njit(fastmath={"contract"})
-def _sweep(
-    base: Float32,
-    correction: Real,
-    pivot: np.float32,
-    weights: Real,
-    symmetric: bool,
-    first: int,
-    end_y: int,
-    end_x: int,
-    updated: Real,
-    changes: Float64,
-) -> None:
-    n_across = changes.shape[1]
-    for tile in prange(changes.size):
-        y, x = first + tile // n_across * TILE_HEIGHT, first + tile % n_across * TILE_WIDTH
-        ny, nx = min(TILE_HEIGHT, end_y - y), min(TILE_WIDTH, end_x - x)
-        around = np.empty((ny + weights.shape[0] + 1, nx + weights.shape[0] + 1), weights.dtype)
-        top, left = y - first, x - first
-        for i in range(around.shape[0]):
-            fixed, added = base[top + i, left:], correction[top + i, left:]
-            for j in range(around.shape[1]):
-                around[i, j] = (fixed[j] - pivot) + added[j]
-        potential = np.empty((ny + 2, nx + 2), weights.dtype)
+    def work(y: int, end: int) -> float:
+        part = np.s_[y - first : end - first + size + 1, : end_x - first + size + 1]
+        around = np.subtract(base[part], pivot, dtype=weights.dtype)
+        around += correction[part]
+        potential = np.empty((end - y + 2, end_x - first + 2), weights.dtype)
         sum_weighed(around, 0, 0, weights, symmetric, potential)
-        change = np.zeros(nx)
-        for i in range(ny):
-            old, new = correction[y + i, x : x + nx], updated[y + i, x : x + nx]
-            _diverge(around, first + i, first, potential, i + 1, pivot, old, new, change)
-        changes[tile // n_across, tile % n_across] = change.sum()
+        return float(_diverge(around, potential, first, weights.dtype.type(pivot), correction[y:end], updated[y:end]))
+
+    return math.fsum(over_bands(work, first, end_y))
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _diverge(
-    signal: Real, y: int, x0: int, potential: Real, y0: int, pivot: np.float32, old: Real, new: Real, change: Float64
-) -> None:
-    """Set a row of the new correction to the divergence of charge times field, and add up how far it changed."""
-    s_below, s_above = signal[y - 1, x0:], signal[y + 1, x0:]
-    s_left, s_here, s_right = signal[y, x0 - 1 :], signal[y, x0:], signal[y, x0 + 1 :]
-    p_below, p_above = potential[y0 - 1, 1:], potential[y0 + 1, 1:]
-    p_left, p_here, p_right = potential[y0], potential[y0, 1:], potential[y0, 2:]
-    for x in range(new.size):
-        slopes = (s_above[x] - s_below[x]) * (p_above[x] - p_below[x])
-        slopes += (s_right[x] - s_left[x]) * (p_right[x] - p_left[x])
-        bend = (p_above[x] - p_here[x]) - (p_here[x] - p_below[x])
-        bend += (p_right[x] - p_here[x]) - (p_here[x] - p_left[x])
-        new[x] = _QUARTER * slopes + (s_here[x] + pivot) * bend
-        change[x] += abs(new[x] - old[x])
+def _diverge(signal: Real, potential: Real, first: int, pivot: Any, old: Real, new: Real) -> float:
+    """Set the new correction to the divergence of charge times field, and return how far it changed in all.
+
+    The potential has a border of one pixel, the signal one of `first`.
+    """
+    n = potential.shape[1] - 2
+    change = np.zeros(n)
+    for y in range(new.shape[0]):
+        s_below, s_above = signal[first + y - 1, first:], signal[first + y + 1, first:]
+        s_left, s_here, s_right = (
+            signal[first + y, first - 1 :],
+            signal[first + y, first:],
+            signal[first + y, first + 1 :],
+        )
+        p_below, p_above = potential[y, 1:], potential[y + 2, 1:]
+        p_left, p_here, p_right = potential[y + 1], potential[y + 1, 1:], potential[y + 1, 2:]
+        was, now = old[y, first:], new[y, first:]
+        for x in range(n):
+            slopes = (s_above[x] - s_below[x]) * (p_above[x] - p_below[x])
+            slopes += (s_right[x] - s_left[x]) * (p_right[x] - p_left[x])
+            bend = (p_above[x] - p_here[x]) - (p_here[x] - p_below[x])
+            bend += (p_right[x] - p_here[x]) - (p_here[x] - p_left[x])
+            now[x] = _QUARTER * slopes + (s_here[x] + pivot) * bend
+            change[x] += abs(now[x] - was[x])
+    return float(change.sum())

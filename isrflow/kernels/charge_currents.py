@@ -11,12 +11,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
 
 from isrflow.kernels.brighter_fatter import Convergence, checked_size, magnitude, sufficient_precision, without_nan
 from isrflow.kernels.layout import Float32, Float64
-from isrflow.kernels.stencil import TILE_HEIGHT, Real, correlate
-from isrflow.kernels.threads import parallel_njit
+from isrflow.kernels.stencil import Real, correlate, over_bands
 
 
 def correct_conserving_charge(
@@ -102,58 +100,35 @@ def _potential_of(signal: Real, mean: float, kernel: Real, size: int) -> Real:
 
 def _pass(potential: Real, signal: Real, mean: float, gained: Real, simulate: bool, updated: Real) -> float:
     """Find the next correction; return the sum of absolute changes."""
-    changes = np.zeros(-(-signal.shape[0] // TILE_HEIGHT))
-    number = potential.dtype.type
-    _let_flow(potential, signal, number(mean), gained, number(0.5 if simulate else -0.5), updated, changes)
-    return float(changes.sum())
+    share = potential.dtype.type(0.5 if simulate else -0.5)
+
+    def work(y: int, end: int) -> float:
+        below, above = y - max(y - 1, 0), min(end + 1, len(signal)) - end  # whether there are rows before and after
+        rows = slice(y - below, end + above)
+        held = np.subtract(signal[rows], mean, dtype=potential.dtype)
+        held += gained[rows]
+        missing = np.isnan(held)
+        held[missing] = 0
+        result = updated[y:end]
+        result[:] = 0
+        up = _flow(potential[rows], held, share)
+        own = slice(below, below + end - y)
+        result[1 - below :] += up[: len(result) - 1 + below]
+        result[: len(result) - 1 + above] -= up[below:]
+        along = _flow(potential[y:end].T, held[own].T, share).T
+        result[:, 1:] += along
+        result[:, :-1] -= along
+        result[missing[own]] = 0
+        return float(np.abs(result - gained[y:end]).sum(dtype=np.float64))
+
+    return math.fsum(over_bands(work, 0, len(signal)))
 
 
-@parallel_njit()
-def _let_flow(
-    potential: Real, signal: Real, mean: Any, gained: Real, share: Any, updated: Real, changes: Float64
-) -> None:
-    ny, nx = signal.shape
-    for band in prange(changes.size):
-        first, end = band * TILE_HEIGHT, min((band + 1) * TILE_HEIGHT, ny)
-        change = np.zeros(nx)
-        held, held_above = np.empty(nx, gained.dtype), np.empty(nx, gained.dtype)
-        along, up, from_below = np.zeros(nx + 1, gained.dtype), np.zeros(nx, gained.dtype), np.zeros(nx, gained.dtype)
-        if first > 0:
-            _hold(signal[first - 1], mean, gained[first - 1], held_above)
-        _hold(signal[first], mean, gained[first], held)
-        if first > 0:
-            _flow(potential[first - 1], potential[first], held_above, held, share, from_below)
-        for y in range(first, end):
-            _flow(potential[y, : nx - 1], potential[y, 1:], held[: nx - 1], held[1:], share, along[1:nx])
-            if y + 1 < ny:
-                _hold(signal[y + 1], mean, gained[y + 1], held_above)
-                _flow(potential[y], potential[y + 1], held, held_above, share, up)
-            else:
-                up[:] = 0
-            _gain(signal[y], gained[y], from_below, up, along, updated[y], change)
-            held, held_above = held_above, held
-            from_below, up = up, from_below
-        changes[band] = change.sum()
-
-
-@njit(cache=True, nogil=True)
-def _hold(signal: Real, mean: Any, gained: Real, held: Real) -> None:
-    for x in range(held.size):
-        held[x] = signal[x] - mean + gained[x] if not np.isnan(signal[x]) else np.float32(0)
-
-
-@njit(cache=True, nogil=True)
-def _flow(potential: Real, following: Real, held: Real, held_there: Real, share: Any, flow: Real) -> None:
-    """Find the charge that each pixel gives to the one that follows; none where a potential is not a number."""
-    for x in range(flow.size):
-        step = following[x] - potential[x]
-        flow[x] = share * step * (held[x] if step > 0 else held_there[x]) if not np.isnan(step) else np.float32(0)
-
-
-@njit(cache=True, nogil=True)
-def _gain(signal: Real, gained: Real, from_below: Real, up: Real, along: Real, updated: Real, change: Float64) -> None:
-    after = along[1:]
-    for x in range(updated.size):
-        gain = (from_below[x] - up[x]) + (along[x] - after[x])
-        updated[x] = gain if not np.isnan(signal[x]) else np.float32(0)
-        change[x] += abs(updated[x] - gained[x])
+def _flow(potential: Real, held: Real, share: Any) -> Real:
+    """Return the charge that each row gives to the next; none where a potential is not a number."""
+    step = potential[1:] - potential[:-1]
+    giver = np.where(step > 0, held[:-1], held[1:])
+    step *= share
+    step *= giver
+    step[np.isnan(step)] = 0
+    return step

@@ -11,11 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
 
 from isrflow.kernels.layout import Float32, Float64
-from isrflow.kernels.stencil import TILE_HEIGHT, TILE_WIDTH, copy_around, is_symmetric, sum_weighed
-from isrflow.kernels.threads import parallel_njit
+from isrflow.kernels.stencil import cut_out, is_symmetric, over_bands, sum_weighed
 
 
 class Shifts(NamedTuple):
@@ -55,52 +53,28 @@ def correct_electrostatic(image: Float32, shifts: Shifts) -> None:
     """
     up, right = (np.ascontiguousarray(kernel[::-1, ::-1], np.float32) for kernel in shifts)
     corrected = np.empty(image.shape, np.float32)
-    _correct(np.ascontiguousarray(image), up, right, is_symmetric(up), is_symmetric(right), corrected)
-    image[...] = corrected
+    symmetric = is_symmetric(up), is_symmetric(right)
+    (ny, nx), reach = image.shape, len(up) // 2
 
-
-@parallel_njit(fastmath={"contract"})
-def _correct(
-    image: Float32, up: Float32, right: Float32, up_is_symmetric: bool, right_is_symmetric: bool, corrected: Float32
-) -> None:
-    height, width = image.shape
-    reach = up.shape[0] // 2
-    n_across = (width + TILE_WIDTH - 1) // TILE_WIDTH
-    n_tiles = (height + TILE_HEIGHT - 1) // TILE_HEIGHT * n_across
-    for tile in prange(n_tiles):
-        y, x = tile // n_across * TILE_HEIGHT, tile % n_across * TILE_WIDTH
-        ny, nx = min(TILE_HEIGHT, height - y), min(TILE_WIDTH, width - x)
+    def work(first: int, end: int) -> None:
         # A border of one more: the upper sides of pixels below and the right ones of those to the left count too.
-        around = np.zeros((ny + 2 * reach + 2, nx + 2 * reach + 2), np.float32)
-        copy_around(image, np.float32(0), y - reach - 1, x - reach - 1, around)
-        above, beside = np.empty((ny + 1, nx), np.float32), np.empty((ny, nx + 1), np.float32)
-        sum_weighed(around, 0, 1, up, up_is_symmetric, above)
-        sum_weighed(around, 1, 0, right, right_is_symmetric, beside)
-        for i in range(ny + 1):
-            _cross(above[i], around[reach + i, reach + 1 :], around[reach + i + 1, reach + 1 :])
-        if y == 0:
+        n, corner = end - first, (first - reach - 1, -reach - 1)
+        around = cut_out(image, corner, (n + 2 * reach + 2, nx + 2 * reach + 2), np.float32)
+        signal = around[reach:-reach, reach:-reach]
+        above, beside = np.empty((n + 1, nx), np.float32), np.empty((n, nx + 1), np.float32)
+        sum_weighed(around, 0, 1, up, symmetric[0], above)
+        sum_weighed(around, 1, 0, right, symmetric[1], beside)
+        above *= signal[1:, 1:-1] + signal[:-1, 1:-1]
+        beside *= signal[1:-1, 1:] + signal[1:-1, :-1]
+        if first == 0:
             above[0] = 0
-        if y + ny == height:
-            above[ny] = 0
-        for i in range(ny):
-            _cross(beside[i], around[reach + i + 1, reach:], around[reach + i + 1, reach + 1 :])
-            if x == 0:
-                beside[i, 0] = 0
-            if x + nx == width:
-                beside[i, nx] = 0
-            _settle(image[y + i, x : x + nx], above[i], above[i + 1], beside[i], corrected[y + i, x : x + nx])
+        if end == ny:
+            above[-1] = 0
+        beside[:, 0] = beside[:, -1] = 0
+        lost = above[1:] - above[:-1]
+        lost += beside[:, 1:]
+        lost -= beside[:, :-1]
+        np.subtract(image[first:end], lost, out=corrected[first:end])
 
-
-@njit(cache=True, nogil=True)
-def _cross(charge: Float32, here: Float32, there: Float32) -> None:
-    """Turn half the shifts of sides into the charge that crosses them."""
-    for x in range(charge.size):
-        charge[x] *= there[x] + here[x]
-
-
-@njit(cache=True, nogil=True)
-def _settle(pixels: Float32, below: Float32, above: Float32, beside: Float32, corrected: Float32) -> None:
-    """Take off what crossed the upper and right sides, and add what crossed the lower and left ones."""
-    right = beside[1:]
-    for x in range(pixels.size):
-        corrected[x] = pixels[x] - (((above[x] - below[x]) + right[x]) - beside[x])
+    over_bands(work, 0, ny)
+    image[...] = corrected

@@ -6,24 +6,34 @@ in the precision of its arrays and, as each sum is done in one order, gives the 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from isrflow.kernels.threads import parallel_njit
+from isrflow.kernels.threads import map_in_threads
 
+R = TypeVar("R")
 Real = NDArray[Any]
 """float32 or float64."""
 
-TILE_HEIGHT, TILE_WIDTH = 64, 1024
-"""Pixels worked on at a time: with what is around them they stay in the second cache, a row of them in the first."""
+_BAND = 32
+"""Rows worked on at a time: with those around them they stay in the second cache ..."""
+_STRETCH = 1024
+"""... and so many pixels of a row in the first."""
 
 
 def is_symmetric(weights: Real) -> bool:
     """Tell whether weights are the same from bottom to top and from top to bottom."""
     return bool(np.array_equal(weights, weights[::-1]))
+
+
+def over_bands(work: Callable[[int, int], R], first: int, end: int) -> list[R]:
+    """Call a function for the first row and the end of each of the bands into which rows are cut, in threads."""
+    starts = range(first, end, _BAND)
+    return map_in_threads(lambda y: work(y, min(y + _BAND, end)), starts)
 
 
 def correlate(signal: Real, weights: Real, before: tuple[int, int], *, pivot: float = 0.0) -> Real:
@@ -33,37 +43,42 @@ def correlate(signal: Real, weights: Real, before: tuple[int, int], *, pivot: fl
     signal and has the precision of `weights`.
     """
     result = np.empty(signal.shape, weights.dtype)
-    _correlate(signal, weights.dtype.type(pivot), weights, is_symmetric(weights), before[0], before[1], result)
+    symmetric = is_symmetric(weights)
+
+    def work(first: int, end: int) -> None:
+        shape = end - first + weights.shape[0] - 1, signal.shape[1] + weights.shape[1] - 1
+        around = cut_out(signal, (first - before[0], -before[1]), shape, weights.dtype, pivot)
+        sum_weighed(around, 0, 0, weights, symmetric, result[first:end])
+
+    over_bands(work, 0, signal.shape[0])
     return result
 
 
-@parallel_njit(fastmath={"contract"})
-def _correlate(signal: Real, pivot: Any, weights: Real, symmetric: bool, top: int, left: int, result: Real) -> None:
-    height, width = signal.shape
-    n_across = (width + TILE_WIDTH - 1) // TILE_WIDTH
-    n_tiles = (height + TILE_HEIGHT - 1) // TILE_HEIGHT * n_across
-    for tile in prange(n_tiles):
-        y, x = tile // n_across * TILE_HEIGHT, tile % n_across * TILE_WIDTH
-        ny, nx = min(TILE_HEIGHT, height - y), min(TILE_WIDTH, width - x)
-        around = np.zeros((ny + weights.shape[0] - 1, nx + weights.shape[1] - 1), weights.dtype)
-        copy_around(signal, pivot, y - top, x - left, around)
-        sums = np.empty((ny, nx), weights.dtype)
-        sum_weighed(around, 0, 0, weights, symmetric, sums)
-        for i in range(ny):
-            result[y + i, x : x + nx] = sums[i]
+def cut_out(signal: Real, corner: tuple[int, int], shape: tuple[int, int], dtype: Any, pivot: float = 0.0) -> Real:
+    """Return a part of a signal, less a pivot, that may reach beyond it, where it is zero.
 
+    It is zero as well where the signal is not a number.
 
-@njit(cache=True, nogil=True)
-def copy_around(signal: Real, pivot: Any, bottom: int, left: int, around: Real) -> None:
-    """Copy the part of a signal that begins at (left, bottom), which may lie outside, less a pivot, to a tile of zeros.
-
-    What is not a number is left out.
+    Parameters
+    ----------
+    signal
+        (ny, nx).
+    corner
+        First row and column of the part; negative ones lie before the signal.
+    shape, dtype
+        Of the part.
+    pivot
+        Subtracted.
     """
-    first, last = max(left, 0), min(left + around.shape[1], signal.shape[1])
-    for i in range(max(-bottom, 0), min(signal.shape[0] - bottom, around.shape[0])):
-        pixels, copied = signal[bottom + i, first:last], around[i, first - left :]
-        for j in range(pixels.size):
-            copied[j] = pixels[j] - pivot if not np.isnan(pixels[j]) else np.float32(0)
+    part = np.zeros(shape, dtype)
+    starts = [max(start, 0) for start in corner]
+    ends = [min(start + n, whole) for start, n, whole in zip(corner, shape, signal.shape, strict=True)]
+    source = tuple(slice(start, end) for start, end in zip(starts, ends, strict=True))
+    target = tuple(slice(s - c, e - c) for s, e, c in zip(starts, ends, corner, strict=True))
+    np.subtract(signal[source], part.dtype.type(pivot), out=part[target])
+    if np.isnan(part.min()):
+        part[np.isnan(part)] = 0
+    return part
 
 
 # Rows are taken out of whole arrays one by one: numba knows them to lie side by side, and vectorises, but not those of
@@ -73,21 +88,24 @@ def copy_around(signal: Real, pivot: Any, bottom: int, left: int, around: Real) 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def sum_weighed(signal: Real, top: int, left: int, weights: Real, symmetric: bool, result: Real) -> None:
     """Set ``result[y, x]`` to the sum over i and j of ``weights[i, j] * signal[top + y + i, left + x + j]``."""
-    size, wide = weights.shape[0], result.shape[1] + weights.shape[1] - 1
-    row = np.empty(wide, signal.dtype)
-    for y in range(result.shape[0]):
-        sums = result[y]
-        sums[:] = 0
-        for i in range((size + 1) // 2 if symmetric else size):
-            mirrored = size - 1 - i
-            one = signal[top + y + i, left : left + wide]
-            if symmetric and mirrored != i:
-                other = signal[top + y + mirrored, left : left + wide]
-                for x in range(wide):
-                    row[x] = one[x] + other[x]
-                add_weighed(row, weights[i], sums)
-            else:
-                add_weighed(one, weights[i], sums)
+    size = weights.shape[0]
+    row = np.empty(_STRETCH + weights.shape[1], signal.dtype)
+    for start in range(0, result.shape[1], _STRETCH):
+        end = min(start + _STRETCH, result.shape[1])
+        first, last = left + start, left + end + weights.shape[1] - 1
+        for y in range(result.shape[0]):
+            sums = result[y, start:end]
+            sums[:] = 0
+            for i in range((size + 1) // 2 if symmetric else size):
+                mirrored = size - 1 - i
+                one = signal[top + y + i, first:last]
+                if symmetric and mirrored != i:
+                    other = signal[top + y + mirrored, first:last]
+                    for x in range(one.size):
+                        row[x] = one[x] + other[x]
+                    add_weighed(row, weights[i], sums)
+                else:
+                    add_weighed(one, weights[i], sums)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
