@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from isrflow.calibs.illumination import Illumination
+from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.errors import MissingCalibrations, StepError
 from isrflow.frame.camera import Camera, camera_from_yaml
 from isrflow.frame.exposure import Exposure
@@ -16,6 +17,7 @@ from isrflow.frame.fits import read_exposure, write_exposure
 from isrflow.frame.obs import Observation
 from isrflow.quantum.products import products_of
 from isrflow.recipe import IsrConfig
+from isrflow.recipe_lsst import IsrLsstConfig
 from isrflow.run import IsrResult, run_isr
 
 WIDTH, HEIGHT, OVERSCAN = 40, 160, 12
@@ -151,3 +153,44 @@ def test_what_was_not_kept_is_missed_with_advice() -> None:
     with pytest.raises(StepError, match="isr_statistics failed on exposure 9") as raised:
         run_isr(raw(), {}, recipe)
     assert "--set kept_overscan.enabled=true" in str(raised.value.__cause__)
+
+
+NEWER = {
+    key: value
+    for key, value in MEASURING.items()
+    if key.partition(".")[0] not in ("overscan", "illumination", "background")
+}
+SKIPPED = [
+    "crosstalk",
+    "linearity",
+    "deferred_charge",
+    "bias",
+    "dark",
+    "defects",
+    "brighter_fatter",
+    "flat",
+    "overscan_parallel",
+]
+
+
+@pytest.fixture(scope="module")
+def in_electrons() -> dict:
+    ptc = PhotonTransferCurve(gain={"L": GAIN, "R": np.nan}, noise={"L": 4.0, "R": 4.0}, turnoff={"L": 4e4, "R": 4e4})
+    recipe = IsrLsstConfig().without([*SKIPPED, "bias_voltage", "amplifier_noise"]).override(NEWER)
+    values = products_of(run_isr(raw(), {"ptc": ptc}, recipe))["isr_statistics"]
+    return json.loads(json.dumps(values, allow_nan=False))
+
+
+def test_the_newer_order_measures_the_same(in_electrons) -> None:
+    left = in_electrons["CTI"]["L"]
+    assert left["SERIAL_OVERSCAN_VALUES"][0] == pytest.approx(TAIL * GAIN, abs=1.5)
+    assert left["IMAGE_MEAN"] == pytest.approx(LIGHT * GAIN, rel=0.01)  # not multiplied by the gain twice
+    assert left["INPUT_PTCTURNOFF"] == pytest.approx(4e4 * GAIN)
+    assert in_electrons["DIVISADERO"]["L"]["DIVISADERO_MAX_PAIR"][1] == pytest.approx(EXCESS - 1, abs=3e-3)
+
+
+def test_an_amplifier_without_gain_is_measured_as_far_as_it_goes(in_electrons) -> None:
+    assert in_electrons["CTI"]["R"]["INPUT_GAIN"] is None
+    assert in_electrons["BIASSHIFT"]["R"] == {"LOCAL_NOISE": 0.0, "BIAS_SHIFTS": []}
+    assert in_electrons["BANDING"]["AMP_BANDING"][1] is None
+    assert in_electrons["DIVISADERO"]["R"]["DIVISADERO_MAX_PAIR"] is not None
