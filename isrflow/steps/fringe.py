@@ -65,6 +65,10 @@ class FringeConfig(StepConfig):
         """Name the fringe frames for exposures through a listed filter."""
         return frozenset({Fringe.kind}) if physical_filter in self.filters else frozenset()
 
+    def ignores(self) -> frozenset[str]:
+        """Look for no frames unless some filter has fringes."""
+        return frozenset() if self.filters else frozenset({Fringe.kind})
+
 
 @dataclass(frozen=True, slots=True)
 class FringeStrengths(ByProduct):

@@ -29,6 +29,10 @@ class IlluminationConfig(StepConfig):
         """Demand a correction for exposures through a listed filter."""
         return frozenset({Illumination.kind}) if physical_filter in self.filters else frozenset()
 
+    def ignores(self) -> frozenset[str]:
+        """Look for no correction unless some filter needs one."""
+        return frozenset() if self.filters else frozenset({Illumination.kind})
+
 
 def correct_illumination(
     exposure: Exposure, config: IlluminationConfig, *, illumination: Illumination | None = None

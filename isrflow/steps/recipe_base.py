@@ -85,9 +85,10 @@ class Recipe(BaseModel):
 
     def _needs_by_step(self, detector: Detector | None, physical_filter: str | None) -> Iterator[tuple[str, str, bool]]:
         for row, config in self.enabled_rows():
-            demanded = config.demands(detector, physical_filter)
+            demanded, ignored = config.demands(detector, physical_filter), config.ignores()
             for need in row.signature.needs:
-                yield row.name, need.kind, not need.optional or need.kind in demanded
+                if not (need.optional and need.kind in ignored):
+                    yield row.name, need.kind, not need.optional or need.kind in demanded
 
     @classmethod
     def layered(cls, *layers: Mapping[str, Any]) -> Self:

@@ -45,6 +45,10 @@ class StepConfig(BaseModel):
         """Name the optional calibrations which these settings make mandatory for this detector and filter."""
         return frozenset()
 
+    def ignores(self) -> frozenset[str]:
+        """Name the optional calibrations of which these settings make no use: they are not even looked for."""
+        return frozenset()
+
     def wants_sources(self) -> bool:
         """Say whether these settings ask for other detectors' pixels, where the step can take them."""
         return True
