@@ -97,8 +97,9 @@ class IsrTask(IsrMethods):
             super().makeSubtask(name, **keyArgs)
             return
         task = target(name=name, parentTask=self, **keyArgs)
-        if not task.rows:
-            raise NotBuiltError(f"subtask {name} cannot be retargeted: the recipe has no row for it yet")
+        recipe = type(self.config)
+        if not set(task.rows) & {row.name for row in recipe.rows}:
+            raise NotBuiltError(f"subtask {name} cannot be retargeted: {recipe.__name__} has no row for it")
         setattr(self, name, task)
 
     def run(

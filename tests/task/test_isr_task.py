@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, NotAnExposureError
+from isrflow.calibs.ptc import PhotonTransferCurve
+from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, NotAnExposureError, NotBuiltError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.recipe import IsrConfig
+from isrflow.recipe_lsst import IsrLsstConfig
 from isrflow.run import run_isr
 from isrflow.steps.byproducts import OverscanFits
 from isrflow.steps.overscan import OverscanConfig
@@ -121,6 +123,19 @@ def test_a_retargeted_subtask_takes_the_place_of_its_row(raw, calibs) -> None:
 def test_retargeting_an_unknown_subtask_is_refused() -> None:
     with pytest.raises(ConfigError, match="no subtask fringes"):
         IsrTask(retarget={"fringes": VignetteTask})
+    with pytest.raises(NotBuiltError, match="vignette cannot be retargeted: IsrLsstConfig has no row for it"):
+        IsrTask(config=IsrLsstConfig(), retarget={"vignette": VignetteTask})
+
+
+def test_the_newer_order_runs_under_the_classic_vocabulary(raw, calibs) -> None:
+    ptc = PhotonTransferCurve.example(raw.detector, np.random.default_rng(2))
+    off = ("crosstalk", "linearity", "deferred_charge", "brighter_fatter", "amplifier_noise")
+    narrow = {"skip_leading": 0, "skip_trailing": 0}  # the overscans of this camera are
+    recipe = IsrLsstConfig.layered({"overscan_serial": narrow, "overscan_parallel": narrow}).without(off)
+    expected = run_isr(raw, {**calibs, "ptc": ptc}, recipe).exposure
+    result = IsrTask(config=recipe).run(raw, ptc=ptc, **calibs)
+    assert result.exposure.unit == "electron"
+    np.testing.assert_array_equal(result.exposure.image, expected.image)
 
 
 class WholeMask(MaskingTask):

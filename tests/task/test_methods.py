@@ -5,12 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.errors import CalibrationError
 from isrflow.frame.box import Box
+from isrflow.frame.camera import load_camera
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
+from isrflow.frame.obs import Observation
 from isrflow.recipe import IsrConfig
 from isrflow.task.isr_task import IsrTask
 
@@ -49,6 +53,33 @@ def test_flat_context_restores_the_image(task, trimmed, calibs) -> None:
     with pytest.raises(ZeroDivisionError), task.flatContext(trimmed, flat, dark):
         raise ZeroDivisionError
     np.testing.assert_allclose(trimmed.image, before, rtol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    level=st.floats(-1e6, 1e6, width=32),
+    response=st.floats(0.0625, 16, width=32),
+    current=st.floats(-64, 64, width=32),
+    seconds=st.floats(0, 1024),
+    with_dark=st.booleans(),
+)
+def test_flat_context_restores_any_image_to_float_rounding(level, response, current, seconds, with_dark) -> None:
+    box = load_camera("tiny").detector("A").box
+
+    def picture(values) -> Exposure:
+        ramp = np.linspace(0.5, 1, box.area, dtype=np.float32).reshape(box.shape)
+        image = (np.float32(values) * ramp).astype(np.float32)
+        return Exposure(image, np.zeros(box.shape, np.int32), np.ones(box.shape, np.float32))
+
+    exposure, flat, dark = picture(level), picture(response), picture(current)
+    exposure.obs, dark.obs = Observation(dark_time_s=seconds), Observation(dark_time_s=1.0)
+    before, variance = exposure.image.copy(), exposure.variance.copy()
+    with IsrTask().flatContext(exposure, flat, dark if with_dark else None):
+        pass
+    # Each of four operations rounds once, on numbers not larger than picture and dark together.
+    largest = np.abs(before) + (np.abs(dark.image) * np.float32(seconds) if with_dark else 0)
+    np.testing.assert_array_less(np.abs(exposure.image - before), 4 * np.spacing(largest.astype(np.float32)) + 1e-37)
+    assert (exposure.variance >= variance * (1 - 1e-6)).all()  # as there, it grows both ways
 
 
 def test_conversion_gives_a_new_exposure_of_variance_one(task, raw) -> None:
