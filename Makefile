@@ -14,7 +14,7 @@ ISRFLOW_REALDATA ?= $(wildcard $(SHARED)/realdata)
 ISRFLOW_LSST_FILES ?= $(wildcard $(SHARED)/lsst-files)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench docs clean
+.PHONY: help setup demo test check format bench pages docs clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: $(INSTALLED) ## print what everything costs (bench-NAME runs benchmarks/b
 
 bench-%: $(INSTALLED)
 	$(BIN)/python benchmarks/bench_$*.py
+
+pages: $(INSTALLED) ## write the pages of steps and closure anew, from the code and simulated exposures
+	$(BIN)/python -W ignore docs/tools/step_pages.py
+	$(BIN)/python docs/tools/closure_page.py
 
 docs: $(INSTALLED) ## build the documentation into ./site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
