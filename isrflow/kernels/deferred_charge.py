@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from isrflow.kernels.layout import Float64, whole_rows
-from isrflow.kernels.threads import parallel_njit
+from isrflow.kernels.stencil import over_bands
 
 Capture = Literal["linear", "logistic", "spline"]
 _CODES: dict[Capture, int] = {"linear": 1, "logistic": 2, "spline": 3}
@@ -87,8 +87,9 @@ def correct_deferred_charge(
     code, signals, charges = _tabulated(trap)
     emission = _decay(trap.emission_time, n_trap) if trap is not None else np.empty(0)
     rate = float(np.exp(-1 / trap.emission_time)) if trap is not None else 0.0
+    settings = (scale, decay, code, signals, charges, emission, rate, 1 - global_cti)
     rows = whole_rows(image)
-    _correct(rows, image.shape[1], from_right, scale, decay, code, signals, charges, emission, rate, 1 - global_cti)
+    over_bands(lambda first, end: _correct(rows[first:end], image.shape[1], from_right, *settings), 0, len(rows))
 
 
 def captured_charge(trap: Trap, signal: Float64) -> Float64:
@@ -114,7 +115,7 @@ def _tabulated(trap: Trap | None) -> tuple[int, Float64, Float64]:
     return _CODES[trap.capture], np.asarray(trap.coefficients, np.float64), np.array([trap.size], np.float64)
 
 
-@parallel_njit(error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _correct(
     image: _Real,
     width: int,
@@ -128,55 +129,33 @@ def _correct(
     rate: float,
     share: float,
 ) -> None:
-    for y in prange(image.shape[0]):
-        row, level = np.empty(width), np.zeros(width)
-        _read(row, image[y], from_right)
+    pixels, row = np.empty(width, image.dtype), np.empty(width)
+    left, level, held = np.empty(width), np.empty(width), np.empty(width)
+    for y in range(image.shape[0]):
+        pixels[:] = image[y, :width][::-1] if from_right else image[y, :width]
+        row[:] = pixels
         if decay.size > 0:
-            drift = np.empty(width)
             for x in range(width):
-                pixel = image[y, width - 1 - x if from_right else x]
-                drift[x] = scale * pixel if pixel > 0 else 0.0
-            _raise_to(level, drift, decay, 0)
+                left[x] = scale * pixels[x] if pixels[x] > 0 else 0.0
+            _raise_to(level, left, decay, 0)
             for x in range(width):
                 row[x] -= level[x]
         if code > 0:
-            captured, held = np.empty(width), np.zeros(width)
             for x in range(width):
                 level[x] = row[x] if row[x] > 0 else 0.0
-            _capture(captured, level, code, signals, charges)
-            _raise_to(held, captured, emission, 1)
+            _capture(left, level, code, signals, charges)
+            _raise_to(held, left, emission, 1)
             for x in range(width):
-                taken = captured[x] - held[x] * rate
+                taken = left[x] - held[x] * rate
                 given = held[x] * (1 - rate)
                 row[x] -= share * (given - (taken if taken > 0 else 0.0))
-        _write(image[y], row, from_right)
-
-
-@njit(cache=True, nogil=True)
-def _read(row: Float64, pixels: _Real, from_right: bool) -> None:
-    n = row.size
-    if from_right:
-        for x in range(n):
-            row[x] = pixels[n - 1 - x]
-    else:
-        for x in range(n):
-            row[x] = pixels[x]
-
-
-@njit(cache=True, nogil=True)
-def _write(pixels: _Real, row: Float64, from_right: bool) -> None:
-    n = row.size
-    if from_right:
-        for x in range(n):
-            pixels[n - 1 - x] = row[x]
-    else:
-        for x in range(n):
-            pixels[x] = row[x]
+        image[y, :width] = row[::-1] if from_right else row
 
 
 @njit(cache=True, nogil=True)
 def _raise_to(level: Float64, source: Float64, factors: Float64, delay: int) -> None:
-    """Raise each level to the largest of what the pixels before it left there, after `delay` pixels at the earliest."""
+    """Set each level to the largest of what the pixels before it left there, after `delay` pixels at the earliest."""
+    level[:] = 0.0
     for n in range(factors.size):
         factor, first = factors[n], n + delay
         for x in range(max(level.size - first, 0)):
@@ -195,4 +174,22 @@ def _capture(captured: Float64, signal: Float64, code: int, abscissae: Float64, 
         for x in range(signal.size):
             captured[x] = size / (1.0 + np.exp(-steepness * (signal[x] - middle)))
     else:
-        captured[:] = np.interp(signal, abscissae, ordinates)
+        _interpolate(captured, signal, abscissae, ordinates)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _interpolate(result: Float64, values: Float64, abscissae: Float64, ordinates: Float64) -> None:
+    """Do what `numpy.interp` does, rounding included; numba's takes seconds to compile."""
+    last = abscissae.size - 1
+    for x in range(values.size):
+        value, low, high = values[x], 0, last
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if abscissae[middle] <= value else (low, middle)
+        if value <= abscissae[0]:
+            result[x] = ordinates[0]
+        elif value >= abscissae[last]:
+            result[x] = ordinates[last]
+        else:
+            slope = (ordinates[high] - ordinates[low]) / (abscissae[high] - abscissae[low])
+            result[x] = slope * (value - abscissae[low]) + ordinates[low]
