@@ -118,6 +118,7 @@ def isr_statistics(vector: Vector) -> Outputs:
     params, config = vector.params, vector.params["config"]
     settings = {ours: config[theirs] for theirs, ours in SETTINGS.items() if theirs in config}
     settings["banding_half_detector"] = bool(config.get("bandingUseHalfDetector", True))
+    settings["banding_rows"] = max(config.get("bandingKernelSize", 3), 1)  # none is 0 there
     picture, raw = _exposure(vector, "trimmed_"), _exposure(vector, "untrimmed_")
     names = [amp.name for amp in picture.detector.amplifiers]
     picture.header |= {f"LSST ISR PTCTURNOFF {name}": value for name, value in params.get("PTCTURNOFF", {}).items()}
