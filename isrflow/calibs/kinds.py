@@ -24,6 +24,7 @@ from isrflow.calibs.stray_light import StrayLight
 from isrflow.calibs.transmission import (
     TransmissionAtmosphere,
     TransmissionFilter,
+    TransmissionFilterDetector,
     TransmissionOptics,
     TransmissionSensor,
 )
@@ -52,6 +53,7 @@ KINDS: dict[str, type[Calibration]] = {
         TransmissionAtmosphere,
         TransmissionOptics,
         TransmissionFilter,
+        TransmissionFilterDetector,
         TransmissionSensor,
     )
 }

@@ -2,7 +2,7 @@
 
 No pixel is changed: their product is attached to exposures. Wavelength in Angstrom, throughput as a fraction between 0
 and about 1, interpolated linearly and 0 beyond the table. Atmosphere and optics are looked up by instrument, the filter
-by instrument and physical filter, the sensor by instrument and detector.
+by instrument and physical filter (and by detector, if measured for each), the sensor by instrument and detector.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from isrflow.errors import CalibrationError, CalibrationFileError, ConfigError
 from isrflow.frame.archive import curve_to_hdus, read_archive
 from isrflow.frame.camera import Detector
 from isrflow.frame.cards import parse_header
-from isrflow.frame.exposure import Exposure
 from isrflow.frame.transmission import TransmissionCurve
 
 if TYPE_CHECKING:
@@ -283,30 +282,33 @@ class TransmissionAtmosphere(Transmission):
 
 
 class TransmissionFilter(Transmission):
-    """What a filter lets through; also curves of a filter with all the rest of a system, for one detector."""
+    """What a filter lets through, for all detectors."""
 
     kind: ClassVar[str] = "transmission_filter"
     dimensions: ClassVar[tuple[str, ...]] = ("instrument", "physical_filter")
     obs_type: ClassVar[str] = "transmission_filter"
     reference_class: ClassVar[str] = "lsst.ip.isr.IntermediateFilterTransmissionCurve"
-    reference_obs_types: ClassVar[frozenset[str]] = frozenset(
-        {"transmission_filter", "transmission_filter_detector", "transmission_system", "transmission_curve"}
-    )
-
-    def mismatch(self, exposure: Exposure) -> str | None:
-        """Say why this curve cannot serve the exposure: filter, or detector if it was made for one alone."""
-        reason = super().mismatch(exposure)
-        mine, detector = self.info.detector_id, exposure.detector
-        if reason or self.info.metadata.get("MODE") != "DETECTOR" or detector is None:
-            return reason
-        if mine is not None and mine != detector.id:
-            return f"{self.kind} was made for detector {mine}, the exposure is of detector {detector.id}"
-        return None
+    reference_obs_types: ClassVar[frozenset[str]] = frozenset({"transmission_filter", "transmission_curve"})
 
     @classmethod
     def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
         """Make a wide red filter."""
         return cls._example(detector, rng, 0.97, column="efficiency")
+
+
+class TransmissionFilterDetector(Transmission):
+    """What a filter lets through above one detector; also curves of a whole system for one detector and filter."""
+
+    kind: ClassVar[str] = "transmission_filter_detector"
+    dimensions: ClassVar[tuple[str, ...]] = ("instrument", "detector", "physical_filter")
+    obs_type: ClassVar[str] = "transmission_filter_detector"
+    reference_class: ClassVar[str] = "lsst.ip.isr.IntermediateFilterDetectorTransmissionCurve"
+    reference_obs_types: ClassVar[frozenset[str]] = frozenset({"transmission_filter_detector", "transmission_system"})
+
+    @classmethod
+    def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
+        """Make a wide red filter, a little worse at the rim."""
+        return cls._example(detector, rng, 0.94, column="efficiency")
 
 
 class TransmissionSensor(Transmission):

@@ -7,6 +7,7 @@ import logging
 from isrflow.calibs.transmission import (
     TransmissionAtmosphere,
     TransmissionFilter,
+    TransmissionFilterDetector,
     TransmissionOptics,
     TransmissionSensor,
 )
@@ -17,6 +18,9 @@ from isrflow.frame.transmission import TransmissionCurve
 from isrflow.steps.step import StepConfig
 
 log = logging.getLogger(__name__)
+
+_IN_FOCAL_PLANE = ("atmosphere", "optics", "filter")
+"""Parts of the light's path whose curves speak of places in the focal plane, not of pixels."""
 
 
 class TransmissionConfig(StepConfig):
@@ -37,6 +41,7 @@ def attach_transmission(
     transmission_atmosphere: TransmissionAtmosphere | None = None,
     transmission_optics: TransmissionOptics | None = None,
     transmission_filter: TransmissionFilter | None = None,
+    transmission_filter_detector: TransmissionFilterDetector | None = None,
     transmission_sensor: TransmissionSensor | None = None,
 ) -> None:
     """Attach the product of the transmission curves at hand, as seen from pixels; no pixel is changed.
@@ -49,6 +54,8 @@ def attach_transmission(
         Which curves are used.
     transmission_atmosphere, transmission_optics, transmission_filter
         Curves in the focal plane, in millimetres from the optical axis. Those not given let all light through.
+    transmission_filter_detector
+        Curve of the filter above this detector, in pixels; goes before `transmission_filter`.
     transmission_sensor
         Curve in pixels.
 
@@ -62,16 +69,20 @@ def attach_transmission(
     ``T(x, y, l) = T_atmosphere(p, l) T_optics(p, l) T_filter(p, l) T_sensor(x, y, l)`` with ``p`` the place of pixel
     ``(x, y)`` in the focal plane in mm; l in Angstrom, T a fraction. Tables are interpolated linearly.
     """
+    whole_filter = transmission_filter if transmission_filter_detector is None else None
     curves = {
         "atmosphere": transmission_atmosphere.curve if transmission_atmosphere and config.use_atmosphere else None,
         "optics": transmission_optics.curve if transmission_optics and config.use_optics else None,
-        "filter": transmission_filter.curve if transmission_filter and config.use_filter else None,
+        "filter": whole_filter.curve if whole_filter and config.use_filter else None,
+        "filter above the detector": transmission_filter_detector.curve
+        if transmission_filter_detector and config.use_filter
+        else None,
         "sensor": transmission_sensor.curve if transmission_sensor and config.use_sensor else None,
     }
     given = {name: curve for name, curve in curves.items() if curve is not None}
     product = TransmissionCurve()
     for name, curve in given.items():
-        product = product * (curve if name == "sensor" else _in_pixels(curve, exposure))
+        product = product * (_in_pixels(curve, exposure) if name in _IN_FOCAL_PLANE else curve)
     exposure.transmission = product
     log.info("%s: transmission of %s", exposure.label, ", ".join(given) or "nothing: no curve was given")
 

@@ -12,7 +12,13 @@ from astropy import units
 from astropy.table import QTable, Table
 
 from isrflow.calibs.files import read_calibration, write_calibration
-from isrflow.calibs.transmission import CurveTable, TransmissionFilter, TransmissionOptics, TransmissionSensor
+from isrflow.calibs.transmission import (
+    CurveTable,
+    TransmissionFilter,
+    TransmissionFilterDetector,
+    TransmissionOptics,
+    TransmissionSensor,
+)
 from isrflow.errors import CalibrationError, CalibrationFileError, ConfigError
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
@@ -119,16 +125,20 @@ def test_curves_that_are_no_tables_are_written_as_archives_alone(tmp_path) -> No
             write_calibration(optics, tmp_path / name)
 
 
-def test_a_curve_of_one_detector_s_filter_serves_that_detector_alone() -> None:
+def test_a_curve_of_a_filter_above_one_detector_serves_that_detector_alone() -> None:
     box = (0, 0, 4, 4)
     detector = Detector(id=7, name="D", box=box, amplifiers=(Amplifier(name="A", box=box, raw=box, raw_data=box),))
     exposure = Exposure(np.zeros((4, 4), np.float32), detector=detector, obs=Observation(physical_filter="r"))
-    curve = TransmissionFilter.example(detector, np.random.default_rng(1))
-    of_another = replace(curve.info, detector_id=3, physical_filter="r")
-    assert replace(curve, info=of_another).mismatch(exposure) is None
-    alone = replace(of_another, metadata={"MODE": "DETECTOR"})
-    reason = "transmission_filter was made for detector 3, the exposure is of detector 7"
-    assert replace(curve, info=alone).mismatch(exposure) == reason
+    for kind, reason in (
+        (TransmissionFilter, None),
+        (
+            TransmissionFilterDetector,
+            "transmission_filter_detector was made for detector 3, the exposure is of detector 7",
+        ),
+    ):
+        curve = kind.example(detector, np.random.default_rng(1))
+        of_another = replace(curve, info=replace(curve.info, detector_id=3, physical_filter="r"))
+        assert of_another.mismatch(exposure) == reason
 
 
 @pytest.mark.skipif(not ROOT.is_dir(), reason="no real data: set ISRFLOW_REALDATA")
@@ -136,7 +146,8 @@ class TestRealTables:
     """Numbers are read off the files."""
 
     def test_every_table_opens_checks_and_is_attached(self) -> None:
-        kinds = {"sensor": "sensor", "optics": "optics", "atmosphere": "atmosphere"}
+        kinds = {word: word for word in ("sensor", "optics", "atmosphere")}
+        kinds |= {"filterdet": "filter_detector", "system": "filter_detector"}
         paths = sorted(ROOT.glob("*.ecsv"))
         assert len(paths) >= 20
         for path in paths:
@@ -158,7 +169,7 @@ class TestRealTables:
         assert curves[0].sample_at([0, 0], 4400.0) == pytest.approx(0.9858, rel=1e-7)
 
     def test_identities_are_read(self) -> None:
-        y_band = read_calibration("transmission_filter", ROOT / "lsstCam_filterdet_r22_s11_y_10.ecsv")
+        y_band = read_calibration("transmission_filter_detector", ROOT / "lsstCam_filterdet_r22_s11_y_10.ecsv")
         assert (y_band.info.instrument, y_band.info.detector_id, y_band.info.physical_filter) == ("LSSTCam", 94, "y_10")
         sensor = read_calibration("transmission_sensor", ROOT / "lsstCam_sensor_r22_s11.ecsv")
         assert len(sensor.table.throughput) == 16

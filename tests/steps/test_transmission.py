@@ -8,6 +8,7 @@ import pytest
 from isrflow.calibs.transmission import (
     TransmissionAtmosphere,
     TransmissionFilter,
+    TransmissionFilterDetector,
     TransmissionOptics,
     TransmissionSensor,
 )
@@ -56,6 +57,16 @@ def test_what_is_not_given_or_not_wanted_lets_all_light_through() -> None:
     assert picture.transmission == FLAT
 
 
+def test_a_filter_measured_above_each_detector_goes_before_the_filter_as_a_whole() -> None:
+    picture = exposure()
+    above = TransmissionFilterDetector(curve=RADIAL)
+    given = {"transmission_filter": INPUTS["transmission_filter"], "transmission_filter_detector": above}
+    attach_transmission(picture, TransmissionConfig(), **given)
+    assert picture.transmission == RADIAL  # in pixels, as a sensor's
+    attach_transmission(picture, TransmissionConfig(use_filter=False), **given)
+    assert picture.transmission == TransmissionCurve()
+
+
 def test_no_pixel_is_changed() -> None:
     picture = exposure()
     attach_transmission(picture, TransmissionConfig(), **INPUTS)
@@ -73,5 +84,5 @@ def test_the_row_is_off_and_demands_nothing_when_on() -> None:
     assert not IsrConfig().transmission.enabled
     needs = IsrConfig.layered({"transmission.enabled": True}).needs()
     kinds = [kind for kind in needs if kind.startswith("transmission_")]
-    assert len(kinds) == 4
+    assert len(kinds) == 5
     assert not any(needs[kind] for kind in kinds)

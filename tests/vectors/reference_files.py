@@ -40,7 +40,7 @@ KIND_OF = {
     "lsst.afw.image.TransmissionCurve": "transmission_optics",
 }
 _PARTS = {"Atmosphere": "atmosphere", "Optics": "optics", "Filter": "filter", "Sensor": "sensor"}
-_PARTS |= {"FilterDetector": "filter", "System": "filter", "": "optics"}
+_PARTS |= {"FilterDetector": "filter_detector", "System": "filter_detector", "": "optics"}
 KIND_OF |= {
     f"lsst.ip.isr.{module}Intermediate{part}TransmissionCurve": f"transmission_{kind}"
     for part, kind in _PARTS.items()
