@@ -155,14 +155,24 @@ def interfaces_of(exposure: Exposure) -> list[kernel.Interface]:
     """Find which amplifiers of an exposure meet; raises `GeometryError` if they form no grid."""
     assert exposure.detector is not None
     amplifiers = exposure.detector.amplifiers
-    rows, columns = sorted({amp.box.y0 for amp in amplifiers}), sorted({amp.box.x0 for amp in amplifiers})
-    if len(rows) * len(columns) != len(amplifiers):
-        raise GeometryError(
-            f"{exposure.label}: {len(amplifiers)} amplifiers in {len(rows)} rows and {len(columns)} columns form no "
-            "grid, so it is not known which of them meet"
-        )
-    places = [(rows.index(amp.box.y0), columns.index(amp.box.x0)) for amp in amplifiers]
-    return kernel.find_interfaces(places, amplifiers[0].box.shape)
+    along_y = _places([amp.box.y0 for amp in amplifiers], amplifiers[0].box.height)
+    along_x = _places([amp.box.x0 for amp in amplifiers], amplifiers[0].box.width)
+    if along_y is None or along_x is None:
+        raise GeometryError(f"{exposure.label}: its amplifiers form no grid, so it is not known which of them meet")
+    return kernel.find_interfaces(list(zip(along_y, along_x, strict=True)), amplifiers[0].box.shape)
+
+
+def _places(starts: list[int], size: int) -> list[int] | None:
+    """Return the row or column of amplifiers that start there; None if they lie at odds with each other.
+
+    Rows may be missing, or have a gap of less than half an amplifier between them.
+    """
+    steps = [(start - min(starts)) / size for start in starts]
+    places = [round(step) for step in steps]
+    by_place: dict[int, set[int]] = {}
+    for place, start in zip(places, starts, strict=True):
+        by_place.setdefault(place, set()).add(start)
+    return places if all(len(each) == 1 for each in by_place.values()) else None
 
 
 def flattened(exposure: Exposure, config: AmpOffsetsConfig) -> tuple[NDArray[np.float32], NDArray[np.int32]]:

@@ -133,9 +133,21 @@ def test_amplifiers_that_cannot_be_compared_are_refused() -> None:
     unequal = detector().model_copy(update={"amplifiers": (*narrow, second, *others)})
     with pytest.raises(GeometryError, match="amplifiers of one size, these are of C00 29 x 40, C01 30 x 40"):
         even_out_amplifiers(replace(exposure, detector=unequal), BARE)
-    gap = detector().model_copy(update={"amplifiers": tuple(others)})
-    with pytest.raises(GeometryError, match="4 amplifiers in 2 rows and 3 columns form no grid"):
-        even_out_amplifiers(replace(exposure, detector=gap), BARE)
+    shifted = [amp.model_copy(update={"box": Box(amp.box.x0 + 10, amp.box.y0, 30, 40)}) for amp in others[1:]]
+    staggered = detector().model_copy(update={"amplifiers": (first, second, *shifted)})
+    with pytest.raises(GeometryError, match="its amplifiers form no grid"):
+        even_out_amplifiers(replace(exposure, detector=staggered), BARE)
+
+
+def test_amplifiers_may_be_missing_from_the_grid() -> None:
+    _, *others = detector().amplifiers
+    there = [amp for amp in others if amp.name != "C11"]  # C01, C02 and C12 hang together, C10 is alone
+    exposure = replace(picture(), detector=detector().model_copy(update={"amplifiers": tuple(there)}))
+    found = even_out_amplifiers(exposure, BARE)
+    assert set(found.steps) == {("C01", "C02"), ("C02", "C12")}
+    expected = OFFSETS[[1, 2, 5]] - OFFSETS[[1, 2, 5]].mean()
+    assert [found.pedestals[name] for name in ("C01", "C02", "C12")] == pytest.approx(list(expected), abs=1e-5)
+    assert found.pedestals["C10"] == pytest.approx(0, abs=1e-12)
 
 
 def test_one_amplifier_alone_has_no_steps() -> None:

@@ -82,6 +82,11 @@ class Toy(Recipe):
     crash: Annotated[StepConfig, Step(do_crash)] = StepConfig(enabled=False)
 
 
+class IgnoringConfig(ShiftConfig):
+    def ignores(self):
+        return frozenset({"tint", "pedestal"})
+
+
 def raw() -> Exposure:
     return Exposure(np.full((2, 2), 10, np.float32), detector=DETECTOR)
 
@@ -213,3 +218,10 @@ def test_layers_as_yaml_files_give_them_are_understood_or_explained() -> None:
         IsrConfig.layered({"bias": False})
     with pytest.raises(ConfigError, match="mappings of step to settings, not list"):
         IsrConfig.layered(["bias"])
+
+
+def test_what_the_settings_make_no_use_of_is_not_even_looked_for() -> None:
+    class Plain(Recipe):
+        shift: Annotated[IgnoringConfig, Step(do_shift)] = IgnoringConfig()
+
+    assert Plain().needs(DETECTOR) == {"pedestal": True}  # what a step cannot do without is not ignored

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
 from isrflow.kernels import amp_offsets as kernel
 from isrflow.steps import amp_offsets as step
 from tests.vectors.geometry import exposure
@@ -14,6 +15,7 @@ from tests.vectors.harness import Outputs, Vector, covers
 
 TRUNCATED = "Steps between amplifiers that are not smoothed"
 AT_THE_EDGE = "Strips at the very edge of amplifiers"
+NO_NOISE = "Detection where there is no noise"
 SETTINGS = {
     "ampEdgeInset": "edge_inset_px",
     "ampEdgeWidth": "edge_width_px",
@@ -54,12 +56,20 @@ def truncated_by_reference(picture: Exposure, config: step.AmpOffsetsConfig) -> 
     return found
 
 
+def _is_without_noise(picture: Exposure, config: step.AmpOffsetsConfig) -> bool:
+    """Whether no pixel is unlike the others, or none can be relied on."""
+    image, _ = step.flattened(picture, config.model_copy(update={"detect_sources": False}))
+    unreliable = picture.mask & mask_bits(("BAD", "SAT", "EDGE", "NO_DATA"))
+    return bool(np.ptp(image[np.isfinite(image)]) == 0 or unreliable.all())
+
+
 @covers("AmpOffsetTask(config).run(exposure)")
 def offsets_of_amplifiers(vector: Vector) -> Outputs:
     picture, config = exposure(vector), amp_offsets_config(vector.params["config"])
     pairs = truncated_by_reference(picture.copy(), config)
     interfaces = step.interfaces_of(picture)
     associations, sides = kernel.association_matrices(len(picture.detector.amplifiers), interfaces, weigh=config.weigh)
+    silent = config.detect_sources and _is_without_noise(picture, config)
     found = step.even_out_amplifiers(picture, config)
     differs = {f"metadata.LSST ISR AMPOFFSET INTERFACEOFFSET {pair}": TRUNCATED for pair in pairs}
     names = [f"metadata.{card}" for card in picture.header if "AMPOFFSET" in card]
@@ -67,6 +77,8 @@ def offsets_of_amplifiers(vector: Vector) -> Outputs:
         differs |= dict.fromkeys(["pedestals", "out_image", *names], AT_THE_EDGE)
     elif pairs:
         differs |= dict.fromkeys(["pedestals", "out_image", *(name for name in names if "PEDESTAL" in name)], TRUNCATED)
+    if silent:
+        differs["raised"] = NO_NOISE
     return Outputs(
         scalars={"pedestals": list(found.pedestals.values()), "metadata": picture.header},
         differs=differs,
