@@ -1,4 +1,4 @@
-"""The levels that show how much charge is left behind on the way out: of outer lines, and of what is read after them."""
+"""The levels that show how much charge is left behind on the way out: of outer lines, and of what is read after."""
 
 from __future__ import annotations
 
