@@ -22,7 +22,6 @@ from isrflow.lsst_names.names import (
     under,
 )
 from isrflow.lsst_names.shared import (
-    NOT_YET,
     amp_offset_names,
     assembly_names,
     binning_names,
@@ -44,7 +43,7 @@ FRINGES = ("fringe_before_flat", "fringe")
 STATISTICS = {4: "MEAN", 32: "MEDIAN", 128: "MEANCLIP", "MEAN": "MEAN", "MEDIAN": "MEDIAN", "MEANCLIP": "MEANCLIP"}
 """Statistics by the number or name LSST gives them."""
 THUMBNAILS = ("thumbnail_overscan", "thumbnail_flattened")
-TRIMMED = (*BIAS, "brighter_fatter", "dark", "flat", "illumination")
+TRIMMED = (*BIAS, "brighter_fatter", "dark", "stray_light", "flat", "illumination")
 """Rows that lay a calibration over the exposure."""
 
 FITS = (
@@ -185,9 +184,9 @@ NAMES: tuple[Name, ...] = (
     to("brighterFatterMaskGrowSize", 0, "brighter_fatter.grow_px", limit=NOT_NEGATIVE),
     to("doDark", True, "dark.enabled", "brighter_fatter.apply_dark"),
     idle("darkDataProductName", "dark", DATASETS),
-    refused("doStrayLight", False, NOT_YET),
-    idle("strayLight.doRotatorAngleCorrection", False, NO_EFFECT, kind="bool"),
-    to("strayLight.filters", ()),
+    to("doStrayLight", False, "stray_light.enabled", note="for the filters listed"),
+    to("strayLight.doRotatorAngleCorrection", False, "stray_light.use_rotator_angle"),
+    to("strayLight.filters", (), "stray_light.filters"),
     to("doFlat", True, "flat.enabled", "brighter_fatter.apply_flat"),
     idle("flatDataProductName", "flat", DATASETS),
     to("flatScalingType", "USER", "flat.scaling", limit=one_of("USER", "MEAN", "MEDIAN")),

@@ -38,6 +38,7 @@ _DEBUG_STEPS = {
     "dark": "doDark",
     "deferred_charge": "doDeferredCharge",
     "fringe_before_flat": "doFringe",
+    "stray_light": "doStrayLight",
     "flat": "doFlat",
 }
 
@@ -151,10 +152,8 @@ class IsrTask(IsrMethods):
             default the exposure id does).
         opticsTransmission, filterTransmission, sensorTransmission, atmosphereTransmission
             Calibrations or bare `TransmissionCurve` objects; those that are there are attached to the exposure.
-        illumMaskedImage
-            Illumination correction, an exposure or image.
-        strayLightData
-            For a correction that is not built yet.
+        strayLightData, illumMaskedImage
+            Model of stray light, illumination correction: exposures or images.
 
         Returns
         -------
@@ -168,8 +167,8 @@ class IsrTask(IsrMethods):
         ------
         MissingCalibrations
             A RuntimeError: a step is enabled and its calibration was not supplied.
-        NotBuiltError
-            If something is given for a correction that is not built yet.
+        NotAnExposureError
+            A TypeError: something cannot be what its keyword asks for.
         StepError
             A RuntimeError: a step failed; it is named.
         """

@@ -26,6 +26,7 @@ from isrflow.steps.overscan import subtract_overscan
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.sensor_masks import mask_camera_artifacts
 from isrflow.steps.step import Step
+from isrflow.steps.stray_light import subtract_stray_light
 from isrflow.steps.vignette import find_valid_polygon
 from isrflow.task.base import Task
 
@@ -83,7 +84,10 @@ class BinImageDataTask(RowTask):
 
 
 class StrayLightTask(RowTask):
-    """Subtracts stray light; not built yet."""
+    """Subtracts stray light."""
+
+    rows = ("stray_light",)
+    step = staticmethod(subtract_stray_light)
 
 
 class FringeTask(RowTask):

@@ -22,6 +22,7 @@ from isrflow.calibs.fringe import Fringe
 from isrflow.calibs.illumination import Illumination
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
+from isrflow.calibs.stray_light import StrayLight
 from isrflow.calibs.transmission import (
     Transmission,
     TransmissionAtmosphere,
@@ -29,7 +30,7 @@ from isrflow.calibs.transmission import (
     TransmissionOptics,
     TransmissionSensor,
 )
-from isrflow.errors import NotAnExposureError, NotBuiltError
+from isrflow.errors import NotAnExposureError
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
@@ -50,8 +51,8 @@ class Supply:
     """One keyword of `IsrTask.run`."""
 
     keyword: str
-    step_keyword: str | None
-    """Keyword of the steps that take it (also the calibration kind); None: what it is for is not built."""
+    step_keyword: str
+    """Keyword of the steps that take it, which is also the calibration kind."""
     dataset_type: str
     make: Callable[[Any, Given], Calibration] | None = None
     """Turns what users of the reference pass (an exposure, a list of boxes, an array) into our calibration; None: it is
@@ -125,6 +126,11 @@ def to_illumination(given: Any) -> Illumination:
     return given if isinstance(given, Illumination) else Illumination(exposure=_picture(given, "illumMaskedImage"))
 
 
+def to_stray_light(given: Any) -> StrayLight:
+    """Return a model of stray light, made of an exposure or image if need be."""
+    return given if isinstance(given, StrayLight) else StrayLight(exposure=_picture(given, "strayLightData"))
+
+
 def _transmission(keyword: str, kind: type[Transmission]) -> Supply:
     def make(value: Any, _: Given) -> Calibration:
         if isinstance(value, kind):
@@ -163,7 +169,7 @@ SUPPLIES = (
     _transmission("filterTransmission", TransmissionFilter),
     _transmission("sensorTransmission", TransmissionSensor),
     _transmission("atmosphereTransmission", TransmissionAtmosphere),
-    Supply("strayLightData", None, "stray_light"),
+    Supply("strayLightData", "stray_light", "stray_light", lambda value, _: to_stray_light(value)),
     Supply("illumMaskedImage", "illumination", "illumination", lambda value, _: to_illumination(value)),
     Supply("deferredChargeCalib", "deferred_charge", "deferred_charge", _one_of("deferredChargeCalib", DeferredCharge)),
 )
@@ -175,18 +181,10 @@ def calibrations_of(given: Given) -> dict[str, Calibration]:
 
     Raises
     ------
-    NotBuiltError
-        If something is given that no step takes yet; all such keywords are named.
     NotAnExposureError
         If something cannot be the calibration its keyword asks for.
     """
     present = [supply for supply in SUPPLIES if not _is_nothing(given.values.get(supply.keyword))]
-    unbuilt = [supply.keyword for supply in present if supply.step_keyword is None]
-    if unbuilt:
-        raise NotBuiltError(
-            f"IsrTask.run was given {', '.join(unbuilt)}, whose corrections are not built yet",
-            fix="leave these arguments out; the README's status table says what is built",
-        )
     made = [supply.make(given.values[supply.keyword], given) for supply in present if supply.make is not None]
     return {calib.kind: calib for calib in made}
 

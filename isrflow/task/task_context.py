@@ -11,7 +11,7 @@ from isrflow.task.base import Struct
 from isrflow.task.supplies import SUPPLIES
 
 INPUTS = {"ccdExposure": RAW, "camera": CAMERA} | {
-    supply.keyword: str(supply.step_keyword) for supply in SUPPLIES if supply.make is not None
+    supply.keyword: supply.step_keyword for supply in SUPPLIES if supply.make is not None
 }
 """Keyword of `IsrTask.run` -> role among the inputs of a quantum."""
 OUTPUTS = {

@@ -37,3 +37,9 @@ def test_giving_every_default_changes_nothing_and_warns_of_nothing(table, recipe
     given = {name.lsst: name.default for name in table.names if not name.lsst.endswith(".*")}
     assert recipe.from_lsst(given).changes() == {}
     assert caplog.messages == []
+
+
+def test_every_name_leads_somewhere_does_nothing_or_says_why_it_is_refused(table, recipe) -> None:
+    settings = [name.lsst for name in table.names if name.effect == "setting" and not name.ours]
+    silent = [name.lsst for name in table.names if name.effect != "setting" and not name.note]
+    assert (settings, silent) == ([], [])

@@ -87,6 +87,18 @@ def test_an_image_serves_as_illumination_correction(raw, calibs) -> None:
         task.run(raw, **calibs)
 
 
+def test_an_image_serves_as_a_model_of_stray_light(raw, calibs) -> None:
+    raw.obs = replace(raw.obs, physical_filter="r")
+    seen = []
+    task = IsrTask(
+        config={"doStrayLight": True, "strayLight.filters": ["r"], "doFlat": False},
+        debug={"doDark": lambda e: seen.append(e.image.copy()), "doStrayLight": lambda e: seen.append(e.image.copy())},
+    )
+    del calibs["flat"]
+    task.run(raw, strayLightData=np.full(raw.detector.box.shape, 5, np.float32), **calibs)
+    np.testing.assert_array_equal(seen[1], seen[0] - 5)
+
+
 def test_what_cannot_be_a_transmission_is_refused(raw) -> None:
     with pytest.raises(NotAnExposureError, match="opticsTransmission must be a TransmissionOptics or a Transmission"):
         IsrTask().run(raw, opticsTransmission=1.0)

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from isrflow.errors import NotBuiltError
+from isrflow.recipe import IsrConfig
 from isrflow.task.isr_task import SUBTASKS, IsrTask
 from isrflow.task.supplies import SUPPLIES
 
@@ -124,7 +124,9 @@ def test_the_table_of_supplies_covers_every_keyword_of_run() -> None:
     assert {supply.keyword for supply in SUPPLIES} == set(RUN) - {"camera", "detectorNum"}
 
 
-@pytest.mark.parametrize("keyword", [supply.keyword for supply in SUPPLIES if supply.step_keyword is None])
-def test_what_is_not_built_says_so_when_it_is_asked_for(keyword, raw) -> None:
-    with pytest.raises(NotBuiltError, match=f"was given {keyword}, whose corrections are not built yet"):
-        IsrTask().run(raw, **{keyword: object()})
+@pytest.mark.parametrize("name", SUBTASKS)
+def test_every_subtask_stands_over_rows_of_the_recipe_and_runs_their_function(name) -> None:
+    subtask = getattr(IsrTask(), name)
+    functions = {row.name: row.step.function for row in IsrConfig.rows}
+    assert subtask.rows
+    assert {functions[row] for row in subtask.rows} == {subtask.step}
