@@ -42,7 +42,7 @@ class IsrStatisticsConfig(StepConfig):
     enabled: bool = False
     """Whether the step is run."""
     charge_transfer: bool = False
-    """Levels of the outer rows and columns and of the overscans, in electrons. With the row `untrimmed_copy` of the raw
+    """Levels of the outer rows and columns and of the overscans, in electrons. With the row `untrimmed` of the raw
     mosaic, else (columns alone) with the kept overscans."""
     statistic: Statistic = "MEANCLIP"
     """How those levels are taken."""
@@ -162,7 +162,7 @@ def measure_isr_statistics(
     overscan
         Serial overscans, kept by the row `kept_overscan`.
     untrimmed
-        The raw mosaic, kept by the row `untrimmed_copy`.
+        The raw mosaic, kept by the row `untrimmed`.
     effective_ptc
         Gains; else those of the header, else of the camera.
     bias, dark, flat, defects
