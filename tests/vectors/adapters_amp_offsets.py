@@ -60,7 +60,8 @@ def _is_without_noise(picture: Exposure, config: step.AmpOffsetsConfig) -> bool:
     """Whether no pixel is unlike the others, or none can be relied on."""
     image, _ = step.flattened(picture, config.model_copy(update={"detect_sources": False}))
     unreliable = picture.mask & mask_bits(("BAD", "SAT", "EDGE", "NO_DATA"))
-    return bool(np.ptp(image[np.isfinite(image)]) == 0 or unreliable.all())
+    finite = image[np.isfinite(image)]
+    return bool(unreliable.all() or finite.size == 0 or np.ptp(finite) == 0)
 
 
 @covers("AmpOffsetTask(config).run(exposure)")
