@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from isrflow.errors import ConfigError, NotBuiltError
+from isrflow.errors import ConfigError
 from isrflow.frame.exposure import Exposure
 from isrflow.lsst_names.classic import CLASSIC
 from isrflow.quantum.statistics_layout import lsst_statistics
@@ -100,7 +100,7 @@ class IsrTask(IsrMethods):
         task = target(name=name, parentTask=self, **keyArgs)
         recipe = type(self.config)
         if not set(task.rows) & {row.name for row in recipe.rows}:
-            raise NotBuiltError(f"subtask {name} cannot be retargeted: {recipe.__name__} has no row for it")
+            raise ConfigError(f"subtask {name} cannot be retargeted: {recipe.__name__} has no row for it")
         setattr(self, name, task)
 
     def run(

@@ -14,7 +14,6 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from isrflow.errors import NotBuiltError
 from isrflow.steps.amp_offsets import even_out_amplifiers
 from isrflow.steps.assembly import assemble
 from isrflow.steps.binned import make_binned
@@ -35,19 +34,11 @@ class RowTask(Task):
     """A task over rows of a recipe that share a function."""
 
     rows: ClassVar[tuple[str, ...]] = ()
-    step: ClassVar[Callable[..., Any] | None] = None
+    step: ClassVar[Callable[..., Any]]
 
     def run(self, exposure: Any, config: Any, **inputs: Any) -> Any:
-        """Run the step on an exposure, in place.
-
-        Raises
-        ------
-        NotBuiltError
-            If there is no such step yet.
-        """
-        if self.step is None:
-            raise NotBuiltError(f"subtask {self.name}: this correction is not built yet")
-        return type(self).step(exposure, config, **inputs)  # type: ignore[misc]
+        """Run the step on an exposure, in place."""
+        return type(self).step(exposure, config, **inputs)
 
     @property
     def is_own(self) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isrflow.calibs.ptc import PhotonTransferCurve
-from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, NotAnExposureError, NotBuiltError
+from isrflow.errors import CalibrationMismatch, ConfigError, MissingCalibrations, NotAnExposureError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.recipe import IsrConfig
@@ -123,7 +123,7 @@ def test_a_retargeted_subtask_takes_the_place_of_its_row(raw, calibs) -> None:
 def test_retargeting_an_unknown_subtask_is_refused() -> None:
     with pytest.raises(ConfigError, match="no subtask fringes"):
         IsrTask(retarget={"fringes": VignetteTask})
-    with pytest.raises(NotBuiltError, match="vignette cannot be retargeted: IsrLsstConfig has no row for it"):
+    with pytest.raises(ConfigError, match="vignette cannot be retargeted: IsrLsstConfig has no row for it"):
         IsrTask(config=IsrLsstConfig(), retarget={"vignette": VignetteTask})
 
 
