@@ -234,7 +234,9 @@ class BrighterFatterKernel(TableCalibration):
             raise CalibrationFileError(f"a bfk needs ampKernels or detKernels; the file has {', '.join(tree)}")
         names = tuple(str(name) for name in tree.get("ampKernels") or {})
         meta = tree.get("metadata") or {}
-        return cls._made(tree, meta, names, tree.get("detKernels") or {}, from_tree(tree, BFK_COLUMNS))
+        # files of level DETECTOR may flag amplifiers whose kernels they do not hold
+        values = from_tree(tree, BFK_COLUMNS) if names else {}
+        return cls._made(tree, meta, names, tree.get("detKernels") or {}, values)
 
     @classmethod
     def _made(

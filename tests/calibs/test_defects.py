@@ -81,3 +81,21 @@ def test_a_table_of_something_else_says_what_is_missing(tmp_path) -> None:
 def test_a_form_that_cannot_hold_it_is_refused(tmp_path) -> None:
     with pytest.raises(ConfigError, match=r"cannot be written as d\.png"):
         write_calibration(Defects(), tmp_path / "d.png")
+
+
+@given(st.lists(boxes, max_size=6))
+def test_transposed_boxes_cover_the_transposed_pixels(given_boxes) -> None:
+    defects = Defects(boxes=tuple(box.shifted(5, 5) for box in given_boxes))
+    np.testing.assert_array_equal(defects.transposed().mask((30, 30)), defects.mask((30, 30)).T)
+
+
+def test_a_region_table_is_read_back_as_the_same_boxes(tmp_path) -> None:
+    defects = Defects(boxes=(Box(4, 6, 1, 1), Box(4, 5, 2, 4), Box(0, 0, 3, 1)))
+    table = defects.to_regions()
+    assert [str(shape) for shape in table["SHAPE"]] == ["POINT", "BOX", "BOX"]
+    # the box of 2 x 4 from (4, 5): its centre (4.5, 6.5) is (5.5, 7.5) where pixels count from one
+    assert (table["X"][1], table["Y"][1], table["R"][1].tolist()) == (5.5, 7.5, [2.0, 4.0])
+    table.meta = {"EXTNAME": "REGION"}
+    fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table)]).writeto(tmp_path / "r.fits")
+    assert read_calibration("defects", tmp_path / "r.fits").boxes == defects.boxes
+    assert len(Defects().to_regions()) == 0
