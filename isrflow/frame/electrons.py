@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isrflow.errors import CalibrationError, CalibrationMismatch, GeometryError
 from isrflow.frame.exposure import Exposure
 from isrflow.kernels.arithmetic import divide_by, multiply_by
+from isrflow.kernels.threads import map_in_threads
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +35,9 @@ def in_electrons(exposure: Exposure, image: NDArray[np.float32], gains: Mapping[
         electron/adu by amplifier name; empty if the image is in electrons already.
     """
     views = _amplifiers_of(exposure, image) if gains else {}
-    for name, view in views.items():
-        multiply_by(view, None, gains[name])
+    map_in_threads(lambda name: multiply_by(views[name], None, gains[name]), list(views))
     yield
-    for name, view in views.items():
-        divide_by(view, None, gains[name])
+    map_in_threads(lambda name: divide_by(views[name], None, gains[name]), list(views))
 
 
 def gains_to_use(

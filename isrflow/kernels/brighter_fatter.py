@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from isrflow.kernels.bands import add_to, over_bands
 from isrflow.kernels.layout import Float32, Float64
-from isrflow.kernels.stencil import Real, is_symmetric, over_bands, sum_weighed
+from isrflow.kernels.stencil import Real, is_symmetric, sum_weighed
 
 _QUARTER = np.float32(0.25)
 _ROWS = 64
@@ -76,7 +77,7 @@ def correct_brighter_fatter(
             difference = change
             if difference < threshold:
                 break
-    np.add(image, correction, out=image, casting="same_kind")  # what is not a number stays so
+    add_to(image, correction)
     return Convergence(difference, iteration)
 
 

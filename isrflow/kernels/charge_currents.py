@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from isrflow.kernels.bands import add_to, over_bands
 from isrflow.kernels.brighter_fatter import Convergence, checked_size, magnitude, sufficient_precision, without_nan
 from isrflow.kernels.layout import Float32, Float64
-from isrflow.kernels.stencil import Real, correlate, over_bands
+from isrflow.kernels.stencil import Real, correlate
 
 
 def correct_conserving_charge(
@@ -69,7 +70,7 @@ def correct_conserving_charge(
             difference = change
             if difference < threshold:
                 break
-    np.add(image, gained, out=image, casting="same_kind")
+    add_to(image, gained)
     return Convergence(difference, iteration)
 
 

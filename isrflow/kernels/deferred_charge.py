@@ -18,8 +18,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from isrflow.kernels.bands import over_bands
 from isrflow.kernels.layout import Float64, whole_rows
-from isrflow.kernels.stencil import over_bands
 
 Capture = Literal["linear", "logistic", "spline"]
 _CODES: dict[Capture, int] = {"linear": 1, "logistic": 2, "spline": 3}

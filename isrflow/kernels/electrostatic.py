@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from isrflow.kernels.bands import over_bands
 from isrflow.kernels.layout import Float32, Float64
-from isrflow.kernels.stencil import cut_out, is_symmetric, over_bands, sum_weighed
+from isrflow.kernels.stencil import cut_out, is_symmetric, sum_weighed
 
 
 class Shifts(NamedTuple):
@@ -77,4 +78,4 @@ def correct_electrostatic(image: Float32, shifts: Shifts) -> None:
         np.subtract(image[first:end], lost, out=corrected[first:end])
 
     over_bands(work, 0, ny)
-    image[...] = corrected
+    over_bands(lambda first, end: np.copyto(image[first:end], corrected[first:end]), 0, ny)

@@ -6,34 +6,24 @@ in the precision of its arrays and, as each sum is done in one order, gives the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from isrflow.kernels.threads import map_in_threads
+from isrflow.kernels.bands import over_bands
 
-R = TypeVar("R")
 Real = NDArray[Any]
 """float32 or float64."""
 
-_BAND = 32
-"""Rows worked on at a time: with those around them they stay in the second cache ..."""
 _STRETCH = 1024
-"""... and so many pixels of a row in the first."""
+"""Pixels of a row worked on at a time: they stay in the first cache."""
 
 
 def is_symmetric(weights: Real) -> bool:
     """Tell whether weights are the same from bottom to top and from top to bottom."""
     return bool(np.array_equal(weights, weights[::-1]))
-
-
-def over_bands(work: Callable[[int, int], R], first: int, end: int) -> list[R]:
-    """Call a function for the first row and the end of each of the bands into which rows are cut, in threads."""
-    starts = range(first, end, _BAND)
-    return map_in_threads(lambda y: work(y, min(y + _BAND, end)), starts)
 
 
 def correlate(signal: Real, weights: Real, before: tuple[int, int], *, pivot: float = 0.0) -> Real:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.matching import match_size
 from isrflow.kernels import masks
+from isrflow.kernels.bands import add_change, copied, over_bands
 from isrflow.kernels.brighter_fatter import correct_brighter_fatter
 from isrflow.kernels.charge_currents import correct_conserving_charge
 from isrflow.kernels.repair import replace_bad
@@ -28,9 +29,6 @@ from isrflow.steps.step import ByProduct, StepConfig
 
 log = logging.getLogger(__name__)
 
-_Picture = tuple[NDArray[np.float32], masks.Mask]
-_CHUNK = 64
-"""Rows dealt with at a time, which spares pictures in between."""
 _METHODS = {False: "COULTON18", True: "COULTON18_FLUX_CONSERVING"}
 """What the reference calls the two methods, by whether they conserve flux."""
 
@@ -136,7 +134,7 @@ def correct_exposure(
         )
     gains = _gains(exposure, config, bfk, ptc) if config.apply_gain and exposure.unit != "electron" else {}
     repaired = _repaired(exposure, config, dark if config.apply_dark else None, flat if config.apply_flat else None)
-    corrected = repaired.copy()
+    corrected = copied(repaired)
     correct = correct_conserving_charge if config.flux_conserving else correct_brighter_fatter
     with in_electrons(exposure, corrected, gains):
         found = correct(corrected, kernel, max_iterations=config.max_iterations, threshold=config.threshold_electron)
@@ -147,8 +145,7 @@ def correct_exposure(
             found.difference,
             found.last_iteration,
         )
-    corrected -= repaired
-    image += corrected
+    add_change(image, repaired, corrected)
     _mark(mask, config, kernel.shape[0] // 2)
     exposure.header["LSST ISR BF APPLIED"] = True
     if config.note_in_header:
@@ -171,18 +168,13 @@ def _repaired(
     # The scale of the flat does not matter, as interpolation is linear; only the image is used, so that the variances,
     # which would grow on the way in and on the way out, are left alone.
     image, mask, _ = exposure.planes()
-    repaired = replace(exposure, image=image.copy(), mask=mask.copy())
+    repaired = replace(exposure, image=copied(image), mask=copied(mask))
     factor = np.float32(0 if dark is None else _dark_factor(exposure, dark, config))
     trim = config.trim_to_fit
     dark_part = None if dark is None else match_size(repaired, dark.exposure, "dark", trim_to_fit=trim)
     flat_part = None if flat is None else match_size(repaired, flat.exposure, "flat", trim_to_fit=trim)
-    for (pixels, marks), (charge, its_marks) in _chunks(dark_part, dark):
-        pixels -= factor * charge  # noqa: PLW2901 - in place
-        marks |= its_marks  # noqa: PLW2901
-    for (pixels, marks), (response, its_marks) in _chunks(flat_part, flat):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            pixels /= response  # noqa: PLW2901
-        marks |= its_marks  # noqa: PLW2901
+    _in_bands(dark_part, dark, lambda pixels, charge: np.subtract(pixels, factor * charge, out=pixels))
+    _in_bands(flat_part, flat, lambda pixels, response: np.divide(pixels, response, out=pixels))
     grown = mask_bits(config.saturated_plane) if config.saturated_plane in config.planes else 0
     picture, marked, _ = repaired.planes()
     replace_bad(
@@ -194,21 +186,27 @@ def _repaired(
         grown_bits=grown,
         grow_px=config.grow_saturated_px,
     )
-    for (pixels, _), (response, _) in _chunks(flat_part, flat):
-        pixels *= response  # noqa: PLW2901
-    for (pixels, _), (charge, _) in _chunks(dark_part, dark):
-        pixels += factor * charge  # noqa: PLW2901
-    return repaired.image
+    _in_bands(flat_part, flat, lambda pixels, response: np.multiply(pixels, response, out=pixels))
+    _in_bands(dark_part, dark, lambda pixels, charge: np.add(pixels, factor * charge, out=pixels))
+    return picture
 
 
-def _chunks(part: Exposure | None, calibration: Dark | Flat | None) -> Iterator[tuple[_Picture, _Picture]]:
-    """Yield image and mask of a few rows of the exposure, and of the calibration; nothing if there is none."""
+def _in_bands(
+    part: Exposure | None,
+    calibration: Dark | Flat | None,
+    work: Callable[[NDArray[np.float32], NDArray[np.float32]], object],
+) -> None:
+    """Let `work` act on rows of image and calibration, and join their masks; nothing is done without a calibration."""
     if part is None or calibration is None:
         return
     (image, mask, _), (its_image, its_mask, _) = part.planes(), calibration.exposure.planes()
-    for y in range(0, len(image), _CHUNK):
-        rows = slice(y, y + _CHUNK)
-        yield (image[rows], mask[rows]), (its_image[rows], its_mask[rows])
+
+    def act(first: int, end: int) -> None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            work(image[first:end], its_image[first:end])
+        mask[first:end] |= its_mask[first:end]
+
+    over_bands(act, 0, len(image))
 
 
 def _dark_factor(exposure: Exposure, dark: Dark, config: BrighterFatterConfig) -> float:

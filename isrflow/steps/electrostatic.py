@@ -12,6 +12,7 @@ from isrflow.errors import CalibrationMismatch
 from isrflow.frame.electrons import gains_to_use, in_electrons
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
+from isrflow.kernels.bands import add_change, copied
 from isrflow.kernels.electrostatic import Shifts, correct_electrostatic, shifts_of
 from isrflow.kernels.layout import Float32, Int32
 from isrflow.kernels.masks import grow_mask, mask_edges
@@ -97,12 +98,11 @@ def correct_pixel_sides(
         _correct(exposure, exposure.image, shifts, gains)
     else:
         image, mask, _ = exposure.planes()
-        repaired = image.copy()
-        _replace(repaired, mask.copy(), None, config)
-        corrected = repaired.copy()
+        repaired = copied(image)
+        _replace(repaired, copied(mask), None, config)
+        corrected = copied(repaired)
         _correct(exposure, corrected, shifts, gains)
-        corrected -= repaired
-        image += corrected
+        add_change(image, repaired, corrected)
     _mark(exposure, config, (electrostatic.input_size or electrostatic.fit_size) // 2)
     exposure.header["LSST ISR BF APPLIED"] = True
     exposure.header["LSST ISR BF CORR METHOD"] = _METHODS[config.by_filter]
