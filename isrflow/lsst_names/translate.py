@@ -56,7 +56,7 @@ class NameTable:
             raise ConfigError(f"settings are a mapping of names to values, not a {type(settings).__name__}")
         given: dict[str, Any] = {}
         problems: list[str] = []
-        for name, value in self._flatten(settings):
+        for name, value in self.flatten(settings):
             known = self.find(name)
             problem = self._unknown(name) if known is None else known.problem(value)
             if problem:
@@ -92,11 +92,12 @@ class NameTable:
     def _open(self) -> tuple[Name, ...]:
         return tuple(row for row in self.names if row.lsst.endswith(".*"))
 
-    def _flatten(self, tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    def flatten(self, tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield dotted names with their values; a mapping is a value where the table has its name."""
         for key, value in tree.items():
             name = f"{prefix}{key}"
             if isinstance(value, Mapping) and name not in self._by_name:
-                yield from self._flatten(value, f"{name}.")
+                yield from self.flatten(value, f"{name}.")
             else:
                 yield name, _plain(value)
 

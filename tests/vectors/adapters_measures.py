@@ -9,6 +9,7 @@ import numpy as np
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.obs import Observation
 from isrflow.kernels.patterns import gaussian_psf, mirror_quadrant
+from isrflow.lsst_names.classic import CLASSIC
 from isrflow.steps.background import BackgroundConfig, measure_background
 from isrflow.steps.zero_point import ZeroPointConfig, set_zero_point
 from tests.vectors.geometry import exposure
@@ -80,7 +81,14 @@ def exposure_of(obs: Observation) -> Exposure:
 def defaults(vector: Vector) -> Outputs:
     config = ZeroPointConfig()
     rates = {"fluxMag0T1": config.counts_per_s_at_mag0, "defaultFluxMag0T1": config.default_counts_per_s_at_mag0}
-    return Outputs(scalars={name: rates.get(name) for name in vector.scalars}, double=True)
+    tree: dict[str, Any] = {}
+    for name, default in CLASSIC.defaults.items():
+        *parts, last = name.split(".")
+        branch = tree
+        for part in parts:
+            branch = branch.setdefault(part, {})
+        branch[last] = default
+    return Outputs(scalars=tree | rates, double=True)
 
 
 @covers("isrFunctions.checkFilter(*")
