@@ -52,7 +52,7 @@ class IsrTask(IsrMethods):
         An `IsrConfig`, or a mapping of LSST's names (see `IsrConfig.from_lsst`); by default the defaults.
     saveStats
         Whether statistics of the amplifiers are noted in the metadata (``FIT``, ``RESIDUAL``, ``ISR VARIANCE``, ``ISR
-        BACKGROUND``); settings under LSST's names say it as ``qa.saveStats``.
+        BACKGROUND``), as by default there; it costs some time. Under LSST's names it is ``qa.saveStats``.
     retarget
         Subtask name to the task class that takes its place.
     debug

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isrflow.frame.exposure import Exposure
 from isrflow.kernels.statistics import describe
+from isrflow.kernels.threads import map_in_threads
 from isrflow.run import IsrResult
 from isrflow.steps.amp_offsets import AmpOffsets
 from isrflow.steps.brighter_fatter import BrighterFatterFit
@@ -13,16 +14,17 @@ from isrflow.task.base import TaskMetadata
 
 def note_row(metadata: TaskMetadata, row: str, exposure: Exposure) -> None:
     """Note statistics of the amplifiers after the rows that have some."""
-    if exposure.detector is None:
-        return
-    for amp in exposure.detector.amplifiers:
-        if row == "overscan":
+    amplifiers = () if exposure.detector is None else exposure.detector.amplifiers
+    if row == "overscan":
+        for amp in amplifiers:
             _note_overscan(metadata, exposure, amp.name)
-        elif row in ("variance", "background"):
-            image, _, variance = exposure.amp(amp).planes()
-            numbers = describe(variance if row == "variance" else image)
-            metadata[f"ISR {row.upper()} {amp.name} MEDIAN"] = numbers.median
-            metadata[f"ISR {row.upper()} {amp.name} STDEV"] = numbers.clipped.stdev
+    if row not in ("variance", "background"):
+        return
+    plane = "variance" if row == "variance" else "image"
+    measured = map_in_threads(lambda amp: describe(getattr(exposure.amp(amp), plane)), amplifiers)
+    for amp, numbers in zip(amplifiers, measured, strict=True):
+        metadata[f"ISR {row.upper()} {amp.name} MEDIAN"] = numbers.median
+        metadata[f"ISR {row.upper()} {amp.name} STDEV"] = numbers.clipped.stdev
 
 
 def _note_overscan(metadata: TaskMetadata, exposure: Exposure, name: str) -> None:
