@@ -18,7 +18,7 @@ from flows.settings import EngineName
 from flows.tasks import COMBINED
 from flows.work import Carried, RunQuanta, carry_out, counting_on, recover, report_on, tidy
 from isrflow.errors import ConfigError, NotBuiltError
-from isrflow.quantum.config import recipe_for
+from isrflow.quantum.config import CHOICE, recipe_for
 from registry.errors import UnknownName
 
 __all__ = ["BUILDABLE", "ImportReport", "build_calibs", "import_calib"]
@@ -115,7 +115,10 @@ def calibs(
         missing="\n".join(missing),
         recovered=recovered,
         places={"calibrations": f"collection {run} of {repo.root}"},
-        next_steps=[f"isrflow calibs certify {run} --begin {order['day']}", f"isrflow night {order['day']}"],
+        next_steps=[
+            f"isrflow calibs certify {run} --begin {order['day']}",
+            f"isrflow night {order['day']}" + (f" --recipe {settings[CHOICE]}" if CHOICE in settings else ""),
+        ],
     )
 
 

@@ -122,7 +122,7 @@ class WorkPlan:
             lines.append(f"  before them, sources of crosstalk: {before.n_ready} to run{done}")
         lines += [f"  {line}" for line in self._exposures()]
         if self.changes:
-            lines += ["settings that differ from the recipe's defaults:"]
+            lines += [f"settings that differ from the defaults of {self.config['recipe']}:"]
             lines += [f"  {name} = {value}" for name, value in self.changes.items()]
         lines += [f"warning: {warning}" for warning in self.warnings]
         if self.n_stale:
