@@ -47,6 +47,7 @@ class NameTable:
             here; all offenders are listed.
         """
         values = self.values(settings)
+        self._warn_of_idle(values)
         plain = {ours: values[row.lsst] for row in self.names for ours in row.ours if ours not in self.rules}
         return plain | {ours: rule(values) for ours, rule in self.rules.items()}
 
@@ -70,7 +71,6 @@ class NameTable:
                 f"{self.task}: " + "; ".join(problems),
                 fix="docs/reference/config-names.md lists every name and what becomes of it",
             )
-        self._warn_of_idle(given)
         return values
 
     def find(self, name: str) -> Name | None:
@@ -108,11 +108,10 @@ class NameTable:
             near = [lower[found] for found in get_close_matches(name.lower(), lower, n=1, cutoff=0.5)]
         return f"there is no {name}" + (f" (did you mean {near[0]}?)" if near else "")
 
-    def _warn_of_idle(self, given: Mapping[str, Any]) -> None:
-        for name, value in given.items():
-            row = self._by_name.get(name)  # what stands below an open name has defaults of its own
-            if row is not None and row.effect == "nothing" and not same(value, row.default):
-                log.warning("%s: %s = %r has no effect: %s", self.task, name, value, row.note)
+    def _warn_of_idle(self, values: Values) -> None:
+        for row in self.names:
+            if row.effect == "nothing" and not same(values[row.lsst], row.default):
+                log.warning("%s: %s = %r has no effect: %s", self.task, row.lsst, values[row.lsst], row.note)
 
 
 def _plain(value: Any) -> Any:
