@@ -104,14 +104,26 @@ def _store(repo: Repo, kind: str, run: str, found: Mapping[DataId, tuple[Path, C
     return ImportReport(run, refs, (f"isrflow calibs certify {run} --begin YYYYMMDD",))
 
 
-def _owner(calibration: Calibration, camera: Camera, said: int | str | None) -> Detector:
-    """Return the detector a calibration belongs to, by its own account or by what was said; both must agree."""
+def _advice(error: IsrflowError) -> str:
+    """Return the advice of an error, unless it is the general one to look at the file."""
+    return f" (try: {error.fix})" if error.fix and not isinstance(error, CalibrationFileError) else ""
+
+
+def _owner(calibration: Calibration, camera: Camera, said: int | str | None) -> Detector | None:
+    """Return the detector a calibration belongs to, by its own account or by what was said; both must agree.
+
+    A calibration that is looked up without a detector, as that of a filter, belongs to none.
+    """
     info = calibration.info
     if info.instrument and not camera.is_called(info.instrument):
         raise CalibrationError(
             f"belongs to instrument {info.instrument}, this repository is of {camera.name}"
             " (another name of it would be listed under `aliases` in the instrument's YAML)"
         )
+    if "detector" not in calibration.dimensions:
+        if said is not None:
+            raise CalibrationError(f"a {calibration.kind} serves all detectors", fix="leave out --detector")
+        return None
     keys = [key for key in (info.detector_id, info.detector_name, info.detector_serial) if key not in (None, "")]
     own = {_detector(camera, key).id for key in keys if key is not None}
     if said is not None:
@@ -133,7 +145,7 @@ def _detector(camera: Camera, key: int | str) -> Detector:
         raise CalibrationError(error.message) from error
 
 
-def _data_id(calibration: Calibration, repo: Repo, owner: Detector, said: str | None) -> DataId:
+def _data_id(calibration: Calibration, repo: Repo, owner: Detector | None, said: str | None) -> DataId:
     dimensions = repo.butler.dataset_types()[calibration.kind].dimensions
     stated = calibration.info.physical_filter
     if stated and said and stated != said:
@@ -144,11 +156,15 @@ def _data_id(calibration: Calibration, repo: Repo, owner: Detector, said: str | 
     if "physical_filter" in dimensions and repo.camera.filters and repo.camera.band_of(chosen) is None:
         known = ", ".join(item.name for item in repo.camera.filters)
         raise CalibrationError(f"is for filter {chosen}, camera {repo.camera.name} has {known}")
-    return DataId(repo.instrument, detector=owner.id, physical_filter=chosen).subset(dimensions)
+    detector = None if owner is None else owner.id
+    return DataId(repo.instrument, detector=detector, physical_filter=chosen).subset(dimensions)
 
 
-def _completed(calibration: Calibration, repo: Repo, owner: Detector, data_id: DataId) -> Calibration:
+def _completed(calibration: Calibration, repo: Repo, owner: Detector | None, data_id: DataId) -> Calibration:
     """Write the identity that was found out into the calibration, which must fit its detector."""
+    if owner is None:
+        stated = replace(calibration.info, instrument=repo.camera.name, physical_filter=data_id.physical_filter)
+        return replace(calibration, info=stated)
     info = replace(
         calibration.info,
         instrument=repo.camera.name,
