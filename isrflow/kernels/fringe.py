@@ -88,7 +88,7 @@ def measure_contrasts(
     places
         (n, 2) x and y; half sizes of the small and the large box in pixels.
     statistic
-        What the level of a box is; medians are much the fastest.
+        What the level of a box is.
     n_sigma, n_iterations
         Of the clipped mean.
 
