@@ -10,7 +10,7 @@ from typing import Any
 from flows.repo import Repo, refuse_own_run
 from isrflow.calibs.base import Calibration
 from isrflow.calibs.files import calibration_type, read_calibration
-from isrflow.errors import CalibrationError, GeometryError, IsrflowError
+from isrflow.errors import CalibrationError, CalibrationFileError, GeometryError, IsrflowError
 from isrflow.frame.camera import Camera, Detector
 from isrflow.frame.exposure import Exposure
 from registry.refs import DataId, DatasetRef
@@ -87,7 +87,7 @@ def import_calib(
                 raise CalibrationError(f"is a {kind} for {data_id}, and so is {found[data_id][0]}")
             found[data_id] = (path, _completed(calibration, repo, owner, data_id))
         except IsrflowError as error:
-            problems.append(f"  {path}: {error.message.removeprefix(f'{path}: ')}")
+            problems.append(f"  {path}: {error.message.removeprefix(f'{path}: ')}{_advice(error)}")
     if problems:
         raise CalibrationError(
             f"{len(problems)} of {len(files)} files cannot be imported, so nothing was:\n" + "\n".join(problems)
