@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from isrflow.calibs.defects import Defects
@@ -40,7 +42,7 @@ def saturation_correction(vector: Vector) -> Outputs:
     return Outputs(**planes(picture, vector))
 
 
-@covers("IsrTask.saturationDetection(exposure, amp) for every amp*")
+@covers("IsrTask.saturationDetection(*")
 def saturation_detection(vector: Vector) -> Outputs:
     picture = exposure(vector)
     for amp in picture.detector.amplifiers:
@@ -48,7 +50,7 @@ def saturation_detection(vector: Vector) -> Outputs:
     return Outputs(**planes(picture, vector))
 
 
-@covers("IsrTask.suspectDetection(exposure, amp) for every amp*")
+@covers("IsrTask.suspectDetection(*")
 def suspect_detection(vector: Vector) -> Outputs:
     picture = exposure(vector)
     for amp in picture.detector.amplifiers:
@@ -56,7 +58,7 @@ def suspect_detection(vector: Vector) -> Outputs:
     return Outputs(**planes(picture, vector))
 
 
-@covers("IsrTask.maskAmplifier(exposure, amp, defects) for every amp")
+@covers("IsrTask.maskAmplifier(*")
 def bad_amplifiers(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector)
     config = SaturationConfig(mask_saturated=params["doSaturation"], mask_suspect=params["doSuspect"])
@@ -83,7 +85,9 @@ def widened_trails(vector: Vector) -> Outputs:
 @covers("IsrTask.maskEdges(*")
 def edges(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector, in_detector=vector.params["level"] == "AMP")
-    mask_edges(picture, EdgesConfig(width_px=params["numEdgePixels"], level=params["level"], plane="EDGE"))
+    named = re.search(r"maskPlane='(\w+)'", vector.function)
+    plane = params.get("maskPlane") or (named[1] if named else "SUSPECT")
+    mask_edges(picture, EdgesConfig(width_px=params["numEdgePixels"], level=params["level"], plane=plane))
     return Outputs(out_mask=picture.mask)
 
 
