@@ -87,7 +87,7 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: deferred_charge.correct_deferred_charge(
         image[left], deferred_charge.Drift(1e-4, 2.5), deferred_charge.Trap(10.0, 0.5)
     )
-    yield lambda: detection.detect_positive(image, mask, 2)
+    yield lambda: detection.detect_positive(*_picture()[:2], 2)
     yield lambda: surface.subtract_surface(image, mask, 1, (2, 2))
     yield lambda: rows.interpolate_rows(image, variance, mask, bits=1, interpolated_bit=4, fallback=0.0)
     yield lambda: brighter_fatter.correct_brighter_fatter(image, np.full((3, 3), -1e-7))
