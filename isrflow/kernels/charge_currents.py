@@ -8,11 +8,10 @@ its steps, in proportion to what the giving pixel holds; that is known better wi
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from isrflow.kernels.bands import add_to, over_bands
+from isrflow.kernels.bands import BAND, add_to, over_bands
 from isrflow.kernels.brighter_fatter import Convergence, checked_size, magnitude, sufficient_precision, without_nan
 from isrflow.kernels.layout import Float32, Float64
 from isrflow.kernels.stencil import Real, correlate
@@ -57,12 +56,11 @@ def correct_conserving_charge(
     precision = sufficient_precision(threshold, image.size)
     mean = float(base.sum(dtype=np.float64) / n_good)
     signal = np.ascontiguousarray(image)
-    potential = _potential_of(signal, mean, np.ascontiguousarray(kernel, precision), size)
-    gained, updated = np.zeros(image.shape, precision), np.empty(image.shape, precision)
+    potential = _potential_of(signal, mean, np.ascontiguousarray(kernel / 2, precision), size)
+    gained = np.zeros(image.shape, precision)
     difference = math.nan
     for iteration in range(max_iterations):
-        change = _pass(potential, signal, mean, gained, simulate, updated)
-        gained, updated = updated, gained
+        change = _pass(potential, signal, mean, gained, simulate)
         if iteration == 1:  # by rule the first change that is judged is that from zero
             enough = math.inf if iteration == max_iterations - 1 else threshold
             change = magnitude(signal, gained, enough, pivot=mean)
@@ -86,8 +84,8 @@ def transfer_charge(potential: Real, signal: Real, *, simulate: bool = False) ->
     simulate
         Let charge flow the other way, as it does in a detector.
     """
-    gained = np.empty(potential.shape, potential.dtype)
-    _pass(potential, signal, 0.0, np.zeros_like(gained), simulate, gained)
+    gained = np.zeros(potential.shape, potential.dtype)
+    _pass(potential / 2, signal, 0.0, gained, simulate)
     return gained
 
 
@@ -99,37 +97,51 @@ def _potential_of(signal: Real, mean: float, kernel: Real, size: int) -> Real:
     return potential
 
 
-def _pass(potential: Real, signal: Real, mean: float, gained: Real, simulate: bool, updated: Real) -> float:
-    """Find the next correction; return the sum of absolute changes."""
-    share = potential.dtype.type(0.5 if simulate else -0.5)
+def _pass(potential: Real, signal: Real, mean: float, gained: Real, simulate: bool) -> float:
+    """Improve the correction `gained`, in place, with half the potential; return the sum of absolute changes."""
+    lowest, highest = gained[::BAND].copy(), gained[BAND - 1 :: BAND].copy()  # what bands see of each other
+    take, give = (np.subtract, np.add) if simulate else (np.add, np.subtract)
 
     def work(y: int, end: int) -> float:
-        below, above = y - max(y - 1, 0), min(end + 1, len(signal)) - end  # whether there are rows before and after
-        rows = slice(y - below, end + above)
+        below, above = int(y > 0), int(end < len(signal))  # whether there are rows before and after
+        rows, own = slice(y - below, end + above), slice(below, below + end - y)
         held = np.subtract(signal[rows], mean, dtype=potential.dtype)
-        held += gained[rows]
-        missing = np.isnan(held)
-        held[missing] = 0
-        result = updated[y:end]
-        result[:] = 0
-        up = _flow(potential[rows], held, share)
-        own = slice(below, below + end - y)
-        result[1 - below :] += up[: len(result) - 1 + below]
-        result[: len(result) - 1 + above] -= up[below:]
-        along = _flow(potential[y:end].T, held[own].T, share).T
-        result[:, 1:] += along
-        result[:, :-1] -= along
-        result[missing[own]] = 0
-        return float(np.abs(result - gained[y:end]).sum(dtype=np.float64))
+        held[own] += gained[y:end]
+        if below:
+            held[0] += highest[y // BAND - 1]
+        if above:
+            held[-1] += lowest[y // BAND + 1]
+        missing = np.isnan(held) if np.isnan(held.min()) else None
+        if missing is not None:
+            held[missing] = 0
+        result = np.zeros((end - y, signal.shape[1]), potential.dtype)
+        slope = potential[rows]
+        up = _current(slope[:-1], slope[1:], held[:-1], held[1:])
+        here, there = result[: len(result) - 1 + above], result[1 - below :]
+        take(here, up[below:], out=here)
+        give(there, up[: len(there)], out=there)
+        slope, held = slope[own], held[own]
+        along = _current(slope[:, :-1], slope[:, 1:], held[:, :-1], held[:, 1:])
+        take(result[:, :-1], along, out=result[:, :-1])
+        give(result[:, 1:], along, out=result[:, 1:])
+        if missing is not None:
+            result[missing[own]] = 0
+        change = np.subtract(result, gained[y:end])
+        gained[y:end] = result
+        return float(np.abs(change, out=change).sum(dtype=np.float64))
 
     return math.fsum(over_bands(work, 0, len(signal)))
 
 
-def _flow(potential: Real, held: Real, share: Any) -> Real:
-    """Return the charge that each row gives to the next; none where a potential is not a number."""
-    step = potential[1:] - potential[:-1]
-    giver = np.where(step > 0, held[:-1], held[1:])
-    step *= share
-    step *= giver
-    step[np.isnan(step)] = 0
-    return step
+def _current(potential: Real, potential_there: Real, held: Real, held_there: Real) -> Real:
+    """Return the charge that goes back from the next pixels to these, less what goes the other way.
+
+    What goes is in proportion to what the pixel of lower potential holds; nothing where one is not a number.
+    """
+    step = potential_there - potential
+    back: Real = np.fmax(step, 0)
+    back *= held
+    np.fmin(step, 0, out=step)
+    step *= held_there
+    back += step
+    return back
