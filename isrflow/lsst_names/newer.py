@@ -14,13 +14,11 @@ from isrflow.lsst_names.names import (
     Values,
     idle,
     one_of,
-    refused,
     to,
     under,
 )
 from isrflow.lsst_names.overscan_rules import CAMERA, camera_rules, wrong_rules
 from isrflow.lsst_names.shared import (
-    NOT_YET,
     amp_offset_names,
     assembly_names,
     binning_names,
@@ -138,7 +136,7 @@ NAMES: tuple[Name, ...] = (
     to("doInterpolate", True, "interpolation.enabled"),
     to("maskListToInterpolate", ("SAT", "BAD", "UNMASKEDNAN"), "interpolation.planes"),
     to("doSaveInterpPixels", False, "before_interpolation.enabled"),
-    refused("useLegacyInterp", True, NOT_YET),
+    to("useLegacyInterp", True, "interpolation.method", note="row, else gaussian_process"),
     to("doAmpOffset", False, "amp_offsets.enabled"),
     *amp_offset_names(),
     to("doSetBadRegions", True, "bad_regions.enabled"),
@@ -195,6 +193,7 @@ RULES: Mapping[str, Callable[[Values], Any]] = {
     "kept_overscan.enabled": lambda v: v["doCalculateStatistics"] and any(v[f"isrStats.{name}"] for name in OVERSCANS),
     "untrimmed.enabled": lambda v: v["doCalculateStatistics"] and v["isrStats.doCtiStatistics"],
     **isr_statistics_rules(),
+    "interpolation.method": lambda v: "row" if v["useLegacyInterp"] else "gaussian_process",
     "brighter_fatter.enabled": lambda v: v["doBrighterFatter"] and _method(v).startswith(COULTON),
     "brighter_fatter.flux_conserving": lambda v: _method(v) == CONSERVING,
     "electrostatic.enabled": lambda v: v["doBrighterFatter"] and _method(v).startswith(ASTIER),
