@@ -200,7 +200,7 @@ class IsrTask(IsrMethods):
         with self.timer("run"):
             result = run_isr(exposure, calibs, recipe, **settings)
         self.debugView(result.exposure, "postISRCCD")
-        note_result(self.metadata, result)
+        note_result(self.metadata, vars(self)["ampOffset"].metadata, result)
         return _struct_of(result)
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:

@@ -36,12 +36,15 @@ def _note_overscan(metadata: TaskMetadata, exposure: Exposure, name: str) -> Non
                 metadata[f"{word} {statistic} {name}"] = value
 
 
-def note_result(metadata: TaskMetadata, result: IsrResult) -> None:
-    """Note what rows found: pixels that are not finite, the brighter-fatter correction's last iteration, pedestals."""
+def note_result(metadata: TaskMetadata, offsets_metadata: TaskMetadata, result: IsrResult) -> None:
+    """Note what rows found: pixels that are not finite, the brighter-fatter correction's last iteration, pedestals.
+
+    The pedestals go to the metadata of the subtask.
+    """
     nans, fit, offsets = result.get(NonfinitePixels), result.get(BrighterFatterFit), result.get(AmpOffsets)
     if nans is not None:
         metadata["NUMNANS"] = nans.count
     if fit is not None:
         metadata["LSST ISR BF ITERS"] = fit.last_iteration
     if offsets is not None:
-        metadata["AMPOFFSET_PEDESTALS"] = dict(offsets.pedestals)
+        offsets_metadata["AMPOFFSET_PEDESTALS"] = dict(offsets.pedestals)

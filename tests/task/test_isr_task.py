@@ -177,6 +177,12 @@ def test_statistics_of_amplifiers_are_noted_in_the_metadata(raw, calibs) -> None
     assert "LSST ISR BF ITERS" not in task.metadata
 
 
+def test_pedestals_of_amplifiers_are_noted_by_the_subtask(raw, calibs) -> None:
+    task = IsrTask(config={"doAmpOffset": True, "ampOffset.ampEdgeWidth": 10, "ampOffset.ampEdgeInset": 2})
+    task.run(raw, **calibs)
+    assert set(task.getFullMetadata()["isr:ampOffset"]["AMPOFFSET_PEDESTALS"]) == {"L", "R"}
+
+
 def test_a_picture_from_before_interpolation_and_statistics_come_back_when_asked_for(raw, calibs) -> None:
     settings = {"doSaveInterpPixels": True, "doCalculateStatistics": True, "isrStats.doBandingStatistics": True}
     raw.image[10, 10] = 70000
