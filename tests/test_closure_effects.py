@@ -12,6 +12,8 @@ from dataclasses import replace
 import pytest
 
 from isrflow.frame.camera import load_camera
+from isrflow.recipe import IsrConfig
+from isrflow.run import run_isr
 from isrflow.simulate import night_shots
 from isrflow.simulate.effects import effects_of
 from isrflow.simulate.pairs import judge
@@ -28,9 +30,13 @@ NOISE_RATIO = {
 }
 
 
+def correct(raw, calibs, settings):
+    return run_isr(raw, calibs, IsrConfig.layered(CAMERA.recipe, settings), camera=CAMERA).exposure
+
+
 @functools.cache
 def row_of(step):
-    return judge(EFFECTS[step], CAMERA, DETECTOR, SHOT)
+    return judge(EFFECTS[step], correct, CAMERA, DETECTOR, SHOT)
 
 
 @pytest.mark.parametrize("step", EFFECTS)
@@ -49,5 +55,5 @@ def test_what_is_left_is_the_noise_of_theory(step):
 @pytest.mark.parametrize("step", EFFECTS)
 def test_without_the_correction_all_of_the_effect_is_left(step):
     idle = {"amp_offsets": {"enabled": True, "apply": False}}.get(step, {"enabled": False})
-    row = judge(replace(EFFECTS[step], settings=idle), CAMERA, DETECTOR, SHOT)
+    row = judge(replace(EFFECTS[step], settings=idle), correct, CAMERA, DETECTOR, SHOT)
     assert row.leak == pytest.approx(1.0, abs=0.03)

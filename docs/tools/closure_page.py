@@ -6,8 +6,9 @@ Run with ``make pages``. The same numbers are held to their floors by tests/test
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -16,7 +17,9 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from step_pages import table
 
+from isrflow.calibs.base import Calibration
 from isrflow.frame.camera import load_camera
+from isrflow.frame.exposure import Exposure
 from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
 from isrflow.simulate import make_signature, night_shots, simulate_exposure, true_calibrations
@@ -64,11 +67,16 @@ every row to five floors.*"""
 
 def main() -> None:
     """Judge, draw and write."""
-    together, alone = judged_together(), [judge(effect, CAMERA, DETECTOR, SHOT) for effect in effects_of(SHOT)]
+    together, alone = judged_together(), [judge(effect, correct, CAMERA, DETECTOR, SHOT) for effect in effects_of(SHOT)]
     draw([row for row in [*together, *alone] if row.leak_floor > 0], DOCS / "closure.png")
     text = TEXT.format(detector=DETECTOR.name, together=as_table(together), alone=as_table(alone))
     (DOCS / "closure.md").write_text(text, encoding="utf-8")
     print(f"{len(together) + len(alone)} rows in {DOCS / 'closure.md'}", file=sys.stderr)
+
+
+def correct(raw: Exposure, calibs: Mapping[str, Calibration], settings: Mapping[str, Any]) -> Exposure:
+    """Run the classic recipe."""
+    return run_isr(raw, calibs, IsrConfig.layered(CAMERA.recipe, settings), camera=CAMERA).exposure
 
 
 def judged_together() -> list[ClosureRow]:

@@ -20,8 +20,6 @@ from isrflow.calibs.base import Calibration
 from isrflow.frame.camera import Camera, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
-from isrflow.recipe import IsrConfig
-from isrflow.run import run_isr
 from isrflow.simulate.calibrations import true_calibrations
 from isrflow.simulate.closure import ClosureRow
 from isrflow.simulate.exposure import Truth, simulate_exposure
@@ -37,6 +35,8 @@ _REACH_PX = 30
 """What a full pixel did to pixels this near cannot be known: its charge is not."""
 _IDLE_STEPS = ("crosstalk", "defects", "linearity", "bad_regions", "interpolation")
 """Nothing for them to do in these exposures."""
+Correct = Callable[[Exposure, Mapping[str, Calibration], Mapping[str, Any]], Exposure]
+"""Runs a recipe with settings laid over the camera's, and returns the product: the simulator knows no recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,11 @@ class Effect:
     """What is exposed for it."""
 
 
-def judge(effect: Effect, camera: Camera, detector: Detector, shot: Shot, *, seed: int = 1) -> ClosureRow:
+def judge(
+    effect: Effect, correct: Correct, camera: Camera, detector: Detector, shot: Shot, *, seed: int = 1
+) -> ClosureRow:
     """Simulate an exposure with and without an effect, correct it, and judge what is left."""
-    pair = make_pair(effect, camera, detector, shot, seed=seed)
+    pair = make_pair(effect, correct, camera, detector, shot, seed=seed)
     variance = effect.variance(pair)
     power = float(np.sum(pair.effect**2 / variance))
     common = effect.common(pair)
@@ -104,14 +106,16 @@ def judge(effect: Effect, camera: Camera, detector: Detector, shot: Shot, *, see
     )
 
 
-def make_pair(effect: Effect, camera: Camera, detector: Detector, shot: Shot, *, seed: int = 1) -> Pair:
+def make_pair(
+    effect: Effect, correct: Correct, camera: Camera, detector: Detector, shot: Shot, *, seed: int = 1
+) -> Pair:
     """Simulate both exposures and run them: that without the effect once, the other without and with the step."""
     shot = effect.shown_on(shot)
-    plain = IsrConfig.layered(camera.recipe).without(_IDLE_STEPS).override(effect.shared)
-    corrected = plain.override({f"{effect.step}.{name}": value for name, value in effect.settings.items()})
+    plain = {**{f"{step}.enabled": False for step in _IDLE_STEPS}, **effect.shared}
+    corrected = {**plain, **{f"{effect.step}.{name}": value for name, value in effect.settings.items()}}
     products: list[Exposure] = []
     truths: list[Truth] = []
-    for flaws, recipes in ((_SHARED_FLAWS, [plain]), ({**_SHARED_FLAWS, **effect.flaws}, [plain, corrected])):
+    for flaws, settings in ((_SHARED_FLAWS, [plain]), ({**_SHARED_FLAWS, **effect.flaws}, [plain, corrected])):
         signature = make_signature(camera, detector, Flaws.none(**flaws), seed=seed)
         raw, truth = simulate_exposure(camera, detector, shot, seed=seed, signature=signature)
         truths.append(truth)
@@ -119,7 +123,7 @@ def make_pair(effect: Effect, camera: Camera, detector: Detector, shot: Shot, *,
             **true_calibrations(signature, shot.obs.physical_filter),
             **effect.calibrations(signature, shot),
         }
-        products += [run_isr(raw, calibs, recipe, camera=camera).exposure for recipe in recipes]
+        products += [correct(raw, calibs, each) for each in settings]
     bad = np.zeros(products[0].image.shape, np.bool_)
     for product in products:
         mask = product.planes()[1]
