@@ -206,7 +206,7 @@ class Electrostatic(TableCalibration):
             known, wanted = set(getattr(self, name)), set(getattr(self, named_in))
             if known and known != wanted:
                 yield f"{name} is of {_listed(sorted(known))}, not of {_listed(sorted(wanted))}"
-        if wrong := [name for name, gain in self.gain.items() if not gain > 0]:
+        if wrong := [name for name, gain in self.gain.items() if gain <= 0 and name not in self.bad_amplifiers]:
             yield f"the gain of {_listed(wrong)} is not positive"
 
     def _own_metadata(self) -> dict[str, Any]:

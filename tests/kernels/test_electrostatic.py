@@ -1,5 +1,6 @@
 """The electrostatic correction against its formula, done with other tools, and what it conserves."""
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,6 +58,16 @@ def test_charge_crosses_sides_as_the_formula_says(n) -> None:
     correct_electrostatic(image, shifts_of(*matrices(n)))
     # the last place of 60000 in float32 is 0.004
     np.testing.assert_allclose(image, slowly(sky(), *matrices(n)), rtol=1e-7, atol=4e-3)
+
+
+def test_the_number_of_threads_does_not_matter() -> None:
+    found = []
+    for n_threads in (1, 2):
+        numba.set_num_threads(n_threads)
+        image = sky()
+        correct_electrostatic(image, shifts_of(*matrices(5)))
+        found.append(image)
+    assert np.array_equal(*found)
 
 
 def test_matrices_of_zeros_change_nothing() -> None:

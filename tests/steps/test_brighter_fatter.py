@@ -6,7 +6,7 @@ import pytest
 from isrflow.calibs.bfk import BrighterFatterKernel
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.flat import Flat
-from isrflow.errors import CalibrationMismatch, GeometryError, HeaderError
+from isrflow.errors import CalibrationError, CalibrationMismatch, GeometryError, HeaderError
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
@@ -159,6 +159,8 @@ def test_a_dark_that_cannot_be_scaled_is_an_error_unless_it_is_not_used() -> Non
 def test_what_the_kernels_lack_is_named() -> None:
     with pytest.raises(CalibrationMismatch, match="no gain of amplifiers R"):
         correct_exposure(picture(), CONFIG, bfk=kernels(amp_names=("L",), gain={"L": 1.0}))
+    with pytest.raises(CalibrationError, match=r"gains of the bfk are not positive: L \(0\), R \(-1\)"):
+        correct_exposure(picture(), CONFIG, bfk=kernels(amp_names=("L", "R"), gain={"L": 0.0, "R": -1.0}))
     other = BrighterFatterKernel(level="DETECTOR", size_px=3, detector_kernels={"E": np.zeros((3, 3))})
     with pytest.raises(CalibrationMismatch, match="no kernel of detector D, only of E"):
         correct_exposure(picture(), CONFIG, bfk=other)
