@@ -47,6 +47,7 @@ def import_calib(
     *,
     detector: int | str | None = None,
     physical_filter: str | None = None,
+    exposure: int | None = None,
     run: str | None = None,
 ) -> ImportReport:
     """Bring calibration files into a run, to be certified afterwards.
@@ -57,7 +58,7 @@ def import_calib(
         A calibration type: bias, linearizer, ...
     files
         FITS, ECSV or YAML, in our layouts or those of the reference.
-    detector, physical_filter
+    detector, physical_filter, exposure
         Whose they are, where a file does not say so itself.
     run
         Collection they go to; ``imported/KIND`` by default.
@@ -83,8 +84,11 @@ def import_calib(
             calibration = read_calibration(kind, path)
             owner = _owner(calibration, repo.camera, detector)
             data_id = _data_id(calibration, repo, owner, physical_filter)
+            data_id = replace(data_id, exposure=_exposure(calibration, repo, exposure))
             if data_id in found:
-                raise CalibrationError(f"is a {kind} for {data_id}, and so is {found[data_id][0]}")
+                raise CalibrationError(
+                    f"is a {kind} for {data_id}, and so is {found[data_id][0]}", fix="bring one into another run: --out"
+                )
             found[data_id] = (path, _completed(calibration, repo, owner, data_id))
         except IsrflowError as error:
             problems.append(f"  {path}: {error.message.removeprefix(f'{path}: ')}{_advice(error)}")
@@ -101,12 +105,14 @@ def _store(repo: Repo, kind: str, run: str, found: Mapping[DataId, tuple[Path, C
         repo.butler.put(calibration, kind, data_id, run, source=str(path.absolute()))
         for data_id, (path, calibration) in found.items()
     ]
+    if "exposure" in calibration_type(kind).dimensions:  # belongs to it for good
+        return ImportReport(run, refs, (f"isrflow query datasets \"type = '{kind}'\"",))
     return ImportReport(run, refs, (f"isrflow calibs certify {run} --begin YYYYMMDD",))
 
 
 def _advice(error: IsrflowError) -> str:
     """Return the advice of an error, unless it is the general one to look at the file."""
-    return f" (try: {error.fix})" if error.fix and not isinstance(error, CalibrationFileError) else ""
+    return f"; {error.fix}" if error.fix and not isinstance(error, CalibrationFileError) else ""
 
 
 def _owner(calibration: Calibration, camera: Camera, said: int | str | None) -> Detector | None:
@@ -136,6 +142,26 @@ def _owner(calibration: Calibration, camera: Camera, said: int | str | None) -> 
         stated = ", ".join(str(key) for key in keys)
         raise CalibrationError(f"says it is for detector {stated}" + (f", not {said}" if said is not None else ""))
     return camera.detector(own.pop())
+
+
+def _exposure(calibration: Calibration, repo: Repo, said: int | None) -> int | None:
+    """Return the exposure a calibration was taken with, by what was said or by its own account; None if with none."""
+    if "exposure" not in calibration.dimensions:
+        if said is not None:
+            raise CalibrationError(f"a {calibration.kind} serves many exposures", fix="leave out --exposure")
+        return None
+    words = {"exposure": said} if said is not None else dict(calibration.exposure_words())
+    if not words:
+        raise CalibrationError("does not say which exposure it was taken with", fix="name it: --exposure N")
+    found = repo.butler.exposures(" and ".join(f"{name} = :{name}" for name in words), bind=words)
+    stated = ", ".join(f"{name} {value}" for name, value in words.items())
+    if len(found) != 1:
+        known = ", ".join(str(record.id) for record in found[:5])
+        raise CalibrationError(
+            f"was taken with {stated}; the repository has {known or 'no such exposure'}",
+            fix="name it: --exposure N" if found else "ingest its raws first, or name another: --exposure N",
+        )
+    return found[0].id
 
 
 def _detector(camera: Camera, key: int | str) -> Detector:

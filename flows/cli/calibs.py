@@ -92,9 +92,12 @@ def build(
 def import_(
     *,
     kind: Annotated[str, typer.Argument(metavar="TYPE", help="The kind of calibration.")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="FITS, ECSV or YAML; LSST layouts or ours.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES...", help="FITS, ECSV, YAML or JSON; LSST layouts or ours.")
+    ],
     detector: Annotated[str | None, typer.Option(help="Id or name, if the files do not say.")] = None,
     physical_filter: Annotated[str | None, typer.Option("--filter", help="If the files do not say.")] = None,
+    exposure: Annotated[int | None, typer.Option(help="Id of the exposure they were taken with, likewise.")] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The collection for them.")] = None,
     repo: RepoOption = None,
     as_json: JsonOption = False,
@@ -105,7 +108,9 @@ def import_(
     from flows.repo import open_repo
 
     with open_repo(repo) as opened:
-        report = import_calib(opened, kind, files, detector=detector, physical_filter=physical_filter, run=out)
+        report = import_calib(
+            opened, kind, files, detector=detector, physical_filter=physical_filter, exposure=exposure, run=out
+        )
     emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
     return report.exit_code
 

@@ -74,6 +74,10 @@ class Calibration(ABC):
     def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
         """Make a plausible calibration for a detector, for tests, tutorials and the simulator."""
 
+    def exposure_words(self) -> Mapping[str, Any]:
+        """Return what it says about the exposure it was taken with (day_obs, seq_num, obs_id), if it was with one."""
+        return {}
+
     def mismatch(self, exposure: Exposure) -> str | None:
         """Say why this calibration cannot serve the exposure, or None if it can.
 

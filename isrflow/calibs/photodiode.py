@@ -85,6 +85,11 @@ class Photodiode(TableCalibration):
         except ValueError as error:
             raise ConfigError(f"{self.label}: {error}") from error
 
+    def exposure_words(self) -> Mapping[str, Any]:
+        """Return day and number of the exposure, as file names of electrometers state them."""
+        stated = self.info.metadata
+        return {name: stated[card] for name, card in (("day_obs", "DAY_OBS"), ("seq_num", "SEQ_NUM")) if card in stated}
+
     def check(self) -> None:
         """Raise `CalibrationError` if the lists differ in length, are not finite, or times do not increase."""
         time, current = self.time_s, self.current_ampere

@@ -7,6 +7,7 @@ and exposure; each exposure has two, one of the blade that opens and one of the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -136,6 +137,13 @@ class ShutterMotion(TableCalibration):
         by_acceleration = midpoint_of_acceleration(pivots, jerks)
         by_position = _NAN if skip_position else midpoint_of_position(pivots, jerks, ends)
         return found.start_s + by_acceleration, found.start_s + by_position
+
+    def exposure_words(self) -> Mapping[str, Any]:
+        """Return day and number of the exposure, which end its `obs_id`, or that."""
+        named = re.fullmatch(r".*_(\d{8})_(\d+)", self.obs_id)
+        if named:
+            return {"day_obs": int(named[1]), "seq_num": int(named[2])}
+        return {"obs_id": self.obs_id} if self.obs_id else {}
 
     @property
     def label(self) -> str:
