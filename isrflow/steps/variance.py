@@ -42,7 +42,7 @@ def build_variance(exposure: Exposure, config: VarianceConfig, *, effective_ptc:
     Raises
     ------
     GeometryError
-        If the exposure has no detector.
+        If the exposure has no detector, or is not assembled and its variance is to be kept.
 
     Notes
     -----
@@ -52,6 +52,8 @@ def build_variance(exposure: Exposure, config: VarianceConfig, *, effective_ptc:
     """
     if exposure.detector is None:
         raise GeometryError(f"{exposure.label} has no detector, so gain and read noise are not known")
+    if config.keep and not exposure.is_trimmed:
+        raise GeometryError(f"{exposure.label} is not assembled: what is kept of a variance is that of bias and dark")
 
     def build(amp: Amplifier) -> None:
         with at_amplifier(amp.name):

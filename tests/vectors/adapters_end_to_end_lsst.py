@@ -26,6 +26,7 @@ from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.obs import Observation
+from isrflow.frame.polygon import Polygon
 from isrflow.kernels.masks import grow_mask
 from isrflow.lsst_names.shared import NOT_YET
 from isrflow.quantum.statistics_layout import lsst_statistics
@@ -208,6 +209,7 @@ def calibrations_of(vector: Vector, described: Detector) -> dict[str, Calibratio
         "defects": Defects(boxes=tuple(Box(*numbers) for numbers in params["defects"])).normalised(),
         "crosstalk": Crosstalk(
             coefficients=shared["crosstalk_coeffs"].astype(np.float64),
+            **quadratic_of(shared),
             units=params["crosstalkUnits"],
             fit_gains=np.array([number_or_none(gain) for gain in params["crosstalkFitGains"]], np.float64),
         ),
@@ -230,14 +232,25 @@ def calibrations_of(vector: Vector, described: Detector) -> dict[str, Calibratio
             linearity_type={name: amp["type"] for name, amp in given.items()},
             coefficients={name: np.array(amp["coeffs"]) for name, amp in given.items()},
             units=params.get("linearityUnits", "adu"),
-            input_gain=numbers_of({name: amp.get("inputGain", "NaN") for name, amp in given.items()}),
-            input_turnoff=numbers_of({name: amp.get("inputTurnoff", "Infinity") for name, amp in given.items()}),
+            input_gain=inputs_of(params, "inputGain", "NaN"),
+            input_turnoff=inputs_of(params, "inputTurnoff", "Infinity"),
         )
     if params.get("cti"):
         calibs["deferred_charge"] = late_charge_of(params["cti"])
     if params.get("gainCorrection"):
         calibs["gain_correction"] = GainCorrection(adjustments=numbers_of(params["gainCorrection"]))
     return calibs
+
+
+def inputs_of(params: dict[str, Any], key: str, unknown: str) -> dict[str, float]:
+    """What the linearizer was made with, told amplifier by amplifier or beside it."""
+    beside = params.get(f"linearizer_{key}") or params.get(f"linearizer{key[0].upper()}{key[1:]}") or {}
+    return numbers_of({name: amp.get(key, beside.get(name, unknown)) for name, amp in params["linearizer"].items()})
+
+
+def quadratic_of(shared: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    found = [name for name in shared if name.startswith("crosstalk_coeffs") and name != "crosstalk_coeffs"]
+    return {"quadratic_coefficients": shared[name].astype(np.float64) for name in found[:1]}
 
 
 SIDES = {"N": "north", "S": "south", "E": "east", "W": "west"}
@@ -295,11 +308,13 @@ def picture_of(vector: Vector, kind: str) -> Exposure:
     shared = vector.shared
     image = shared[f"{kind}_image"].astype(np.float32)
     mask = vector.in_our_bits("mask", shared[f"{kind}_mask"]) if f"{kind}_mask" in shared else None
+    lit = kind == "flat" and vector.params.get("flatHasValidPolygon", False)
     return Exposure(
         image=image,
         mask=np.zeros(image.shape, np.int32) if mask is None else mask.astype(np.int32),
         variance=shared[f"{kind}_variance"].astype(np.float32),
         unit=vector.params.get("calibUnits", "electron"),
+        valid_polygon=Polygon(np.array([[0, 0], [1, 0], [0, 1]], np.float64)) if lit else None,  # that there is one
     )
 
 

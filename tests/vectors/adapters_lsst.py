@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from isrflow.calibs.defects import Defects
 from isrflow.errors import IsrflowError, UnprocessableError
@@ -28,11 +29,13 @@ from tests.vectors.harness import Outputs, Vector, covers, number_or_none
 
 WORDING = "Wording of messages"
 FILTERED = "Electrostatic matrices by filter"
+SETTINGS = "Settings that cannot be"
 
 
 def blank(vector: Vector) -> Exposure:
-    """A raw mosaic of zeros as large as the mask that comes out."""
-    described, shape = detector(vector.params), vector.arrays["out_mask"].shape
+    """A picture of zeros as large as the mask that comes out; what is refused without one is a trimmed picture."""
+    described = detector(vector.params)
+    shape = vector.arrays["out_mask"].shape if "out_mask" in vector.arrays else described.box.shape
     image, mask, variance = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(shape, np.float32)
     return Exposure(image=image, mask=mask, variance=variance, detector=described)
 
@@ -123,6 +126,16 @@ def amplifier_noise(vector: Vector) -> Outputs:
     return Outputs(scalars={"returned": bad, "badAmpDict": bad}, out_mask=picture.mask)
 
 
+def levels_of_amplifiers(params: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The levels that rules of amplifiers state."""
+    found: dict[str, dict[str, float]] = {}
+    for theirs, ours in (("saturation", "level_adu"), ("suspectLevel", "suspect_level_adu")):
+        stated = params.get(theirs)
+        for name, level in stated.items() if isinstance(stated, dict) else ():
+            found.setdefault(f"*/{name}", {})[ours] = number_or_none(level)
+    return found
+
+
 @covers("IsrTaskLSST.maskSaturatedPixels(badAmpDict, ccdExposure, detector, detectorConfig, ptc)")
 def saturation_levels(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector)
@@ -131,11 +144,13 @@ def saturation_levels(vector: Vector) -> Outputs:
         mask_suspect=params.get("doSuspect", True),
         source=params["defaultSaturationSource"],
         suspect_source=params["defaultSuspectSource"],
+        exceptions=levels_of_amplifiers(params),
         refuse_all_bad=False,
     )
-    turnoffs = {name: number_or_none(value) for name, value in params["ptcTurnoff"].items()}
+    given = params.get("ptcTurnoff")
     known = BadAmplifiers(frozenset(name for name, is_bad in params["badAmpDict_in"].items() if is_bad))
-    ptc = curve(names_of(picture), turnoff_adu=turnoffs)
+    turnoffs = {name: number_or_none(value) for name, value in (given or {}).items()}
+    ptc = None if given is None else curve(names_of(picture), turnoff_adu=turnoffs)
     bad = mask_above_levels(picture, config, effective_ptc=ptc, bad_amplifiers=known)
     scalars = {"returned": dict_of(picture, bad), "metadata": picture.header}
     return Outputs(scalars=scalars, **planes(picture, vector))
@@ -145,7 +160,11 @@ def saturation_levels(vector: Vector) -> Outputs:
 def dither(vector: Vector) -> Outputs:
     picture = exposure(vector, in_detector=False)
     picture.obs = Observation(exposure_id=vector.params["exposureId"])
-    dither_counts(picture, DitherConfig(mode=vector.params["integerDitherMode"]))
+    try:
+        config = DitherConfig(mode=vector.params["integerDitherMode"])
+    except ValidationError:
+        return Outputs(differs={"raised": SETTINGS})
+    dither_counts(picture, config)
     return Outputs(out_image=picture.image)
 
 
