@@ -93,7 +93,7 @@ def test_without_drift_and_trap_nothing_changes() -> None:
 
 
 def test_the_number_of_threads_does_not_matter() -> None:
-    image = np.random.default_rng(6).uniform(0, 1000, (9, 33)).astype(np.float32)
+    image = np.random.default_rng(6).uniform(0, 1000, (70, 33)).astype(np.float32)
     other, threads = image.copy(), numba.get_num_threads()
     correct_deferred_charge(image, Drift(1e-3, 2.0), TRAPS[0])
     try:

@@ -62,7 +62,7 @@ def test_charge_crosses_sides_as_the_formula_says(n) -> None:
 
 def test_the_number_of_threads_does_not_matter() -> None:
     found = []
-    for n_threads in (1, 2):
+    for n_threads in (1, numba.config.NUMBA_NUM_THREADS):
         numba.set_num_threads(n_threads)
         image = sky()
         correct_electrostatic(image, shifts_of(*matrices(5)))
