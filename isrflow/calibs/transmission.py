@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from astropy.io import fits
 
+from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import identity_cards, info_of
 from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError, ConfigError
@@ -83,6 +84,11 @@ class Transmission(TableCalibration):
 
     schema: ClassVar[str] = ""
     version: ClassVar[float] = 1.0
+    forms: ClassVar[Mapping[str, Form]] = {
+        **dict.fromkeys(("wavelength", *_COLUMNS), "numbers"),
+        **dict.fromkeys(("amp_name", "wavelengthUnit", "throughputUnit"), "text"),
+        "ampNames": "texts",
+    }
 
     @property
     def label(self) -> str:
@@ -166,10 +172,12 @@ class Transmission(TableCalibration):
         """Make a curve of columns and units; raises `CalibrationFileError`."""
         column = next((name for name in _COLUMNS if name in tree), "throughput")
         missing_keys(cls.kind, tree, "wavelength", "ampNames", column)
-        by_name = zip(tree["ampNames"], tree[column], strict=True)
+        names, values = tree["ampNames"], tree[column]
+        if len(names) != len(values) or not names:
+            raise CalibrationFileError(f"{column} has {len(values)} curves for {len(names)} ampNames")
         table = CurveTable(
             wavelength=np.array(tree["wavelength"], np.float64),
-            throughput={str(name): np.array(values, np.float64) for name, values in by_name},
+            throughput={str(name): np.array(row, np.float64) for name, row in zip(names, values, strict=True)},
             wavelength_unit=str(tree.get("wavelengthUnit", "Angstrom")),
             throughput_unit=str(tree.get("throughputUnit", "")),
             column=column,
