@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.plan import WorkPlan, lost_products, missing_report, quanta_of, resolve_all, what_lacks
 from flows.repo import Repo, refuse_own_run
+from flows.settings import rounds_products
 from flows.sources import find_sources, plan_sources
 from isrflow.quantum.config import config_of, recipe_for
 from isrflow.quantum.correct import ISR, TASK, isr_spec
@@ -43,6 +44,8 @@ def plan_corrections(
     refuse_own_run(repo, run)
     recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
     config = config_of(recipe)
+    if rounds_products(repo.settings):
+        config["product_compression"] = repo.settings.product_compression  # then it is part of what products are
     resolutions = resolve_all(repo, [raw.data_id for raw in raws], recipe, repo.settings.collections)
     matches = {data_id: found for resolution in resolutions for data_id, found in resolution.matches.items()}
     without_calibs = what_lacks(resolutions)

@@ -147,7 +147,8 @@ def open_repo(path: str | Path | None = None, *, read_only: bool = False, actor:
             found.append(_camera_of(butler, settings.instrument))
         return found[0]
 
-    butler = Butler(root, formatters=formatters_for(camera), actor=actor, read_only=read_only)
+    formatters = formatters_for(camera, settings.product_compression)
+    butler = Butler(root, formatters=formatters, actor=actor, read_only=read_only)
     return Repo(root, settings, butler)
 
 

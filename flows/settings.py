@@ -39,6 +39,9 @@ class RepoSettings(BaseModel):
     """A quantum that takes longer is killed and reported."""
     lease_s: float = Field(default=120.0, ge=3)
     """How long a worker's claim on a quantum outlives its last sign of life."""
+    product_compression: Literal["none", "mask", "gzip", "rice"] = "none"
+    """How products are stored: none; mask, the mask alone; gzip, all planes without loss, in half the room; rice, image
+    and variance rounded to a sixteenth of their noise, in a seventh of it."""
     recipe: Mapping[str, Any] = Field(default_factory=dict)
     """Recipe settings of this repository, laid over those of the instrument."""
 
@@ -65,6 +68,11 @@ def write_settings(root: Path, settings: RepoSettings) -> None:
     """Write the settings that differ from the defaults beside the database."""
     text = yaml.safe_dump(settings.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
     (root / SETTINGS_FILE).write_text(text, encoding="utf-8")
+
+
+def rounds_products(settings: RepoSettings) -> bool:
+    """Say whether the pixels of products depend on how they are stored."""
+    return settings.product_compression == "rice"
 
 
 def worker_count(settings: RepoSettings, asked: int | None = None) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 
 from isrflow.frame.cards import content_lines
-from isrflow.frame.fitsbytes import read_hdus
+from isrflow.frame.compress import header_of_image
+from isrflow.frame.fitsbytes import HduBytes, read_hdus
+from isrflow.frame.tiles import decode_integers
 
 _FITS_OR_GZIP = (b"SIMPLE", b"\x1f\x8b")
 
@@ -32,17 +35,18 @@ def content_sha256(path: str | Path) -> str:
     digest = hashlib.sha256()
     for hdu in read_hdus(path, verify=False):
         if hdu.is_compressed:
-            header, pixels = _decompressed(path, hdu.index)
-            digest.update(content_lines(header))
-            digest.update(pixels)
+            digest.update(content_lines(header_of_image(hdu.header)))
+            digest.update(_decompressed(path, hdu))
         else:
             digest.update(content_lines(hdu.header.tostring().encode("ascii")))
             digest.update(hdu.data)
     return digest.hexdigest()
 
 
-def _decompressed(path: Path, index: int) -> tuple[bytes, bytes]:
-    with fits.open(path) as hdus:
-        data = hdus[index].data
-        pixels: bytes = data.astype(data.dtype.newbyteorder(">")).tobytes()
-        return hdus[index].header.tostring().encode("ascii"), pixels
+def _decompressed(path: Path, hdu: HduBytes) -> memoryview:
+    """Return the pixels as an uncompressed file would hold them."""
+    data = decode_integers(hdu)
+    if data is None:
+        with fits.open(path, do_not_scale_image_data=True) as hdus:
+            data = hdus[hdu.index].data
+    return np.ascontiguousarray(data, data.dtype.newbyteorder(">")).reshape(-1).view(np.uint8).data

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isrflow.frame.attachments import attachments_of
 from isrflow.frame.cards import content_lines, format_header, is_structural
 from isrflow.frame.checksum import encode_checksum
+from isrflow.frame.compress import Compression, Packed, pack
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.fitsbytes import BLOCK, ones_complement_sum
 from isrflow.frame.history_cards import history_lines, history_seconds
@@ -28,8 +29,10 @@ _ROWS_AT_ONCE_BYTES = 1 << 20
 _ZEROS = "0" * 16
 
 
-def encode(exposure: Exposure, cards: Mapping[str, Any], file: BinaryIO | None) -> str:
-    """Write an exposure to a file, or nowhere, and return the hash of its content.
+def encode(
+    exposure: Exposure, cards: Mapping[str, Any], file: BinaryIO | None, compression: Compression = "none"
+) -> str:
+    """Write an exposure to a file, or nowhere, and return the hash of its content: of what a reader decodes.
 
     Raises
     ------
@@ -37,35 +40,61 @@ def encode(exposure: Exposure, cards: Mapping[str, Any], file: BinaryIO | None) 
         If a card does not fit into FITS.
     """
     digest = hashlib.sha256()
-    for header, plane in _hdus(exposure, cards, with_sums=file is not None):
+    for cards_of_hdu, plane in _hdus(exposure, cards):
+        packed = None if file is None or plane is None else pack(plane, compression)
+        if packed is not None and file is not None and plane is not None:
+            digest.update(content_lines(_sealed([*_layout_cards(plane), *cards_of_hdu], None)))
+            _update(digest, plane if packed.decoded is None else packed.decoded, None)
+            _write_packed(packed, cards_of_hdu, file)
+            continue
+        layout = [] if plane is None or plane.dtype == np.uint8 else _layout_cards(plane)
+        datasum = None if file is None else 0 if plane is None else _datasum(plane)
+        header = _sealed([*layout, *cards_of_hdu], datasum)
         digest.update(content_lines(header))
         if file is not None:
             file.write(header)
-        if plane is None:
-            continue
-        size = 0
-        for block in _stored_blocks(plane):
-            digest.update(block)
-            size += len(block)
-            if file is not None:
-                file.write(block)
-        if file is not None:
-            file.write(b"\0" * (-size % BLOCK))
+        if plane is not None:
+            _update(digest, plane, file)
     return digest.hexdigest()
 
 
-def _hdus(
-    exposure: Exposure, cards: Mapping[str, Any], *, with_sums: bool = True
-) -> Iterator[tuple[bytes, Plane | None]]:
-    """Yield every HDU as its header and its pixels in memory order; the rows of a table are pixels of one byte."""
-    yield _sealed(_primary_cards(exposure, cards), 0 if with_sums else None), None
+def _update(digest: Any, plane: Plane, file: BinaryIO | None) -> None:
+    """Hash the pixels, and write them if there is a file."""
+    size = 0
+    for block in _stored_blocks(plane):
+        digest.update(block)
+        size += len(block)
+        if file is not None:
+            file.write(block)
+    if file is not None:
+        file.write(b"\0" * (-size % BLOCK))
+
+
+def _write_packed(packed: Packed, cards: list[Card], file: BinaryIO) -> None:
+    data = memoryview(packed.data)
+    file.write(_sealed([*packed.cards, *cards], ones_complement_sum(data)))
+    file.write(data)
+    file.write(b"\0" * (-len(data) % BLOCK))
+
+
+def _hdus(exposure: Exposure, cards: Mapping[str, Any]) -> Iterator[tuple[list[Card], Plane | None]]:
+    """Yield every HDU as its cards and its pixels in memory order; the rows of a table are pixels of one byte.
+
+    The cards of a picture begin behind those that say how it is laid out.
+    """
+    yield _primary_cards(exposure, cards), None
     planes = {"IMAGE": exposure.image, "MASK": exposure.mask, "VARIANCE": exposure.variance}
     for name, plane in planes.items():
         if plane is not None:
-            datasum = _datasum(plane) if with_sums else None
-            yield _sealed(_plane_cards(exposure, name, plane), datasum), plane
+            yield _plane_cards(exposure, name, plane), plane
     for table_cards, rows in attachments_of(exposure):
-        yield _sealed([*table_cards], _datasum(rows) if with_sums else None), rows
+        yield [*table_cards], rows
+
+
+def _layout_cards(plane: Plane) -> list[Card]:
+    bitpix, _ = _STORED[plane.dtype.name]
+    cards: list[Card] = [("XTENSION", "IMAGE"), ("BITPIX", bitpix), ("NAXIS", 2)]
+    return [*cards, ("NAXIS1", plane.shape[1]), ("NAXIS2", plane.shape[0]), ("PCOUNT", 0), ("GCOUNT", 1)]
 
 
 def _primary_cards(exposure: Exposure, cards: Mapping[str, Any]) -> list[Card]:
@@ -89,11 +118,7 @@ def _primary_cards(exposure: Exposure, cards: Mapping[str, Any]) -> list[Card]:
 
 def _plane_cards(exposure: Exposure, name: str, plane: Plane) -> list[Card]:
     x0, y0 = exposure.xy0
-    bitpix, _ = _STORED[plane.dtype.name]
-    cards: list[Card] = [("XTENSION", "IMAGE"), ("BITPIX", bitpix), ("NAXIS", 2)]
-    cards += [("NAXIS1", plane.shape[1]), ("NAXIS2", plane.shape[0]), ("PCOUNT", 0), ("GCOUNT", 1)]
-    if plane.dtype == np.uint16:
-        cards += [("BZERO", 32768), ("BSCALE", 1)]
+    cards: list[Card] = [("BZERO", 32768), ("BSCALE", 1)] if plane.dtype == np.uint16 else []
     cards += [("INHERIT", True), ("EXTTYPE", name), ("EXTNAME", name)]
     if name == "MASK":
         cards += [(f"MP_{plane_name}", bit) for plane_name, bit in mask_planes().items()]

@@ -16,16 +16,26 @@ from isrflow.errors import NotAnExposureError
 from isrflow.frame.camera import Camera, camera_from_yaml, camera_to_yaml
 
 if TYPE_CHECKING:
+    from isrflow.frame.compress import Compression
     from registry.butler import Formatter
 
 
-def formatters_for(camera: Callable[[], Camera]) -> Mapping[str, Formatter]:
-    """Return the formatters of a repository; `camera` is called when a raw file is first read."""
+def formatters_for(camera: Callable[[], Camera], compression: Compression = "none") -> Mapping[str, Formatter]:
+    """Return the formatters of a repository.
+
+    Parameters
+    ----------
+    camera
+        Called when a raw file is first read.
+    compression
+        Of products; what other quanta read is never rounded.
+    """
     return _Formatters(
         {
             "raw": RawFormatter(camera),
             "camera": CameraFormatter(),
-            "exposure": ExposureFormatter(),
+            "exposure": ExposureFormatter(compression),
+            "intermediate": ExposureFormatter(),
             "statistics": JsonFormatter(),
             "thumbnail": ThumbnailFormatter(),
         }
@@ -105,13 +115,14 @@ class CameraFormatter:
 class ExposureFormatter:
     """Corrected exposures, as FITS with image, mask and variance."""
 
+    compression: Compression = "none"
     extension: str = ".fits"
 
     def write(self, value: Any, path: Path) -> str:
         """Write the exposure with its header and history and return the hash of pixels and cards."""
         from isrflow.frame.fits import write_exposure
 
-        return write_exposure(value, path)
+        return write_exposure(value, path, compression=self.compression)
 
     def read(self, path: Path) -> Any:
         """Return the exposure."""

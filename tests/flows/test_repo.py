@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from flows.repo import create_repo, find_repo, open_repo
+from flows.reprocess import plan_reprocess, run_reprocess
 from flows.settings import RepoSettings, read_settings, worker_count, write_settings
 from isrflow.errors import ConfigError
 from isrflow.frame.camera import load_camera
@@ -96,3 +97,33 @@ assert not heavy, heavy
 
 def test_a_repository_shows_itself_in_a_notebook(empty_repo):
     assert "tiny" in empty_repo._repr_html_()
+
+
+def test_products_are_stored_as_the_settings_say_and_are_the_same_without_loss(a_copy, ready_dir):
+    root, contents, sizes = a_copy(ready_dir), {}, {}
+    for compression in ("none", "mask", "gzip"):
+        write_settings(root, read_settings(root).model_copy(update={"product_compression": compression}))
+        with open_repo(root) as repo:
+            run = run_reprocess(repo, "obs_type = 'science' and detector = 0", f"u/{compression}", engine="direct").run
+            refs = repo.butler.datasets("", type="post_isr", collections=[run])
+        contents[compression] = {ref.data_id: ref.content_sha256 for ref in refs}
+        sizes[compression] = sum(ref.size for ref in refs)
+    assert contents["none"] == contents["mask"] == contents["gzip"]
+    assert sizes["gzip"] < sizes["none"]
+
+
+def test_rounded_products_are_others_so_that_a_run_is_not_mixed_of_both(a_copy, ready_dir):
+    root, where = a_copy(ready_dir), "obs_type = 'science' and detector = 0"
+    with open_repo(root) as repo:
+        assert run_reprocess(repo, where, "u/x", engine="direct").exit_code == 0
+    write_settings(root, read_settings(root).model_copy(update={"product_compression": "rice"}))
+    with open_repo(root) as repo:
+        assert plan_reprocess(repo, where, "u/x").n_stale > 0
+        report = run_reprocess(repo, where, "u/rounded", engine="direct")
+        assert report.exit_code == 0, report.render()
+        again = run_reprocess(repo, where, "u/again", engine="direct")
+        contents = [
+            {ref.data_id: ref.content_sha256 for ref in repo.butler.datasets("", type="post_isr", collections=[run])}
+            for run in ("u/x", report.run, again.run)
+        ]
+    assert contents[0] != contents[1] == contents[2]

@@ -69,8 +69,8 @@ def test_every_dataset_type_has_a_format_and_every_kind_of_calibration_a_type():
 def test_an_unknown_format_is_a_key_error_and_all_known_ones_are_listed():
     with pytest.raises(KeyError):
         FORMATTERS["asdf"]
-    assert set(FORMATTERS) == {"raw", "camera", "exposure", "statistics", "thumbnail", *KINDS}
-    assert len(FORMATTERS) == 5 + len(KINDS)
+    assert set(FORMATTERS) == {"raw", "camera", "exposure", "intermediate", "statistics", "thumbnail", *KINDS}
+    assert len(FORMATTERS) == 6 + len(KINDS)
 
 
 def test_raws_are_never_written(tmp_path):
