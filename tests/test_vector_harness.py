@@ -10,7 +10,7 @@ import pytest
 
 from isrflow.frame.mask import mask_bits
 from tests.vectors.conditions import undocumented
-from tests.vectors.harness import Adapter, Outputs, Vector, Where, run_vector
+from tests.vectors.harness import Adapter, Outputs, Vector, Where, bare_name, run_vector
 from tests.vectors.summary import count_vectors
 
 
@@ -109,3 +109,27 @@ def test_a_difference_counts_only_for_the_functions_its_entry_names() -> None:
         "no entry 'Never written'",
         f"{heading!r} does not name isrFunctions.applyGains(exposure)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        ("isrFunctions.growMasks(mask, radius, ['SAT','BAD'], 'SAT')", "growMasks"),
+        ("lsst.afw.math.makeStatistics(MaskedImageF), weighted by 1/variance", "makeStatistics"),
+        ("IsrTask.maskAmplifier(exposure, amp, defects) for every amp", "IsrTask.maskAmplifier"),
+        ("f(a)  [-> g(mi, h(x), k=True)]", "f"),
+        ("with isrFunctions.gainContext(exposure, image, apply=True, invert)", "gainContext"),
+    ],
+)
+def test_a_call_has_one_bare_name_however_its_arguments_are_spelled(call, name) -> None:
+    assert bare_name(call) == name
+
+
+def test_a_call_with_other_arguments_finds_the_adapter_spelled_most_alike(tmp_path) -> None:
+    vector = Vector("x", tmp_path, {"function": "g(mask, 3)", "params": {}, "arrays": []}, {})
+    one, other = (
+        Adapter((pattern,), lambda _: True, lambda _: True, lambda _: Outputs())
+        for pattern in ("g(mask)", "f(mask, 3)")
+    )
+    assert one.likeness(vector) > 0
+    assert other.likeness(vector) == 0

@@ -57,7 +57,7 @@ def _reason(width: int, first: int, last: int, before: bool, after: bool) -> str
 
 
 def _interpolate_boxes(vector: Vector, boxes: list[list[int]]) -> Outputs:
-    picture, fallback = exposure(vector, in_detector=False), vector.params["fallbackValue"]
+    picture, fallback = exposure(vector, in_detector=False), vector.params.get("fallbackValue")
     if fallback is None:
         fallback = clip(picture.image).mean
     bad = np.zeros(picture.image.shape, np.int32)

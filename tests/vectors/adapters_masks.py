@@ -21,25 +21,28 @@ from isrflow.steps.saturation import (
     mask_suspect_amp,
 )
 from isrflow.steps.trails import TrailsConfig, widen_saturation_trails
+from tests.vectors.adapters_interpolation import differences
 from tests.vectors.geometry import box, exposure, planes
-from tests.vectors.harness import Outputs, Vector, covers
+from tests.vectors.harness import Outputs, Vector, covers, number_or_none
 
 
 @covers("isrFunctions.makeThresholdMask(*")
 def threshold_mask(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector, in_detector=False)
     above = grow(picture.image >= params["threshold"], params["growFootprints"])
-    picture.mask[above] |= vector.bits(params["maskName"])
+    picture.mask[above] |= vector.bits(params.get("maskName", "SAT"))
     return Outputs(scalars={"defectBoxes": boxes(above)}, **planes(picture, vector))
 
 
 @covers("isrFunctions.saturationCorrection(*")
 def saturation_correction(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector, in_detector=False)
-    correct_saturation(
-        picture, params["saturation"], grow_px=params["growFootprints"], interpolate=params["interpolate"]
-    )
-    return Outputs(**planes(picture, vector))
+    grow_px, interpolate = params["growFootprints"], params["interpolate"]
+    above = grow(picture.image >= params["saturation"], grow_px)
+    plane = params.get("maskName", (vector.quoted() or ["SAT"])[0])
+    correct_saturation(picture, params["saturation"], grow_px=grow_px, interpolate=interpolate, plane=plane)
+    where = differences(above, picture) if interpolate else {}
+    return Outputs(differs=where, **planes(picture, vector))
 
 
 @covers("IsrTask.saturationDetection(*")
@@ -61,8 +64,11 @@ def suspect_detection(vector: Vector) -> Outputs:
 @covers("IsrTask.maskAmplifier(*")
 def bad_amplifiers(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector)
-    config = SaturationConfig(mask_saturated=params["doSaturation"], mask_suspect=params["doSuspect"])
-    defects = Defects(boxes=tuple(box(numbers) for numbers in params["defects"]))
+    level = number_or_none(params.get("saturation", "NaN"))
+    config = SaturationConfig(
+        mask_saturated=params.get("doSaturation", True), mask_suspect=params.get("doSuspect", False), level_adu=level
+    )
+    defects = Defects(boxes=tuple(box(numbers) for numbers in params.get("defects") or ()))
     bad = mask_saturation(picture, config, defects=defects)
     names = {amp.name: amp.name in bad.names for amp in picture.detector.amplifiers}
     return Outputs(scalars={"badAmp": names}, **planes(picture, vector))
@@ -71,7 +77,9 @@ def bad_amplifiers(vector: Vector) -> Outputs:
 @covers("isrFunctions.growMasks(*")
 def grown_masks(vector: Vector) -> Outputs:
     params, mask = vector.params, vector.array("in_mask")
-    masks.grow_mask(mask, params["radius"], vector.bits(params["maskNameList"]), vector.bits(params["maskValue"]))
+    *names, value = vector.quoted() or ["BAD", "BAD"]
+    names, value = params.get("maskNameList", names), params.get("maskValue", value)
+    masks.grow_mask(mask, params["radius"], vector.bits(names), vector.bits(value))
     return Outputs(out_mask=mask)
 
 
@@ -85,8 +93,7 @@ def widened_trails(vector: Vector) -> Outputs:
 @covers("IsrTask.maskEdges(*")
 def edges(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector, in_detector=vector.params["level"] == "AMP")
-    named = re.search(r"maskPlane='(\w+)'", vector.function)
-    plane = params.get("maskPlane") or (named[1] if named else "SUSPECT")
+    plane = params.get("maskPlane", (vector.quoted() or ["SUSPECT"])[0])
     mask_edges(picture, EdgesConfig(width_px=params["numEdgePixels"], level=params["level"], plane=plane))
     return Outputs(out_mask=picture.mask)
 
@@ -104,19 +111,22 @@ def nonfinite_pixels(vector: Vector) -> Outputs:
     return Outputs(scalars=scalars, **planes(picture, vector))
 
 
-@covers("maskNans_allowSAT")
-def nonfinite_pixels_except_saturated(vector: Vector) -> Outputs:
+@covers("maskNans*", "isrFunctions.maskNans*")
+def nonfinite_pixels_except_some(vector: Vector) -> Outputs:
+    """The function beneath, told which planes' pixels to pass over: ``maskNans_allowSAT``."""
     picture = exposure(vector, in_detector=False)
+    allowed = [name for name in vector.planes if name in re.split(r"_allow|_|\W", vector.function)]
     before = picture.mask.copy()
     image, mask, variance = picture.planes()
-    count = masks.mask_nonfinite(image, variance, mask, mask_bits("UNMASKEDNAN"), except_bits=mask_bits("SAT"))
+    count = masks.mask_nonfinite(image, variance, mask, mask_bits("UNMASKEDNAN"), except_bits=vector.bits(allowed))
     scalars = {"returned": count, "nChanged": int(np.count_nonzero(before != mask)), "task_metadata": None}
     return Outputs(scalars=scalars, **planes(picture, vector))
 
 
 @covers("afw.detection.FootprintSet(mask, Threshold(SAT, BITMASK)); Defects.fromFootprintList")
 def footprints(vector: Vector) -> Outputs:
-    marked = (vector.array("in_mask") & mask_bits("SAT")) != 0
+    plane = next((name for name in vector.planes if f"Threshold({name}," in vector.function), "SAT")
+    marked = (vector.array("in_mask") & mask_bits(plane)) != 0
     labels, n = label(marked)
     pixels = [np.nonzero(labels == number) for number in range(1, n + 1)]
     scalars = {
@@ -131,7 +141,8 @@ def footprints(vector: Vector) -> Outputs:
 
 @covers("Defects.fromMask(maskedImage, 'BAD')")
 def boxes_of_a_mask(vector: Vector) -> Outputs:
-    defects = Defects.from_mask((vector.array("in_mask") & mask_bits("BAD")) != 0)
+    plane = (vector.quoted() or ["BAD"])[0]
+    defects = Defects.from_mask((vector.array("in_mask") & mask_bits(plane)) != 0)
     return Outputs(scalars={"boxes": [[each.x0, each.y0, each.width, each.height] for each in defects.boxes]})
 
 

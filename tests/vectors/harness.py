@@ -7,10 +7,12 @@ An adapter is a function from a `Vector` to what our code makes of its inputs ::
         ...
         return Outputs(scalars={"MEAN": ...}, out_image=...)
 
-The function name is matched exactly, or as a beginning if it ends in ``*``; `when` sees the explicit parameters.
-Nothing else of the manifest decides, in particular no entry name and no note. Every output the vector holds must be
-returned: one that is not makes the vector fail. Where we differ on purpose (docs/compatibility.md) the adapter names
-the output and the condition in `Outputs.differs`; the condition has to be computed from the inputs.
+The function name is matched exactly, or as a beginning if it ends in ``*``; `when` sees the explicit parameters. A call
+that is spelled with other arguments (``growMasks(mask, radius, ['CR'], 'CR')``) matches by its bare name, and of
+several such adapters the one that is spelled most alike. Nothing else of the manifest decides, in particular no entry
+name and no note. Every output the vector holds must be returned: one that is not makes the vector fail. Where we differ
+on purpose (docs/compatibility.md) the adapter names the output and the condition in `Outputs.differs`; the condition
+has to be computed from the inputs.
 """
 
 from __future__ import annotations
@@ -18,14 +20,18 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
+from isrflow.errors import ConfigError, StepError, UnprocessableError
 from isrflow.frame.mask import remap_mask
 
 RTOL = 5e-7
@@ -122,6 +128,10 @@ class Vector:
     def in_our_bits(self, name: str, array: np.ndarray) -> np.ndarray:
         return remap_mask(array, self.planes) if "mask" in name and array.dtype.kind in "iu" else array
 
+    def quoted(self) -> list[str]:
+        """The names in quotes in the call as the vector spells it: ``SAT`` of ``fromMask(maskedImage, 'SAT')``."""
+        return re.findall(r"'(\w+)'", self.function)
+
     def bits(self, planes: str | list[str]) -> int:
         from isrflow.frame.mask import add_mask_plane
 
@@ -146,7 +156,28 @@ class Adapter:
             vector.function.startswith(pattern[:-1]) if pattern.endswith("*") else vector.function == pattern
             for pattern in self.patterns
         )
-        return named and self.when(vector.params) and self.arrays_when(frozenset(vector.entry["arrays"]))
+        return named and self._takes(vector)
+
+    def likeness(self, vector: Vector) -> float:
+        """Say how alike a pattern of the vector's bare function is spelled, between 0 (none is of it) and 1."""
+        name = bare_name(vector.function)
+        same = [pattern.rstrip("*") for pattern in self.patterns if bare_name(pattern) == name]
+        if not same or not self._takes(vector):
+            return 0.0
+        return max(SequenceMatcher(None, pattern, vector.function).ratio() for pattern in same)
+
+    def _takes(self, vector: Vector) -> bool:
+        return self.when(vector.params) and self.arrays_when(frozenset(vector.entry["arrays"]))
+
+
+def bare_name(function: str) -> str:
+    """Strip a call of its module, arguments and remarks: ``growMasks`` of ``isrFunctions.growMasks(mask, 3) twice``."""
+    text, before = function.rstrip("*"), ""
+    while text != before:
+        before, text = text, re.sub(r"\([^()]*(\)|$)|\[[^][]*(\]|$)", "", text)
+    modules = "lsst|afw|math|meas|algorithms|ip|isr|isrFunctions|isrQa|vignette|overscan|brighterFatterKernel"
+    text = re.sub(rf"^with |\b({modules})\.", "", text)
+    return text.partition(" ")[0].strip(",;:")
 
 
 _adapters: list[Adapter] = []
@@ -177,7 +208,10 @@ def adapters() -> tuple[Adapter, ...]:
 def adapter_for(vector: Vector) -> Adapter | None:
     fitting = [adapter for adapter in adapters() if adapter.fits(vector)]
     assert len(fitting) < 2, f"{vector.name}: covered twice, by {[each.run.__name__ for each in fitting]}"
-    return fitting[0] if fitting else None
+    if fitting:
+        return fitting[0]
+    nearest = max(adapters(), key=lambda adapter: adapter.likeness(vector))
+    return nearest if nearest.likeness(vector) else None
 
 
 def vectors_root() -> Path | None:
@@ -225,8 +259,14 @@ def raised_by_reference(vector: Vector) -> str | None:
     return found if isinstance(found, str) else None
 
 
-KINDS_OF_ERROR = {"LengthError": ValueError, "InvalidParameterError": ValueError}
-"""Exceptions of the reference's own, and the builtin kind ours must have."""
+KINDS_OF_ERROR: dict[str, Any] = {
+    "LengthError": ValueError,
+    "InvalidParameterError": (ValueError, LookupError),
+    "NotFoundError": LookupError,
+    "UnprocessableDataError": UnprocessableError,
+}
+"""Exceptions of the reference's own, and the kinds ours must have."""
+UNKNOWN_SETTING = "Settings that do not exist"
 
 
 def _compare_raising(vector: Vector, adapter: Adapter, raised: str) -> Comparison:
@@ -237,6 +277,12 @@ def _compare_raising(vector: Vector, adapter: Adapter, raised: str) -> Compariso
         outputs = adapter.run(vector)
     except kind:
         return Comparison()
+    except (ConfigError, ValidationError):
+        return Comparison(left_out={"raised": UNKNOWN_SETTING})
+    except StepError as error:
+        if isinstance(error.__cause__, kind):
+            return Comparison()
+        raise
     if "raised" in outputs.differs:
         return Comparison(left_out={"raised": outputs.differs["raised"]})
     return Comparison([f"the reference raised {raised}, we returned"])
