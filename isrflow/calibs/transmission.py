@@ -18,7 +18,7 @@ from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import identity_cards, info_of
 from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError, ConfigError
-from isrflow.frame.archive import curve_to_hdus, read_archive
+from isrflow.frame.archive import UNREADABLE, curve_to_hdus, read_archive
 from isrflow.frame.camera import Detector
 from isrflow.frame.cards import parse_header
 from isrflow.frame.transmission import TransmissionCurve
@@ -215,10 +215,13 @@ class Transmission(TableCalibration):
     @classmethod
     def from_hdus(cls, hdus: fits.HDUList) -> Self:
         """Make a curve of a table of wavelengths, or of an archive of the reference; raises `CalibrationFileError`."""
-        archive = read_archive(hdus)
+        try:
+            archive = read_archive(hdus)
+            curve = None if archive is None else archive.curve(archive.root)
+        except UNREADABLE as error:
+            raise CalibrationFileError(f"not a {cls.kind}: its archive contradicts itself ({error})") from error
         if archive is None:
             return super().from_hdus(hdus)
-        curve = archive.curve(archive.root)
         if curve is None:
             raise CalibrationFileError(f"not a {cls.kind}: its archive holds no transmission curve that can be read")
         cards = {key: value for key, value in parse_header(hdus[0].header).items() if key not in ("SIMPLE", "EXTEND")}

@@ -16,10 +16,14 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from isrflow.errors import CalibrationError, GeometryError
 from isrflow.frame.polygon import Polygon
 from isrflow.frame.transmission import Factor, TransmissionCurve
 
 log = logging.getLogger(__name__)
+
+UNREADABLE = (KeyError, IndexError, TypeError, ValueError, RecursionError, GeometryError, CalibrationError)
+"""What goes wrong while an archive is read that contradicts itself."""
 
 _CLASSES = ("SpatiallyConstantTransmissionCurve", "RadialTransmissionCurve")
 _DOC = {

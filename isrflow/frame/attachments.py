@@ -6,6 +6,7 @@ of each factor. Files of the reference, which keep both in an archive, are read 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,17 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from isrflow.errors import CalibrationError, GeometryError, RawFileError
-from isrflow.frame.archive import read_archive
+from isrflow.errors import RawFileError
+from isrflow.frame.archive import UNREADABLE, read_archive
 from isrflow.frame.polygon import Polygon
 from isrflow.frame.transmission import Factor, TransmissionCurve
 
 if TYPE_CHECKING:
     from isrflow.frame.exposure import Exposure
 
+log = logging.getLogger(__name__)
+
+_COMPONENTS = ("VALID_POLYGON", "TRANSMISSION_CURVE")
 POLYGON, TRANSMISSION = "VALID_POLYGON", "TRANSMISSION"
 Cards = list[tuple[str, Any]]
 _FORMS = {"f8": "D", "i4": "J"}
@@ -51,14 +55,8 @@ def read_attachments(hdus: fits.HDUList) -> tuple[Polygon | None, TransmissionCu
     RawFileError
         If a table of ours is there but does not say what it should.
     """
-    archive = read_archive(hdus)
-    if archive is not None:
-        header = hdus[0].header
-        numbers = [
-            header.get(f"ARCHIVE_ID_{name}", header.get(f"{name}_ID"))
-            for name in ("VALID_POLYGON", "TRANSMISSION_CURVE")
-        ]
-        return archive.polygon(numbers[0]), archive.curve(numbers[1])
+    if any(hdu.header.get("EXTTYPE") == "ARCHIVE_INDEX" for hdu in hdus):
+        return _from_archive(hdus)
     tables = {hdu.name: hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)}
     polygon, curve = tables.get(POLYGON), tables.get(TRANSMISSION)
     try:
@@ -66,8 +64,20 @@ def read_attachments(hdus: fits.HDUList) -> tuple[Polygon | None, TransmissionCu
             None if polygon is None else Polygon(np.stack([polygon.data["X"], polygon.data["Y"]], axis=1)),
             None if curve is None else _curve(curve.data, curve.header),
         )
-    except (KeyError, GeometryError, CalibrationError) as error:
+    except UNREADABLE as error:
         raise RawFileError(f"table {POLYGON} or {TRANSMISSION} cannot be understood: {error}") from error
+
+
+def _from_archive(hdus: fits.HDUList) -> tuple[Polygon | None, TransmissionCurve | None]:
+    """Return both from a file of the reference; what cannot be read is left out with a warning, as its reader does."""
+    header = hdus[0].header
+    numbers = [header.get(f"ARCHIVE_ID_{name}", header.get(f"{name}_ID")) for name in _COMPONENTS]
+    try:
+        archive = read_archive(hdus)
+        return (None, None) if archive is None else (archive.polygon(numbers[0]), archive.curve(numbers[1]))
+    except UNREADABLE as error:
+        log.warning("valid polygon and transmission curve are left out: the archive cannot be read: %r", error)
+        return None, None
 
 
 def _rows(factor: Factor, number: int) -> NDArray[Any]:

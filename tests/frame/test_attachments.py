@@ -142,3 +142,28 @@ def test_assembly_of_amplifiers_that_move_apart_gives_them_up() -> None:
     assemble(exposure, AssemblyConfig())
     assert exposure.valid_polygon is None
     assert exposure.transmission is None
+
+
+def test_an_archive_that_cannot_be_read_costs_the_attachments_alone(caplog) -> None:
+    hdus = exposure_to_hdus(picture())
+    for hdu in curve_to_hdus(AIR * LENS):
+        hdus.append(hdu)
+    hdus[0].header["HIERARCH ARCHIVE_ID_TRANSMISSION_CURVE"] = 1
+    assert exposure_from_hdus(hdus).transmission == AIR * LENS
+    product = next(hdu for hdu in hdus if "a" in getattr(hdu, "columns", fits.ColDefs([])).names)
+    product.data["a"] = 1  # a product of itself
+    assert exposure_from_hdus(hdus).transmission is None
+    assert "the archive cannot be read" in caplog.text
+    product.data["a"] = 99  # nothing of that number
+    assert exposure_from_hdus(hdus).transmission is None
+
+
+def test_curves_of_other_classes_are_left_out_with_a_warning(caplog) -> None:
+    hdus = exposure_to_hdus(picture())
+    index, *data = curve_to_hdus(AIR)
+    index.data["name"] = "TransformedTransmissionCurve"
+    for hdu in (index, *data):
+        hdus.append(hdu)
+    hdus[0].header["HIERARCH ARCHIVE_ID_TRANSMISSION_CURVE"] = 1
+    assert exposure_from_hdus(hdus).transmission is None
+    assert "of class TransformedTransmissionCurve cannot be read" in caplog.text
