@@ -160,17 +160,21 @@ def _refuse_other_types(raw: Any, calibs: Any, config: Any) -> None:
             f"a recipe is needed, not a {type(config).__name__}",
             fix="IsrConfig.layered(settings) makes one of settings",
         )
+    if not isinstance(calibs, Mapping):
+        raise NotAnExposureError(f"{raw.label}: calibrations are a mapping by kind, not a {type(calibs).__name__}")
     if wrong := [
-        f"{kind} is a {type(each).__name__}" for kind, each in calibs.items() if not isinstance(each, Calibration)
+        f"{kind} is a {type(each).__name__}"
+        for kind, each in calibs.items()
+        if not isinstance(each, Calibration) or each.kind != kind
     ]:
         raise NotAnExposureError(
-            f"{raw.label}: calibrations are objects of isrflow.calibs, but {', '.join(wrong)}",
+            f"{raw.label}: calibrations are objects of isrflow.calibs, each under its kind, but {', '.join(wrong)}",
             fix="isrflow.calibs.files.read_calibration reads one; IsrTask takes images and exposures as well",
         )
 
 
 def _refuse_misfitting(raw: Exposure) -> None:
-    """Refuse a raw that holds some amplifiers in part: its size, or the camera's description, is wrong."""
+    """Refuse a raw that holds no amplifier, or some in part: its size, or the camera's description, is wrong."""
     if raw.detector is None or raw.is_trimmed:
         return
     cut = [
@@ -178,11 +182,12 @@ def _refuse_misfitting(raw: Exposure) -> None:
         for amp in raw.detector.amplifiers
         if raw.box.overlaps(amp.raw) and not raw.box.contains(amp.raw)
     ]
-    if cut:
+    if cut or not any(raw.box.contains(amp.raw) for amp in raw.detector.amplifiers):
+        held = f"holds amplifiers only in part: {', '.join(cut)}" if cut else "holds none of the amplifiers"
         size = f"{raw.box.width} x {raw.box.height}"
         expected = f"{raw.detector.raw_box.width} x {raw.detector.raw_box.height}"
         raise GeometryError(
-            f"{raw.label}: the image of {size} pixels holds amplifiers only in part: {', '.join(cut)}; "
+            f"{raw.label}: the image of {size} pixels {held}; "
             f"raws of detector {raw.detector.name} have {expected} pixels",
             fix="give the whole raw mosaic, or describe the detector as it was read (another camera or readout mode)",
         )

@@ -37,6 +37,7 @@ from isrflow.frame.mask import mask_bits
 from isrflow.frame.obs import Observation
 from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
+from isrflow.task.base import Struct
 from isrflow.task.isr_task import IsrTask
 
 DETECTOR = load_camera("tiny").detector("A")
@@ -124,6 +125,58 @@ def test_crosstalk_whose_matrix_is_not_square_is_refused_before_it_is_used() -> 
     with pytest.raises(StepError, match=r"coefficients have shape \(2, 3\), not \(n, n\)") as caught:
         run(raw(), calibs, crosstalk={"enabled": True})
     assert isinstance(caught.value.__cause__, CalibrationError)
+
+
+def test_a_raw_that_holds_none_of_the_amplifiers_is_refused() -> None:
+    with pytest.raises(GeometryError, match="image of 0 x 0 pixels holds none of the amplifiers; raws of detector A"):
+        run(Exposure(np.zeros((0, 0), np.float32), detector=DETECTOR), good())
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "said"),
+    [
+        ("bias", [1], "bias: an exposure or a two-dimensional image is needed, not a list"),
+        ("strayLightData", np.zeros(3), "strayLightData: an exposure or a two-dimensional image"),
+        ("fringes", 3, "fringes: an exposure or a two-dimensional image is needed, not a int"),
+        ("fringes", Struct(fringes=np.zeros((48, 64)), seed="x"), "seed of fringes must be a whole number, not 'x'"),
+        ("defects", "defects.fits", "defects must be Defects or a list of boxes, not str"),
+        ("defects", [[1, 2, 3, 4], [1.5, 2, 3, 4]], r"box 1 of the defects must be \[x0, y0, width, height\]"),
+        ("bfKernel", "kernel.fits", "bfKernel must be a BrighterFatterKernel or a square array of numbers, not str"),
+        ("crosstalkSources", [3], "crosstalkSources must be exposures with detectors, not int"),
+        ("ptc", {"gain": 1}, "ptc must be a PhotonTransferCurve, not dict"),
+        ("filterTransmission", 0.5, "filterTransmission must be a TransmissionFilter or a TransmissionCurve"),
+    ],
+)
+def test_things_of_another_type_are_named_by_their_keyword(keyword, value, said) -> None:
+    with pytest.raises(TypeError, match=said):
+        IsrTask().run(raw(), **{**good(), keyword: value})
+
+
+def test_gains_beside_a_kernel_are_a_mapping() -> None:
+    with pytest.raises(TypeError, match="bfGains must be a mapping of amplifier name to gain, not list"):
+        IsrTask().run(raw(), bfKernel=np.zeros((5, 5)), bfGains=[1, 2], **good())
+
+
+def test_nothing_a_path_and_a_cameras_name_are_no_exposures() -> None:
+    with pytest.raises(TypeError, match="there is no exposure to correct"):
+        IsrTask().run(None, **good())
+    with pytest.raises(TypeError, match="not a str"):
+        IsrTask().run("raw.fits", **good())
+    with pytest.raises(TypeError, match=r"camera must be a Camera, not str\n  try: isrflow\.load_camera"):
+        IsrTask().run(raw().image, camera="tiny", detectorNum=0, **good())
+
+
+def test_calibrations_under_the_name_of_another_kind_are_named() -> None:
+    calibs = good()
+    with pytest.raises(TypeError, match="each under its kind, but bias is a Flat"):
+        run(raw(), {**calibs, "bias": calibs["flat"]})
+    with pytest.raises(TypeError, match="calibrations are a mapping by kind, not a list"):
+        run(raw(), list(calibs.values()))  # type: ignore[arg-type]
+
+
+def test_settings_of_another_type_are_refused() -> None:
+    with pytest.raises(ValueError, match="config must be a recipe or a mapping of LSST's names, not int"):
+        IsrTask(config=3)
 
 
 # --- units ----------------------------------------------------------------------------------------------------------
@@ -289,7 +342,7 @@ def test_gains_of_a_photon_transfer_curve_that_are_not_positive_are_named_twice(
 @pytest.mark.parametrize("gain", [0.0, -1.5])
 def test_gains_of_a_kernel_that_are_not_positive_are_refused(gain) -> None:
     task = IsrTask(config={"doBrighterFatter": True})
-    with pytest.raises(RuntimeError, match=rf"gains of the bfk are not positive: L \({gain:g}\)"):
+    with pytest.raises(RuntimeError, match=f"gain of amplifier L is {gain} electron/adu"):
         task.run(raw(), bfKernel=np.zeros((5, 5)), bfGains={"L": gain, "R": 1.5}, **good())
 
 

@@ -73,7 +73,7 @@ def ensure_exposure(thing: Any, camera: Camera | None = None, detector: int | st
     Raises
     ------
     NotAnExposureError
-        If `thing` is something else.
+        If `thing` or `camera` is something else.
     GeometryError
         If the exposure has no detector and none was named, or the camera has no such detector.
     """
@@ -87,5 +87,10 @@ def ensure_exposure(thing: Any, camera: Camera | None = None, detector: int | st
     if thing.detector is None:
         if camera is None or detector is None:
             raise GeometryError(f"{thing.label} has no detector", fix="give the camera and the detector's id or name")
+        if not isinstance(camera, Camera):
+            raise NotAnExposureError(
+                f"camera must be a Camera, not {type(camera).__name__}",
+                fix="isrflow.load_camera(name or path) gives one",
+            )
         thing.detector = camera.detector(detector)
     return thing

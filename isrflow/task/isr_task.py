@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from isrflow.errors import ConfigError
+from isrflow.errors import ConfigError, NotAnExposureError
 from isrflow.frame.exposure import Exposure
 from isrflow.lsst_names.classic import CLASSIC
 from isrflow.quantum.statistics_layout import lsst_statistics
@@ -85,6 +85,8 @@ class IsrTask(IsrMethods):
         if isinstance(config, Mapping):
             self.saveStats = CLASSIC.values(config)["qa.saveStats"]
             kwargs["config"] = IsrConfig.from_lsst(config)
+        elif config is not None and not isinstance(config, Recipe):
+            raise ConfigError(f"config must be a recipe or a mapping of LSST's names, not {type(config).__name__}")
         super().__init__(**kwargs)
         for name in SUBTASKS:
             self.makeSubtask(name)
@@ -173,7 +175,8 @@ class IsrTask(IsrMethods):
             A RuntimeError: a step failed; it is named.
         """
         exposure = self.ensureExposure(ccdExposure, camera, detectorNum)
-        assert exposure is not None and exposure.detector is not None  # noqa: PT018 - ensureExposure says so
+        if exposure is None or exposure.detector is None:
+            raise NotAnExposureError("there is no exposure to correct: ccdExposure is None")
         values = {
             "bias": bias,
             "linearizer": linearizer if self.doLinearize(exposure.detector) else None,

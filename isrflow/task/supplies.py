@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
+from operator import index
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,13 +80,29 @@ def to_defects(given: Any) -> Defects:
     """Return defects, made of a list of boxes (or of [x0, y0, width, height]) if need be."""
     if isinstance(given, Defects):
         return given
-    return Defects(boxes=tuple(each if isinstance(each, Box) else Box(*each) for each in given))
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise NotAnExposureError(f"defects must be Defects or a list of boxes, not {type(given).__name__}")
+    return Defects(boxes=tuple(_box(each, number) for number, each in enumerate(given)))
+
+
+def _box(given: Any, number: int) -> Box:
+    if isinstance(given, Box):
+        return given
+    try:
+        x0, y0, width, height = (index(each) for each in given)
+    except (TypeError, ValueError):
+        raise NotAnExposureError(
+            f"box {number} of the defects must be [x0, y0, width, height] in whole pixels, not {given!r}"
+        ) from None
+    return Box(x0, y0, width, height)
 
 
 def to_kernel(given: Any, gains: Mapping[str, float] | None, detector: Detector) -> Calibration:
     """Return a kernel, made of an array [y, x] if need be, with the gains given beside it, or matrices as they are."""
     if isinstance(given, Electrostatic):
         return given
+    if not isinstance(gains, (Mapping, type(None))):
+        raise NotAnExposureError(f"bfGains must be a mapping of amplifier name to gain, not {type(gains).__name__}")
     if isinstance(given, BrighterFatterKernel):
         return given if gains is None else replace(given, gain=dict(gains), amp_names=tuple(gains))
     array = np.asarray(given)
@@ -118,6 +136,8 @@ def to_fringe(given: Any) -> Fringe:
 def fringe_seed(given: Any) -> int | None:
     """Return the seed that came with fringe frames; None if there is none."""
     seed = getattr(given, "seed", None)
+    if seed is not None and not isinstance(seed, Integral):
+        raise NotAnExposureError(f"the seed of fringes must be a whole number, not {seed!r}")
     return None if seed is None else int(seed)
 
 
@@ -193,8 +213,12 @@ def sources_of(given: Any) -> dict[str, Exposure] | None:
     """Return crosstalk sources by detector name, from a list of exposures or a mapping; None for none."""
     if given is None:
         return None
-    exposures = given.values() if isinstance(given, Mapping) else given
-    return {each.detector.name: each for each in exposures if each.detector is not None}
+    several = given.values() if isinstance(given, Mapping) else given
+    exposures = list(several) if isinstance(several, Iterable) else [several]
+    wrong = [type(each).__name__ for each in exposures if not isinstance(each, Exposure) or each.detector is None]
+    if wrong:
+        raise NotAnExposureError(f"crosstalkSources must be exposures with detectors, not {', '.join(wrong)}")
+    return {each.detector.name: each for each in exposures}
 
 
 def _is_nothing(value: Any) -> bool:
