@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from astropy.io import fits
 
+from isrflow.calibs.curve_table import CurveTable, by_amplifier, unit_text
 from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import identity_cards, info_of
 from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
@@ -30,47 +31,6 @@ _COLUMNS = ("efficiency", "throughput")
 """Names of the column of throughput; the first is preferred."""
 _LARGEST = 2.0
 """A table with more than this is not in fractions; measured ones exceed 1 by noise and reflections."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CurveTable:
-    """A curve as it was tabulated, in its own units."""
-
-    wavelength: np.ndarray[Any, np.dtype[Any]]
-    """(n,) growing."""
-    throughput: Mapping[str, np.ndarray[Any, np.dtype[Any]]]
-    """Amplifier name to (n,); under an empty name if it is not by amplifier."""
-    wavelength_unit: str = "Angstrom"
-    throughput_unit: str = ""
-    """``%``, or empty for fractions."""
-    column: str = "throughput"
-    """What the column of throughput is called."""
-
-    def curve(self) -> TransmissionCurve:
-        """Return the curve in Angstrom and fractions, averaged over amplifiers.
-
-        Raises
-        ------
-        CalibrationError
-            If a unit is not one of length or of fractions, or the numbers make no curve.
-        """
-        from astropy import units  # a fifth of a second
-
-        try:
-            in_angstrom = (self.wavelength * units.Unit(self.wavelength_unit)).to(units.Angstrom).value
-            fractions = [self._fraction(values) for values in self.throughput.values()]
-        except (ValueError, TypeError) as error:
-            raise CalibrationError(f"units of a transmission curve: {error}") from error
-        mean = fractions[0] if len(fractions) == 1 else np.mean(fractions, axis=0)
-        return TransmissionCurve.constant(in_angstrom, mean)
-
-    def _fraction(self, values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
-        from astropy import units
-
-        if self.throughput_unit in ("", "-"):
-            return values
-        fraction = (values * units.Unit(self.throughput_unit)).to(units.dimensionless_unscaled)
-        return np.asarray(fraction.value)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -140,8 +100,8 @@ class Transmission(TableCalibration):
             wanted = [name for name in ("wavelength",) if name not in table.colnames]
             wanted += ["efficiency or throughput"] if column is None else []
             raise CalibrationFileError(f"a {cls.kind} table: {column_error(wanted, table)}")
-        wavelength, throughput = _by_amplifier(table, column)
-        units = [_unit_text(table[name].unit) for name in ("wavelength", column)]
+        wavelength, throughput = by_amplifier(table, column)
+        units = [unit_text(table[name].unit) for name in ("wavelength", column)]
         return cls._made(
             table.meta,
             CurveTable(
@@ -235,31 +195,6 @@ class Transmission(TableCalibration):
             wavelength=nanometres, throughput={"": 100 * shape}, wavelength_unit="nm", throughput_unit="%", **more
         )
         return cls(info=info_of(detector), curve=table.curve(), table=table)
-
-
-def _by_amplifier(table: Table, column: str) -> tuple[np.ndarray[Any, Any], dict[str, np.ndarray[Any, Any]]]:
-    """Return the grid of wavelengths, and the throughput of each amplifier on it."""
-    wavelength, throughput = np.array(table["wavelength"], np.float64), np.array(table[column], np.float64)
-    if "amp_name" not in table.colnames:
-        return wavelength, {"": throughput}
-    names = np.array([str(name).strip() for name in table["amp_name"]])
-    amplifiers = list(dict.fromkeys(names.tolist()))
-    grid = wavelength[names == amplifiers[0]]
-    wrong = [name for name in amplifiers if not np.array_equal(wavelength[names == name], grid)]
-    if wrong:
-        raise CalibrationFileError(
-            f"wavelengths of amplifiers {', '.join(wrong)} are not those of amplifier {amplifiers[0]}"
-        )
-    return grid, {name: throughput[names == name] for name in amplifiers}
-
-
-def _unit_text(unit: Any) -> str:
-    """Spell a unit; FITS knows percent only as a hundredth."""
-    if unit is None:
-        return ""
-    from astropy import units
-
-    return "%" if unit == units.percent else str(unit)
 
 
 class TransmissionOptics(Transmission):

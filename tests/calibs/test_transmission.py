@@ -11,9 +11,9 @@ import pytest
 from astropy import units
 from astropy.table import QTable, Table
 
+from isrflow.calibs.curve_table import CurveTable
 from isrflow.calibs.files import read_calibration, write_calibration
 from isrflow.calibs.transmission import (
-    CurveTable,
     TransmissionFilter,
     TransmissionFilterDetector,
     TransmissionOptics,
@@ -91,6 +91,7 @@ def test_amplifiers_are_averaged_and_kept(tmp_path) -> None:
             {"amp_name": ["A", "A", "B", "B"], "wavelength": [4e3, 5e3, 4e3, 6e3], "throughput": [0.1] * 4},
             "wavelengths of amplifiers B are not those of amplifier A",
         ),
+        ({"amp_name": [], "wavelength": [], "throughput": []}, "the table has no rows"),
         ({"wavelength": [5e3, 4e3], "throughput": [0.1, 0.2]}, "wavelengths do not grow"),
         ({"wavelength": [4e3, 5e3], "throughput": [20.0, 80.0]}, "no fraction of light: state the unit if it is %"),
         ({"wavelength": [4e3, 5e3], "throughput": [-0.1, 0.8]}, "no fraction"),
