@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from isrflow.frame.camera import Camera, load_camera
     from isrflow.frame.exposure import Exposure
     from isrflow.recipe import IsrConfig
+    from isrflow.recipe_lsst import IsrLsstConfig
     from isrflow.run import run_isr
     from isrflow.task.isr_task import IsrTask
 
 __version__ = "0.1.0"
-__all__ = ["Camera", "Exposure", "IsrConfig", "IsrTask", "load_camera", "run_isr"]
+__all__ = ["Camera", "Exposure", "IsrConfig", "IsrLsstConfig", "IsrTask", "load_camera", "run_isr"]
 
 _HOMES = {
     "Camera": "isrflow.frame.camera",
     "Exposure": "isrflow.frame.exposure",
     "IsrConfig": "isrflow.recipe",
+    "IsrLsstConfig": "isrflow.recipe_lsst",
     "IsrTask": "isrflow.task.isr_task",
     "load_camera": "isrflow.frame.camera",
     "run_isr": "isrflow.run",
