@@ -11,6 +11,7 @@ from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.kernels.arithmetic import multiply_by
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import EffectivePtc
 from isrflow.steps.step import StepConfig, at_amplifier
 
@@ -75,10 +76,12 @@ def multiply_amplifiers(
         If the exposure has no detector, or gains are given but not for all amplifiers.
     """
     amplifiers = _amplifiers(exposure, gains)
-    for amp in amplifiers:
-        gain = amp.gain_electron_per_adu if gains is None else gains[amp.name]
+
+    def multiply(amp: Amplifier) -> None:
         with at_amplifier(amp.name):
-            _multiply(exposure, amp, gain)
+            _multiply(exposure, amp, amp.gain_electron_per_adu if gains is None else gains[amp.name])
+
+    map_in_threads(multiply, amplifiers)
     if normalize:
         _even_out(exposure, amplifiers)
 
