@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Collection
 
 import numpy as np
 
@@ -253,14 +254,17 @@ def mask_itl_saturation(
     bad = bad_amplifiers.names if bad_amplifiers is not None else frozenset()
     for region in list(find_regions(mask, bits, min_area=config.min_area_px, max_area=config.max_area_px)):
         if config.mask_edge_bleed:
-            _mask_edge_bleed(exposure, region, config, _saturation_level(exposure, bad))
+            mask_edge_bleed_of(region, exposure, config, bad_names=bad)
         if config.mask_sag:
             mask[:, sagging_columns(region)] |= bits
 
 
-def _mask_edge_bleed(exposure: Exposure, region: Region, config: ItlSaturationConfig, saturation: float) -> None:
-    """Mask the bleed of one region at those edges where it shows."""
+def mask_edge_bleed_of(
+    region: Region, exposure: Exposure, config: ItlSaturationConfig, *, bad_names: Collection[str] = ()
+) -> None:
+    """Mask the bleed of one region, of whatever size and sensor, at those edges where it shows, in place."""
     detector, bits = _detector_of(exposure), mask_bits("SAT")
+    saturation = _saturation_level(exposure, bad_names)
     image, mask, _ = exposure.planes()
     cores = find_cores(region, config.min_area_px, config.max_area_px)
     if cores is None:
@@ -292,7 +296,7 @@ def _edges_of(amp: Amplifier, detector: Detector) -> list[slice]:
     return [rows for rows in (lower, upper) if rows is not None]
 
 
-def _saturation_level(exposure: Exposure, bad: frozenset[str]) -> float:
+def _saturation_level(exposure: Exposure, bad: Collection[str]) -> float:
     """Return the median saturation level of good amplifiers, in the unit of the exposure; NaN if none is known."""
     levels = []
     for amp in _detector_of(exposure).amplifiers:

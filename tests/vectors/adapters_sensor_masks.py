@@ -8,18 +8,41 @@ import numpy as np
 
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.mask import mask_bits
+from isrflow.kernels.regions import find_regions
 from isrflow.steps.sensor_masks import (
     E2vEdgeBleedConfig,
     ItlDipConfig,
     ItlSaturationConfig,
     mask_e2v_edge_bleed,
+    mask_edge_bleed_of,
     mask_itl_dip,
     mask_itl_saturation,
 )
 from tests.vectors.geometry import detector, exposure
-from tests.vectors.harness import Outputs, Vector, covers
+from tests.vectors.harness import Outputs, Vector, covers, number_or_none
 
 NAMES_AND_PLACES = "Rows of amplifiers by name"
+NOT_NUMBERS = "Saturated regions in pictures with pixels that are no numbers"
+DEFAULTS = {
+    "e2vEdgeBleedSatMinArea": 10000,
+    "e2vEdgeBleedSatMaxArea": 100000,
+    "e2vEdgeBleedYMax": 350,
+    "itlEdgeBleedSatMinArea": 10000,
+    "itlEdgeBleedSatMaxArea": 100000,
+    "itlEdgeBleedThreshold": 5000.0,
+    "itlEdgeBleedModelConstant": 0.02,
+}
+DIP_SETTINGS = {
+    "itlDipBackgroundFraction": "background_fraction",
+    "itlDipMinHeight": "min_height_px",
+    "itlDipMinWidth": "min_width_px",
+    "itlDipMaxWidth": "max_width_px",
+    "itlDipWidthScale": "width_scale",
+    "itlDipMinBackgroundNoiseFraction": "min_background_noise_fraction",
+    "itlDipMaxColsPerImage": "max_columns",
+    "itlDipMaskPlanes": "planes",
+}
 
 
 @covers("isrFunctions.maskE2VEdgeBleed(*")
@@ -35,6 +58,7 @@ def e2v_edge_bleed(vector: Vector) -> Outputs:
 
 @covers("isrFunctions.maskITLEdgeBleed(*")
 def itl_edge_bleed(vector: Vector) -> Outputs:
+    """The reference's function is given a region, whose size its caller has looked at."""
     picture = itl_picture(vector)
     low, high, threshold, constant = numbers(
         vector,
@@ -44,13 +68,19 @@ def itl_edge_bleed(vector: Vector) -> Outputs:
         "itlEdgeBleedModelConstant",
     )
     config = ItlSaturationConfig(
-        mask_sag=False, min_area_px=int(low), max_area_px=int(high), threshold=threshold, decay_per_row=constant
+        min_area_px=int(low), max_area_px=int(high), threshold=threshold, decay_per_row=constant
     )
+    bad = [name for name, is_bad in (vector.params.get("badAmpDict") or {}).items() if is_bad]
+
+    def mask() -> None:
+        for region in list(find_regions(picture.mask, mask_bits("SAT"))):
+            mask_edge_bleed_of(region, picture, config, bad_names=bad)
+
     top = picture.detector.box.y1
     agree = all(
         (amp.box.y0 == 0 if amp.name.startswith("C1") else amp.box.y1 == top) for amp in picture.detector.amplifiers
     )
-    return masked(vector, picture, lambda: mask_itl_saturation(picture, config), agree=agree)
+    return masked(vector, picture, mask, agree=agree)
 
 
 @covers("isrFunctions.maskITLSatSag(*")
@@ -64,16 +94,10 @@ def itl_sag(vector: Vector) -> Outputs:
 def itl_dip(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector, in_detector=False)
     picture.detector = sensor(vector, picture, "ITL")
-    config = ItlDipConfig(
-        background_fraction=params["itlDipBackgroundFraction"],
-        min_height_px=params["itlDipMinHeight"],
-        min_width_px=params["itlDipMinWidth"],
-        max_width_px=params["itlDipMaxWidth"],
-        width_scale=params["itlDipWidthScale"],
-        min_background_noise_fraction=params["itlDipMinBackgroundNoiseFraction"],
-        max_columns=params["itlDipMaxColsPerImage"],
-        planes=tuple(params.get("itlDipMaskPlanes", ("SUSPECT", "ITL_DIP"))),
-    )
+    stated = {field: params[name] for name, field in DIP_SETTINGS.items() if name in params}
+    if "planes" in stated:
+        stated["planes"] = tuple(stated["planes"])
+    config = ItlDipConfig(**stated)
     return masked(vector, picture, lambda: mask_itl_dip(picture, config))
 
 
@@ -81,14 +105,20 @@ def masked(vector: Vector, picture: Exposure, mask, *, agree: bool = True) -> Ou
     before = picture.mask.copy()
     mask()
     scalars = {"nChanged": int(np.count_nonzero(before != picture.mask))}
-    differs = {} if agree else {"out_mask": NAMES_AND_PLACES, "nChanged": NAMES_AND_PLACES}
+    heading = None if agree else NAMES_AND_PLACES
+    if np.isnan(picture.image).any():
+        heading = NOT_NUMBERS
+    differs = {} if heading is None else dict.fromkeys(("out_mask", "nChanged"), heading)
     return Outputs(scalars=scalars, differs=differs, out_mask=picture.mask)
 
 
 def itl_picture(vector: Vector) -> Exposure:
     picture = exposure(vector, in_detector=False)
     picture.detector = sensor(vector, picture, "ITL")
-    levels = {amp.name: vector.params["satLevel"] for amp in picture.detector.amplifiers}
+    stated = vector.params.get("satLevel")
+    names = [amp.name for amp in picture.detector.amplifiers]
+    levels = stated if isinstance(stated, dict) else dict.fromkeys(names, stated)
+    levels = {name: number_or_none(level) for name, level in levels.items() if level is not None}
     picture.header = {f"LSST ISR SATURATION LEVEL {name}": level for name, level in levels.items()}
     return picture
 
@@ -103,8 +133,7 @@ def sensor(vector: Vector, picture: Exposure, maker: str) -> Detector:
 
 
 def numbers(vector: Vector, *names: str) -> list[float]:
-    """Settings by name, or in their order from the call as the vector spells it."""
-    if all(name in vector.params for name in names):
-        return [float(vector.params[name]) for name in names]
-    arguments = re.findall(r"[-\d.]+(?=\s*[,)])", vector.function.partition("(")[2])
-    return [float(text) for text in arguments[-len(names) :]]
+    """Settings by name; else in their order from the call as the vector spells it; else the reference's defaults."""
+    arguments = re.findall(r"[-\d.]+(?=\s*[,)])", vector.function.partition("(")[2])[-len(names) :]
+    positional = dict(zip(names, arguments, strict=False))
+    return [float(vector.params.get(name, positional.get(name, DEFAULTS[name]))) for name in names]

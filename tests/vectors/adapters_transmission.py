@@ -60,9 +60,9 @@ def product(vector: Vector) -> Outputs:
 
 def curve(stated: dict[str, Any] | None) -> TransmissionCurve:
     """The curve a vector describes; one that is not described is the identity."""
-    if stated is None:
+    if stated is None or "wavelengths" not in stated:
         return TransmissionCurve()
-    limits = {"below": stated["throughputAtMin"], "above": stated["throughputAtMax"]}
+    limits = {"below": stated.get("throughputAtMin", 0.0), "above": stated.get("throughputAtMax", 0.0)}
     if "radii" in stated:
         return TransmissionCurve.radial(stated["wavelengths"], stated["radii"], stated["throughput"], **limits)
     return TransmissionCurve.constant(stated["wavelengths"], stated["throughput"], **limits)

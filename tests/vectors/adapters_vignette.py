@@ -23,7 +23,7 @@ def vignette(vector: Vector) -> Outputs:
     params = vector.params
     image, mask = vector.array("in_image"), vector.array("in_mask")
     picture = Exposure(image, mask, np.zeros(image.shape, np.float32), detector=placed_detector(params["geometry"]))
-    config = vignette_config(params["config"], params.get("run_kwargs", {}))
+    config = vignette_config(params.get("config", {}), params.get("run_kwargs", {}))
     find_valid_polygon(picture, config)
     circle = Polygon.circle(config.x_mm, config.y_mm, config.radius_mm, config.n_vertices)
     changed = int(np.count_nonzero(picture.mask & vector.bits(config.plane)))
@@ -46,7 +46,7 @@ def outside_a_polygon(vector: Vector) -> Outputs:
     picture = Exposure(image, mask, np.zeros(image.shape, np.float32), xy0=(x0, y0))
     polygon = Polygon(np.array(params["vertices"]))
     value = params.get("vignetteValue", argument(vector.function, "vignetteValue"))
-    mask_outside(picture, polygon, plane=params.get("maskPlane", "NO_DATA"), fill_value=value)
+    mask_outside(picture, polygon, plane=params.get("maskPlane", (vector.quoted() or ["NO_DATA"])[0]), fill_value=value)
     differs: dict[str, str] = {}
     if (x0, y0) != (0, 0):
         differs = dict.fromkeys(("out_image", "out_mask"), ORIGIN)
@@ -58,10 +58,10 @@ def outside_a_polygon(vector: Vector) -> Outputs:
 def vignette_config(config: dict[str, Any], run: dict[str, Any]) -> VignetteConfig:
     return VignetteConfig(
         enabled=True,
-        x_mm=config["xCenter"],
-        y_mm=config["yCenter"],
-        radius_mm=config["radius"],
-        n_vertices=config["numPolygonPoints"],
+        x_mm=config.get("xCenter", 0.0),
+        y_mm=config.get("yCenter", 0.0),
+        radius_mm=config.get("radius", 100.0),
+        n_vertices=config.get("numPolygonPoints", 100),
         mask=run.get("doUpdateMask", True),
         plane=run.get("maskPlane", "NO_DATA"),
         fill_value=run.get("vignetteValue"),
