@@ -178,6 +178,11 @@ class BrighterFatterKernel(TableCalibration):
                 problems.append(f"the kernel of {name} has shape {kernel.shape}, not {wanted}")
             elif not np.isfinite(kernel).all() and self.valid.get(name.removeprefix("amplifier "), True):
                 problems.append(f"the kernel of {name} holds values that are not finite")
+        problems += [
+            f"gain of amplifier {name} is {gain} electron/adu"
+            for name, gain in self.gain.items()
+            if self.valid[name] and (gain <= 0 or np.isinf(gain))  # NaN: that of the detector is to be used
+        ]
         if not (self.amplifier_kernels if self.level == "AMP" else self.detector_kernels):
             problems.append(f"there is no kernel of level {self.level}")
         if problems:
