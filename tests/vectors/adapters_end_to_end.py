@@ -194,22 +194,34 @@ def linear_detector(params: dict[str, Any]) -> Detector:
     return whole.model_copy(update={"amplifiers": amplifiers})
 
 
+SIMULATOR = {"filterLabel": {"physical": "FILTER", "band": "y"}, "exposureId": 777}
+"""What vectors that do not state it have in common with those that do: all were made by one simulator."""
+
+
 def raw_of(vector: Vector, described: Detector) -> Exposure:
-    shared, params = vector.shared, vector.params
-    image = vector.array("in_raw_image_used") if "in_raw_image_used" in vector.arrays else shared["raw_image"]
-    info = params.get("INFO", {})
-    mask = vector.in_our_bits("mask", shared["raw_mask"]).copy()
-    variance = np.full(image.shape, params.get("raw_variance", 0.0), np.float32)
-    if np.dtype(info.get("raw_dtype", "float32")).kind in "iu":
-        limits = np.iinfo(info["raw_dtype"])
-        image = np.clip(np.rint(image), limits.min, limits.max).astype(info["raw_dtype"])
+    params = {**SIMULATOR, **vector.params}
+    image, mask = plane_of(vector, "raw", "image"), plane_of(vector, "raw", "mask")
+    dtype = np.dtype(params.get("INFO", {}).get("raw_dtype", "float32"))
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        image = np.clip(np.rint(image), limits.min, limits.max).astype(dtype)
+    label = params["filterLabel"] or {}
     obs = Observation(
-        exposure_id=params.get("exposureId"),
+        exposure_id=params["exposureId"],
         exposure_time_s=params["exposureTime"],
         dark_time_s=params["darkTime"],
-        physical_filter=(params.get("filterLabel") or {}).get("physical"),
+        physical_filter=label.get("physical"),
+        band=label.get("band"),
     )
-    return Exposure(image=image.copy(), mask=mask, variance=variance, detector=described, obs=obs)
+    variance = np.full(image.shape, params.get("raw_variance", 0.0), np.float32)
+    return Exposure(image=image, mask=mask, variance=variance, detector=described, obs=obs)
+
+
+def plane_of(vector: Vector, kind: str, plane: str) -> np.ndarray:
+    """A plane of an input: its own, where the vector holds one, else that of the shared file."""
+    own = next((name for name in (f"in_{kind}_{plane}_used", f"in_{kind}_{plane}") if name in vector.arrays), None)
+    found = vector.arrays[own] if own else vector.shared[f"{kind}_{plane}"]
+    return vector.in_our_bits(plane, found).copy()
 
 
 def inputs_of(vector: Vector, described: Detector) -> dict[str, Any]:
@@ -272,12 +284,12 @@ def calibrations_of(vector: Vector, described: Detector) -> dict[str, Calibratio
 
 def picture_of(vector: Vector, kind: str) -> Exposure:
     """A calibration picture; the notes say which of its pixels were made NaN after the arrays were stored."""
-    shared = vector.shared
-    picture = Exposure(
-        image=shared[f"{kind}_image"].astype(np.float32),
-        mask=vector.in_our_bits("mask", shared[f"{kind}_mask"]).astype(np.int32),
-        variance=shared[f"{kind}_variance"].astype(np.float32),
-    )
+    image = plane_of(vector, kind, "image").astype(np.float32)
+    others = {plane: plane_of(vector, kind, plane) for plane in ("mask", "variance")}
+    for plane, pixels in others.items():
+        if pixels.shape != image.shape:  # only the image was replaced by one of another size
+            others[plane] = np.zeros_like(pixels, shape=image.shape)
+    picture = Exposure(image, others["mask"].astype(np.int32), others["variance"].astype(np.float32))
     notes = vector.entry.get("notes", "")
     for plane, y, x in re.findall(rf"{kind} (image|variance)\[(\d+),(\d+)\]=NaN", notes):
         getattr(picture, plane)[int(y), int(x)] = np.nan
