@@ -97,7 +97,7 @@ def classic_run(vector: Vector) -> Outputs:
     result = task.run(raw, **inputs)
     where = task.differences.found | where
     arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in ("image", "mask", "variance")}
-    arrays |= snapshots_of(vector, task.snapshots)
+    arrays |= snapshots_of(vector, task.snapshots) | others_of(vector, result)
     scalars = {
         "metadata": result.exposure.header,
         "steps": vector.scalars.get("steps"),  # a legend of the snapshots, not a result
@@ -117,6 +117,20 @@ def snapshots_of(vector: Vector, snapshots: dict[str, dict[str, np.ndarray]]) ->
         found = re.fullmatch(r"out_(step\d+_(\w+))_(image|mask|variance)", name)
         if found and SNAPSHOTS.get(found[2]) in snapshots and last.get(found[2], found[1]) == found[1]:
             arrays[name] = snapshots[SNAPSHOTS[found[2]]][found[3]]
+    return arrays
+
+
+def others_of(vector: Vector, result: Struct) -> dict[str, np.ndarray]:
+    """What comes back beside the exposure, by the names of the result's fields, perhaps shortened."""
+    fields = {"preinterp": "preInterpExposure", "bin1": "outputBin1Exposure", "bin2": "outputBin2Exposure"}
+    arrays = {}
+    for name in vector.entry["arrays"]:
+        found = re.fullmatch(r"out_(?:output)?(preInterp|bin1|bin2)(?:Exposure)?_(image|mask|variance)", name, re.I)
+        thumbnail = getattr(result, name.removeprefix("out_"), None)
+        if found:
+            arrays[name] = getattr(getattr(result, fields[found[1].lower()]), found[2])
+        elif isinstance(thumbnail, np.ndarray):
+            arrays[name] = thumbnail
     return arrays
 
 
