@@ -121,7 +121,7 @@ class IsrLsstConfig(Recipe):
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        problems = [*self._against_bootstrap(), *self._without_saturation()]
+        problems = [*self._against_bootstrap(), *self._without_gains(), *self._without_saturation()]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -130,22 +130,30 @@ class IsrLsstConfig(Recipe):
         """List what cannot be done without gains."""
         if not self.gain_source.bootstrap:
             return []
-        levels = self.saturation if self.saturation.enabled else None
         wrong = {
             "electrons.enabled=false": self.electrons.enabled,
             "gain_correction.enabled=false": self.gain_correction.enabled,
             "crosstalk.quadratic=false": self.crosstalk.enabled and self.crosstalk.quadratic,
             "overscan_level.enabled=false": self.overscan_level.enabled,
             "amplifier_noise.enabled=false": self.amplifier_noise.enabled,
-            "saturation.source=CAMERAMODEL or NONE": levels is not None
-            and levels.mask_saturated
-            and levels.source == "PTCTURNOFF",
-            "saturation.suspect_source=CAMERAMODEL or NONE": levels is not None
-            and levels.mask_suspect
+        }
+        needed = [setting for setting, is_wrong in wrong.items() if is_wrong] + self._turnoffs()
+        return [f"gain_source.bootstrap: there are no gains yet, so set {', '.join(needed)}"] if needed else []
+
+    def _without_gains(self) -> list[str]:
+        """List what needs turnoffs where nothing supplies them."""
+        needed = [] if self.gain_source.enabled else self._turnoffs()
+        return [f"without gain_source turnoffs are not known, so set {', '.join(needed)}"] if needed else []
+
+    def _turnoffs(self) -> list[str]:
+        """Name the settings that ask for turnoffs, and what they may be instead."""
+        levels = self.saturation
+        wrong = {
+            "saturation.source=CAMERAMODEL or NONE": levels.mask_saturated and levels.source == "PTCTURNOFF",
+            "saturation.suspect_source=CAMERAMODEL or NONE": levels.mask_suspect
             and levels.suspect_source == "PTCTURNOFF",
         }
-        needed = [setting for setting, is_wrong in wrong.items() if is_wrong]
-        return [f"gain_source.bootstrap: there are no gains yet, so set {', '.join(needed)}"] if needed else []
+        return [setting for setting, is_wrong in wrong.items() if levels.enabled and is_wrong]
 
     def _without_saturation(self) -> list[str]:
         """List masks that grow from saturated pixels where these are not marked."""

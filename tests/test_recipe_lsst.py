@@ -77,6 +77,28 @@ def test_masks_that_grow_from_saturated_pixels_need_these_marked() -> None:
     assert not IsrLsstConfig.layered(without).saturation.enabled
 
 
+def test_without_gains_levels_come_from_elsewhere_and_the_rest_makes_do() -> None:
+    with pytest.raises(ConfigError, match=r"so set saturation.source=CAMERAMODEL or NONE, saturation.suspect_source="):
+        IsrLsstConfig().without(["gain_source"])
+    off = [
+        "gain_source",
+        "crosstalk",
+        "linearity",
+        "deferred_charge",
+        "bias",
+        "dark",
+        "defects",
+        "brighter_fatter",
+        "flat",
+    ]
+    levels = {"saturation.source": "CAMERAMODEL", "saturation.suspect_source": "NONE", "bias_voltage.enabled": False}
+    recipe = IsrLsstConfig.layered(levels).without(off)
+    raw, _ = simulate_exposure(CAMERA, DETECTOR, SHOT, signature=make_signature(CAMERA, DETECTOR))
+    exposure = run_isr(raw, {}, recipe).exposure
+    assert exposure.unit == "electron"  # by the gains of the camera's description
+    assert exposure.header["LSST ISR NOISE CHECKED"] is True
+
+
 # --- settings under LSST's names ---------------------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ def check_amplifier_noise(
     exposure: Exposure,
     config: AmplifierNoiseConfig,
     *,
-    effective_ptc: EffectivePtc,
+    effective_ptc: EffectivePtc | None = None,
     overscan: OverscanFits | None = None,
     bad_amplifiers: BadAmplifiers | None = None,
 ) -> BadAmplifiers:
@@ -39,7 +39,7 @@ def check_amplifier_noise(
     config
         The limit.
     effective_ptc
-        Read noises as calibrated, and gains.
+        Read noises as calibrated, and gains; by default those of the amplifiers.
     overscan
         What was left of the serial overscan: the read noise of this exposure (adu).
     bad_amplifiers
@@ -67,7 +67,9 @@ def check_amplifier_noise(
     fits = {} if overscan is None else overscan.amplifiers
     bad = set() if bad_amplifiers is None else set(bad_amplifiers.names)
     for amp in exposure.detector.amplifiers:
-        calibrated, gain = effective_ptc.noise_electron[amp.name], effective_ptc.gain_electron_per_adu[amp.name]
+        calibrated, gain = amp.read_noise_electron, amp.gain_electron_per_adu
+        if effective_ptc is not None:
+            calibrated, gain = effective_ptc.noise_electron[amp.name], effective_ptc.gain_electron_per_adu[amp.name]
         present = fits[amp.name].serial.residual_sigma * gain if amp.name in fits else 0.0
         if not (calibrated > config.threshold_electron or present > config.threshold_electron):
             continue

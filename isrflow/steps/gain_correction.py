@@ -20,9 +20,9 @@ def correct_gains(
     exposure: Exposure,
     config: GainCorrectionConfig,  # noqa: ARG001
     *,
-    effective_ptc: EffectivePtc,
+    effective_ptc: EffectivePtc | None = None,
     gain_correction: GainCorrection | None = None,
-) -> EffectivePtc:
+) -> EffectivePtc | None:
     """Multiply the gains by their corrections, if there are any, and note the gains in the header; pixels stay.
 
     Parameters
@@ -45,8 +45,8 @@ def correct_gains(
     -----
     ``g *= adjustment``, electron/adu. Read noises (electrons) stay; turnoffs in electrons follow the gain.
     """
-    if gain_correction is None:
-        log.info("%s: there is no gain correction, gains stay as they were measured", exposure.label)
+    if gain_correction is None or effective_ptc is None:
+        log.info("%s: there are no gains or no corrections of them, so nothing changes", exposure.label)
         return effective_ptc
     result = effective_ptc.with_gains(gain_correction.corrected(effective_ptc.gain_electron_per_adu))
     exposure.header |= result.cards()

@@ -31,7 +31,7 @@ def check_overscan_levels(
     exposure: Exposure,
     config: OverscanLevelConfig,
     *,
-    effective_ptc: EffectivePtc,
+    effective_ptc: EffectivePtc | None = None,
     overscan: OverscanFits | None = None,
     bad_amplifiers: BadAmplifiers | None = None,
 ) -> BadAmplifiers:
@@ -70,7 +70,8 @@ def check_overscan_levels(
     if exposure.detector is None or exposure.is_trimmed:
         raise GeometryError(f"{exposure.label} is no raw mosaic: its raw segments are not known")
     fits = {} if overscan is None else overscan.amplifiers
-    usual, spread = effective_ptc.overscan_median_adu or {}, effective_ptc.overscan_median_sigma_adu or {}
+    usual = (effective_ptc and effective_ptc.overscan_median_adu) or {}
+    spread = (effective_ptc and effective_ptc.overscan_median_sigma_adu) or {}
     bad = set() if bad_amplifiers is None else set(bad_amplifiers.names)
     unknown = []
     for amp in exposure.detector.amplifiers:

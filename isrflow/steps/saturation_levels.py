@@ -124,7 +124,8 @@ def _refuse_unfit(exposure: Exposure, config: SaturationLevelsConfig, ptc: Effec
     ]
     if "PTCTURNOFF" in wanted and ptc is None:
         raise GeometryError(
-            f"{exposure.label}: levels are to be turnoffs, which are not known", fix="enable gain_source"
+            f"{exposure.label}: levels are to be turnoffs, which are not known",
+            fix="enable gain_source, or set source and suspect_source to CAMERAMODEL or NONE",
         )
 
 
