@@ -125,7 +125,7 @@ def others_of(vector: Vector, result: Struct) -> dict[str, np.ndarray]:
     fields = {"preinterp": "preInterpExposure", "bin1": "outputBin1Exposure", "bin2": "outputBin2Exposure"}
     arrays = {}
     for name in vector.entry["arrays"]:
-        found = re.fullmatch(r"out_(?:output)?(preInterp|bin1|bin2)(?:Exposure)?_(image|mask|variance)", name, re.I)
+        found = re.fullmatch(r"(?i)out_(?:output)?(preInterp|bin1|bin2)(?:Exposure)?_(image|mask|variance)", name)
         thumbnail = getattr(result, name.removeprefix("out_"), None)
         if found:
             arrays[name] = getattr(getattr(result, fields[found[1].lower()]), found[2])
