@@ -14,6 +14,7 @@ from isrflow.errors import MissingCalibrations, NotAnExposureError, StepError, U
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.quantum.statistics_layout import lsst_statistics
+from isrflow.quantum.types import CAMERA, RAW
 from isrflow.recipe_lsst import IsrLsstConfig
 from isrflow.run import IsrResult, run_isr
 from isrflow.steps.binned import BinnedExposures
@@ -39,6 +40,8 @@ KINDS = {
     "flat": "flat",
 }
 """Keyword of `IsrTaskLSST.run` -> kind of calibration."""
+INPUTS: Mapping[str, str] = {"ccdExposure": RAW, "camera": CAMERA} | KINDS
+"""Keyword of `IsrTaskLSST.run` -> role among the inputs of a quantum, for `isrflow.task.task_context.TaskContext`."""
 _MAKERS: Mapping[str, Callable[[Any, Given], Calibration]] = {
     supply.keyword: supply.make for supply in SUPPLIES if supply.make is not None
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from isrflow.errors import ConfigError
@@ -31,16 +32,19 @@ class TaskContext:
     ----------
     context
         Refuses what the quantum did not declare.
+    inputs
+        Keyword of the task's `run` to role among the inputs; for `IsrTaskLSST` its own
+        (`isrflow.task.isr_task_lsst.INPUTS`).
     """
 
-    def __init__(self, context: QuantumContext) -> None:
-        self._context = context
+    def __init__(self, context: QuantumContext, inputs: Mapping[str, str | None] = INPUTS) -> None:
+        self._context, self._inputs = context, inputs
 
     @property
     def inputRefs(self) -> Struct:
         """The declared inputs, under the keywords of `IsrTask.run`."""
         declared = self._context.refs
-        refs: dict[str, Any] = {keyword: declared[role] for keyword, role in INPUTS.items() if role in declared}
+        refs: dict[str, Any] = {keyword: declared[role] for keyword, role in self._inputs.items() if role in declared}
         sources = [ref for role, ref in declared.items() if role.startswith(SOURCE_ROLE)]
         return Struct(**refs, **({"crosstalkSources": sources} if sources else {}))
 
@@ -81,6 +85,6 @@ class TaskContext:
         """Return the role in which the quantum declared a dataset."""
         role = next((role for role, declared in self._context.refs.items() if declared.id == ref.id), None)
         if role is None:
-            self._context.ref(INPUTS.get(name, name))  # says what was declared, if not even the role was
+            self._context.ref(self._inputs.get(name) or name)  # says what was declared, if not even the role was
             raise ConfigError(f"{self._context.label} declared another dataset as {name} than {ref}")
         return role

@@ -9,6 +9,10 @@ from flows.calibrate import build_calibs
 from flows.imports import import_calib
 from flows.night import plan_night, run_night
 from flows.repo import open_repo
+from isrflow.quantum.config import recipe_from
+from isrflow.quantum.context import QuantumContext
+from isrflow.task.isr_task_lsst import INPUTS, IsrTaskLSST
+from isrflow.task.task_context import TaskContext
 from registry.timespan import ALL_TIME
 from tests.flows.conftest import NIGHT
 
@@ -43,6 +47,19 @@ def test_masters_and_products_of_the_newer_order_are_in_electrons(repo) -> None:
     assert np.isfinite(product.image).all()
     again = plan_night(repo, NIGHT, settings=LSST)
     assert (again.n_ready, again.n_stale) == (0, 0)
+    assert_the_task_gives_the_same(repo)
+
+
+def assert_the_task_gives_the_same(repo) -> None:
+    quantum = repo.butler.quanta(f"night/{NIGHT}")[0]
+    context = QuantumContext(repo.butler, repo.butler.inputs(quantum.id), ("post_isr",))
+    io = TaskContext(context, INPUTS)
+    IsrTaskLSST(config=recipe_from(context.config)).runQuantum(io, io.inputRefs, io.outputRefs)
+    products = repo.butler.datasets("", type="post_isr", collections=[f"night/{NIGHT}"])
+    expected = repo.butler.get(next(ref for ref in products if ref.data_id == context.data_id))
+    for ours, theirs in zip(context.outputs["post_isr"].planes(), expected.planes(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert context.outputs["post_isr"].header["LSST CALIB UUID PTC"] == str(context.ref("ptc").id)
 
 
 def test_what_is_missing_for_the_newer_order_is_listed_before_anything_is_done(repo) -> None:
