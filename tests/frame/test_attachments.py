@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -21,6 +19,7 @@ from isrflow.frame.transmission import TransmissionCurve
 from isrflow.steps.assembly import AssemblyConfig, assemble
 from isrflow.steps.binned import bin_exposure
 from tests.steps.tinyraw import raw, tiny_detector
+from tests.vectors.reference_files import ROOT
 
 AIR = TransmissionCurve.constant([3000.0, 1e4 / 3, 9000.0], [0.1, 1 / 3, 0.7], below=0.05)
 LENS = TransmissionCurve.radial([3000.0, 9000.0], [0.0, 1 / 7, 5.0], [[0.9, 0.8, 0.5], [0.95, 0.9, 0.7]], above=1e-300)
@@ -96,9 +95,9 @@ def test_archives_of_the_reference_hold_products() -> None:
 
 
 def test_the_reference_s_own_exposure_has_both() -> None:
-    path = Path(__file__).parents[2].parent / "shared" / "lsst-files" / "exposure_full_default.fits"
+    path = ROOT / "exposure_full_default.fits"
     if not path.is_file():
-        pytest.skip("no files of the reference")
+        pytest.skip("no files of the reference: set ISRFLOW_LSST_FILES")
     exposure = read_exposure(path)
     assert exposure.valid_polygon == Polygon(np.array([[1, 1], [1, 25.5], [30.25, 28], [35, 2]]))
     assert exposure.transmission == TransmissionCurve.constant([3e3, 5e3, 7e3, 1.1e4], [0, 0.5, 0.9, 0.1])
