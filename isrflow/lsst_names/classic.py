@@ -31,6 +31,7 @@ from isrflow.lsst_names.shared import (
     framework_names,
     isr_statistics_names,
     isr_statistics_rules,
+    wants_overscans,
 )
 from isrflow.lsst_names.translate import NameTable
 
@@ -233,7 +234,7 @@ NAMES: tuple[Name, ...] = (
     to("illumFilters", (), "illumination.filters"),
     to("doStandardStatistics", True, "statistics.enabled"),
     to("doCalculateStatistics", False, "isr_statistics.enabled", "kept_overscan.enabled"),
-    *isr_statistics_names(),
+    *isr_statistics_names("kept_overscan.enabled"),
     to("doBinnedExposures", False, "binned.enabled"),
     *binning_names(),
     to("binFactor1", 8, "binned.factor1", limit=ABOVE_ONE),
@@ -253,6 +254,12 @@ def interpolated_planes(values: Values) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*planes, *wanted]))
 
 
+def _keeps_overscans(values: Values) -> bool:
+    """Tell whether overscans are kept: charge transfer is measured on them too, in this order."""
+    transfer = values["doCalculateStatistics"] and values["isrStats.doCtiStatistics"]
+    return values["doOverscan"] and (transfer or wants_overscans(values))
+
+
 RULES: Mapping[str, Callable[[Values], Any]] = {
     "bias_raw.enabled": lambda v: v["doBias"] and v["doBiasBeforeOverscan"],
     "bias.enabled": lambda v: v["doBias"] and not v["doBiasBeforeOverscan"],
@@ -261,7 +268,7 @@ RULES: Mapping[str, Callable[[Values], Any]] = {
     "fringe_before_flat.enabled": lambda v: v["doFringe"] and not v["fringeAfterFlat"],
     "fringe.enabled": lambda v: v["doFringe"] and v["fringeAfterFlat"],
     **{f"{row}.statistic": lambda v: STATISTICS[v["fringe.stats.stat"]] for row in FRINGES},
-    "kept_overscan.enabled": lambda v: v["doOverscan"] and v["doCalculateStatistics"],
+    "kept_overscan.enabled": _keeps_overscans,
     **isr_statistics_rules(),
     "edges.enabled": lambda v: v["numEdgeSuspect"] > 0,
     "interpolation.planes": interpolated_planes,

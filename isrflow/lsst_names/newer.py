@@ -28,6 +28,7 @@ from isrflow.lsst_names.shared import (
     framework_names,
     isr_statistics_names,
     isr_statistics_rules,
+    wants_overscans,
 )
 from isrflow.lsst_names.translate import NameTable
 
@@ -38,9 +39,6 @@ COULTON, CONSERVING = "COULTON18", "COULTON18_FLUX_CONSERVING"
 ASTIER, BY_FILTER = "ASTIER23", "+FILTERCORRECTION"
 METHODS = (COULTON, CONSERVING, ASTIER, ASTIER + BY_FILTER)
 BRIGHTER_FATTER = ("brighter_fatter", "electrostatic")
-OVERSCANS = ("doBandingStatistics", "doBiasShiftStatistics", "doAmplifierCorrelationStatistics")
-"""Statistics of serial overscans, which have to be kept for them."""
-
 QA = under(
     "qa",
     idle("saveStats", True, "statistics are always noted", kind="bool"),
@@ -175,7 +173,7 @@ NAMES: tuple[Name, ...] = (
     to("noDataVariance", 1e10, "flat.no_data_variance"),
     to("doStandardStatistics", True, "statistics.enabled"),
     to("doCalculateStatistics", True, "isr_statistics.enabled", "kept_overscan.enabled", "untrimmed.enabled"),
-    *isr_statistics_names(),
+    *isr_statistics_names("untrimmed.enabled"),
     to("doBinnedExposures", False, "binned.enabled"),
     *binning_names(),
     to("binFactor1", 8, "binned.factor1", limit=ABOVE_ONE),
@@ -190,7 +188,7 @@ RULES: Mapping[str, Callable[[Values], Any]] = {
     "amplifier_noise.threshold_electron": lambda v: _finite(v["ampNoiseThreshold"], 25.0),
     "comparison.unit": lambda v: "electron" if v["doApplyGains"] else "adu",
     "itl_saturation.enabled": lambda v: v["doITLEdgeBleedMask"] or v["doITLSatSagMask"],
-    "kept_overscan.enabled": lambda v: v["doCalculateStatistics"] and any(v[f"isrStats.{name}"] for name in OVERSCANS),
+    "kept_overscan.enabled": wants_overscans,
     "untrimmed.enabled": lambda v: v["doCalculateStatistics"] and v["isrStats.doCtiStatistics"],
     **isr_statistics_rules(),
     "interpolation.method": lambda v: "row" if v["useLegacyInterp"] else "gaussian_process",

@@ -21,8 +21,6 @@ from isrflow.lsst_names.names import (
     under,
 )
 
-NOT_YET = "not built yet"
-
 
 def everywhere(rows: tuple[str, ...], setting: str) -> tuple[str, ...]:
     """Name a setting in several rows."""
@@ -90,13 +88,14 @@ def framework_names() -> tuple[Name, ...]:
     )
 
 
-def isr_statistics_names(row: str = "isr_statistics") -> tuple[Name, ...]:
-    """Return the names of IsrStatisticsTask."""
+def isr_statistics_names(transfer_from: str, overscans_from: str = "kept_overscan.enabled") -> tuple[Name, ...]:
+    """Return the names of IsrStatisticsTask, given the rows that keep what its statistics are measured on."""
+    row = "isr_statistics"
     return under(
         "isrStats",
-        to("doCtiStatistics", False, f"{row}.charge_transfer"),
+        to("doCtiStatistics", False, f"{row}.charge_transfer", transfer_from),
         idle("doApplyGainsForCtiStatistics", True, "deprecated there; gains are applied"),
-        to("doBandingStatistics", False, f"{row}.banding"),
+        to("doBandingStatistics", False, f"{row}.banding", overscans_from),
         to("bandingKernelSize", 3, f"{row}.banding_rows", limit=ODD_OR_ZERO, note="0 is 1 here"),
         to("bandingFractionLow", 0.1, f"{row}.banding_low", limit=FRACTION),
         to("bandingFractionHigh", 0.9, f"{row}.banding_high", limit=FRACTION),
@@ -121,14 +120,14 @@ def isr_statistics_names(row: str = "isr_statistics") -> tuple[Name, ...]:
             (0.0, 5.0, 16.0, 50.0, 84.0, 95.0, 100.0),
             f"{row}.distribution_percentiles",
         ),
-        to("doBiasShiftStatistics", False, f"{row}.bias_shifts"),
+        to("doBiasShiftStatistics", False, f"{row}.bias_shifts", overscans_from),
         to("biasShiftFilterOrder", 5, f"{row}.shift_filter_order", limit=AT_LEAST_ONE),
         to("biasShiftCutoff", 1.0 / 15.0, f"{row}.shift_cutoff", limit=POSITIVE),
         to("biasShiftWindow", 30, f"{row}.shift_window_rows", limit=AT_LEAST_TWO),
         to("biasShiftThreshold", 3.0, f"{row}.shift_threshold", limit=POSITIVE),
         to("biasShiftRowSkip", 30, f"{row}.shift_skip_rows", limit=NOT_NEGATIVE),
         to("biasShiftColumnSkip", 3, f"{row}.shift_skip_columns", limit=NOT_NEGATIVE),
-        to("doAmplifierCorrelationStatistics", False, f"{row}.amplifier_correlations"),
+        to("doAmplifierCorrelationStatistics", False, f"{row}.amplifier_correlations", overscans_from),
         to("stat", "MEANCLIP", f"{row}.statistic", limit=one_of("MEANCLIP", "MEDIAN", "MEAN")),
         to("nSigmaClip", 3.0, f"{row}.clip_sigma", limit=POSITIVE),
         to("nIter", 3, f"{row}.clip_iterations", limit=AT_LEAST_ONE),
@@ -136,12 +135,18 @@ def isr_statistics_names(row: str = "isr_statistics") -> tuple[Name, ...]:
     )
 
 
-def isr_statistics_rules(row: str = "isr_statistics") -> dict[str, Callable[[Values], Any]]:
+def isr_statistics_rules() -> dict[str, Callable[[Values], Any]]:
     """Return the rules for settings of IsrStatisticsTask that are written otherwise here."""
     return {
-        f"{row}.banding_rows": lambda v: max(1, v["isrStats.bandingKernelSize"]),
-        f"{row}.banding_half_detector": lambda v: bool(v["isrStats.bandingUseHalfDetector"]),
+        "isr_statistics.banding_rows": lambda v: max(1, v["isrStats.bandingKernelSize"]),
+        "isr_statistics.banding_half_detector": lambda v: bool(v["isrStats.bandingUseHalfDetector"]),
     }
+
+
+def wants_overscans(values: Values) -> bool:
+    """Tell whether statistics are asked for that are measured on overscans."""
+    asked = ("doBandingStatistics", "doBiasShiftStatistics", "doAmplifierCorrelationStatistics")
+    return values["doCalculateStatistics"] and any(values[f"isrStats.{name}"] for name in asked)
 
 
 def amp_offset_names(row: str = "amp_offsets") -> tuple[Name, ...]:

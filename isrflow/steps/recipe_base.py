@@ -128,11 +128,7 @@ class Recipe(BaseModel):
                 }
             )
         except ValidationError as error:
-            lines = [
-                f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} (got {item['input']!r})"
-                for item in error.errors()
-            ]
-            raise ConfigError("impossible settings: " + "; ".join(lines)) from error
+            raise ConfigError("impossible settings: " + "; ".join(map(_in_words, error.errors()))) from error
 
     def override(self, settings: Mapping[str, Any]) -> Self:
         """Return a recipe with settings laid over this one; errors as for `layered`."""
@@ -178,6 +174,12 @@ class Recipe(BaseModel):
             return f"the settings of step {step} must be a mapping; to switch it off write {step}: {{enabled: false}}"
         fields = names[step].config_type.model_fields
         return None if field in fields else f"step {step} has no setting {field!r}{_nearest(field, fields)}"
+
+
+def _in_words(problem: Any) -> str:
+    """Say what pydantic found: where, what, and the value; of the recipe as a whole only what."""
+    place, said = ".".join(str(part) for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {said} (got {problem['input']!r})" if place else said
 
 
 def _rows_of(cls: type[Recipe]) -> Iterator[Row]:

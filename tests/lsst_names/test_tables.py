@@ -3,10 +3,18 @@
 import pytest
 
 from isrflow.lsst_names.classic import CLASSIC
+from isrflow.lsst_names.names import same
 from isrflow.lsst_names.newer import NEWER
 from isrflow.recipe import IsrConfig
 from isrflow.recipe_lsst import IsrLsstConfig
 
+TIED = {"doBootstrap", "doSaturation"}
+"""Names of the newer task that may be changed only together with several others."""
+UNTYING = {
+    "doApplyGains": {"doFlat": False},
+    "ampOffset.doApplyAmpOffset": {"doAmpOffset": True},
+}
+"""Names that may be changed only together with others."""
 RECIPES = [(CLASSIC, IsrConfig), (NEWER, IsrLsstConfig)]
 """Tables of names, and the recipe each leads to."""
 
@@ -43,3 +51,41 @@ def test_every_name_leads_somewhere_does_nothing_or_says_why_it_is_refused(table
     settings = [name.lsst for name in table.names if name.effect == "setting" and not name.ours]
     silent = [name.lsst for name in table.names if name.effect != "setting" and not name.note]
     assert (settings, silent) == ([], [])
+
+
+def another(name):
+    """Another value that the name may have; None if there is none to be found easily."""
+    tries = {
+        "bool": [not name.default],
+        "int": [name.default + 2, 1, 2] if name.kind == "int" else [],
+        "float": [name.default + 0.25, 0.5] if name.kind == "float" and name.default is not None else [0.5],
+        "texts": [["CR", "SAT"]],
+        "numbers": [[1.0, 2.0]],
+    }.get(name.kind, [])
+    limits = name.limit.text.removeprefix("one of ").split(", ") if name.limit else []
+    return next((v for v in (*tries, *limits) if v != name.default and name.problem(v) is None), None)
+
+
+def test_every_name_changes_the_settings_it_is_said_to_change_and_no_others(table, recipe) -> None:
+    plain = recipe.from_lsst({}).model_dump()
+    tried = 0
+    for name in table.names:
+        value = another(name)
+        if name.effect != "setting" or value is None or name.lsst in TIED:
+            continue
+        given = {name.lsst: value, **UNTYING.get(name.lsst, {})}
+        base = plain if len(given) == 1 else recipe.from_lsst(UNTYING[name.lsst]).model_dump()
+        made = recipe.from_lsst(given).model_dump()
+        changed = {
+            f"{row}.{key}"
+            for row, settings in made.items()
+            for key, setting in settings.items()
+            if not same(setting, base[row][key])
+        }
+        assert changed <= set(name.ours), name.lsst
+        direct = [ours for ours in name.ours if ours not in table.rules]
+        for ours in direct:
+            row, _, key = ours.partition(".")
+            assert same(made[row][key], value), name.lsst
+        tried += bool(changed)
+    assert tried > 50
