@@ -17,12 +17,13 @@ from isrflow.calibs.identity import info_of
 from isrflow.calibs.illumination import Illumination
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
+from isrflow.calibs.stray_light import StrayLight
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.obs import Observation
 from isrflow.simulate.collection import push_kernel
 from isrflow.simulate.electronics import linearized
-from isrflow.simulate.patterns import fringe_pattern, lamp_pattern
+from isrflow.simulate.patterns import fringe_pattern, lamp_pattern, stray_pattern
 from isrflow.simulate.signature import Signature
 
 
@@ -139,6 +140,13 @@ def true_illumination(signature: Signature, physical_filter: str | None) -> Illu
     level = np.median(response * lamp) / np.median(response)
     frame = _picture(signature, level / lamp, obs_type="illumination", physical_filter=physical_filter)
     return Illumination(info=_info(signature, physical_filter), exposure=frame)
+
+
+def true_stray_light(signature: Signature, physical_filter: str | None, exposure_time_s: float) -> StrayLight:
+    """Return the scattered light of an exposure of this length, in adu."""
+    light = np.float32(signature.flaws.stray_light_electron_s * exposure_time_s) * signature.pattern(stray_pattern)
+    frame = _picture(signature, light / _gains(signature), obs_type="stray_light", physical_filter=physical_filter)
+    return StrayLight(info=_info(signature, physical_filter), exposure=frame)
 
 
 def _turnoff(amp: Amplifier, signature: Signature) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from isrflow.calibs.base import Calibration
-from isrflow.simulate.calibrations import true_fringe, true_illumination, true_kernel
+from isrflow.simulate.calibrations import true_fringe, true_illumination, true_kernel, true_stray_light
 from isrflow.simulate.exposure import Truth
 from isrflow.simulate.light import expected_charge, fringes_of, steps_of, stray_light_of
 from isrflow.simulate.pairs import Effect, Pair, Plane, per_adu
@@ -80,6 +80,23 @@ def _steps(clean: Truth, marred: Truth) -> Plane:
     """Return the steps, in adu of the raw (ny, nx)."""
     after, before = (each.per_pixel(steps_of(each.shot, each.signature)) for each in (marred, clean))
     return (after - before).astype(np.float64)
+
+
+def _stray_light(signature: Signature, shot: Shot) -> Mapping[str, Calibration]:
+    return {"stray_light": true_stray_light(signature, shot.obs.physical_filter, shot.obs.exposure_time_s)}
+
+
+def _scattered(clean: Truth, marred: Truth) -> Plane:  # noqa: ARG001
+    """Return scattered light in adu of the raw (ny, nx)."""
+    light: Plane = stray_light_of(marred.shot, marred.signature).astype(np.float64) / marred.gain
+    return light
+
+
+def _fringes(clean: Truth, marred: Truth) -> Plane:  # noqa: ARG001
+    """Return the light of the fringes in adu of the raw (ny, nx)."""
+    response = marred.signature.response(marred.shot.obs.physical_filter)
+    light: Plane = fringes_of(marred.shot, marred.signature).astype(np.float64) * response / marred.gain
+    return light
 
 
 def _uneven_lamp(clean: Truth, marred: Truth) -> Plane:
@@ -169,7 +186,18 @@ def effects_of(shot: Shot) -> tuple[Effect, ...]:
             _fringe_variance,
             "2/12 + f^2/(4 m) (light drawn twice); strength: sigma/(f sqrt(n))",
             _fringe_common,
+            put_in=_fringes,
             shown_on=_without_stars,  # means of boxes, which unlike medians have no bias, take stars as they are
+        ),
+        Effect(
+            "stray_light",
+            "scattered light",
+            {"stray_light_electron_s": 3.0},
+            {"enabled": True, "filters": (shot.obs.physical_filter,)},
+            _stray_light,
+            _stray_variance,
+            "2/12 + s^2/(4 m) (light drawn twice), over flat^2",
+            put_in=_scattered,
         ),
         Effect(
             "illumination",
