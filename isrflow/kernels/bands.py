@@ -17,10 +17,10 @@ BAND = 32
 """Rows worked on at a time: with those around them they stay in the second cache."""
 
 
-def over_bands(work: Callable[[int, int], R], first: int, end: int) -> list[R]:
+def over_bands(work: Callable[[int, int], R], first: int, end: int, *, height: int = BAND) -> list[R]:
     """Call a function for the first row and the end of each of the bands into which rows are cut, in threads."""
-    starts = range(first, end, BAND)
-    return map_in_threads(lambda y: work(y, min(y + BAND, end)), starts)
+    starts = range(first, end, height)
+    return map_in_threads(lambda y: work(y, min(y + height, end)), starts)
 
 
 def copied(plane: NDArray[Any]) -> NDArray[Any]:

@@ -2,9 +2,9 @@
 
 Coulton et al. 2018 (AJ 155, 258): the true image is ``F + div(F grad(K * F)) / 2`` with a measured kernel K; F on the
 right is the true image itself, so the formula is applied until it no longer changes. Images are in electrons. What is
-kept from one pass to the next is the correction, not the image: single precision is enough for small numbers, unless
-the iteration is to go on until less changes than that can tell. Each pass is one sweep over the image, in bands that
-stay in the cache.
+kept from one pass to the next is the correction, not the image, and the potential is that of the image, found once, and
+of the correction: single precision is enough for small numbers, unless the iteration is to go on until less changes
+than that can tell. Each pass is one sweep over the image, in bands that stay in the cache.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from isrflow.kernels.stencil import Real, is_symmetric, sum_weighed
 _QUARTER = np.float32(0.25)
 _ROWS = 64
 """Rows summed up at a time."""
-_SINGLE_SUFFICES = 4e-5
-"""Electrons per pixel: in the most crowded fields, changes half as large are what single precision makes of nothing."""
+_BAND = 64
+"""Rows corrected at a time: higher than other bands, as rows that several of them need are kept twice."""
+_SINGLE_SUFFICES = 1e-5
+"""Electrons per pixel: changes a tenth as large can still be told in single precision, in the most crowded fields."""
 
 
 class Convergence(NamedTuple):
@@ -65,11 +67,12 @@ def correct_brighter_fatter(
     # The sum of the two terms is halved, and the kernel with it.
     weights = np.ascontiguousarray(kernel[::-1, ::-1] / 2, sufficient_precision(threshold, image.size))
     pivot = np.float32(np.mean(base[:: max(size, 1)], dtype=np.float64))  # differences alone matter: small numbers
-    correction, updated = np.zeros(base.shape, weights.dtype), np.zeros(base.shape, weights.dtype)
+    window = _window(base.shape, size)
+    potential = _potential_of(base, weights, pivot, window)
+    correction = np.zeros(base.shape, weights.dtype)
     difference = math.nan
     for iteration in range(max_iterations):
-        change = _pass(base, correction, pivot, weights, updated)
-        correction, updated = updated, correction
+        change = _pass(base, potential, weights, pivot, window, correction, is_first=iteration == 0)
         if iteration == 1:  # by rule the first change that is judged is that from zero
             is_last = iteration == max_iterations - 1
             change = magnitude(base, correction, math.inf if is_last else threshold)
@@ -113,45 +116,85 @@ def magnitude(base: Real, correction: Real, enough: float, *, pivot: float = 0.0
     return total
 
 
-def _pass(base: Float32, correction: Real, pivot: np.float32, weights: Real, updated: Real) -> float:
-    """Find the next correction; return the sum of absolute changes."""
-    size = weights.shape[0]
+class _Window(NamedTuple):
+    """The pixels that are corrected, by first row and column and the ends."""
+
+    first: int
+    end_y: int
+    end_x: int
+
+    @property
+    def width(self) -> int:
+        return self.end_x - self.first
+
+
+def _window(shape: tuple[int, ...], size: int) -> _Window:
     first = size // 2 + 1
     # One pixel more is left out at the high edges for odd kernels, as in the reference.
-    end_y, end_x = (length - (size + 1) // 2 - 1 for length in base.shape)
-    if end_x <= first:
-        return 0.0
-    symmetric = is_symmetric(weights)
+    end_y, end_x = (max(length - (size + 1) // 2 - 1, first) for length in shape)
+    return _Window(first, end_y, end_x)
+
+
+def _potential_of(base: Float32, weights: Real, pivot: np.float32, window: _Window) -> Real:
+    """Return the potential of the image as it is, in the window and one pixel around it."""
+    size, symmetric = weights.shape[0], is_symmetric(weights)
+    result = np.empty((window.end_y - window.first + 2, window.width + 2), weights.dtype)
+
+    def work(first: int, end: int) -> None:
+        around = np.subtract(base[first : end + size - 1, : window.width + size + 1], pivot, dtype=weights.dtype)
+        sum_weighed(around, 0, 0, weights, symmetric, result[first:end])
+
+    over_bands(work, 0, len(result))
+    return result
+
+
+def _pass(
+    base: Float32,
+    potential: Real,
+    weights: Real,
+    pivot: np.float32,
+    window: _Window,
+    correction: Real,
+    *,
+    is_first: bool,
+) -> float:
+    """Improve the correction, in place; return the sum of absolute changes."""
+    (first, end_y, end_x), size, symmetric = window, weights.shape[0], is_symmetric(weights)
+    columns = slice(0, window.width + size + 1)
+    # What bands see of each other, before any is changed.
+    starts = range(first, end_y, _BAND)
+    below = {y: correction[y - first : y, columns].copy() for y in starts}
+    above = {y: correction[y + _BAND : y + _BAND + size - first + 1, columns].copy() for y in starts}
 
     def work(y: int, end: int) -> float:
-        part = np.s_[y - first : end - first + size + 1, : end_x - first + size + 1]
-        around = np.subtract(base[part], pivot, dtype=weights.dtype)
-        around += correction[part]
-        potential = np.empty((end - y + 2, end_x - first + 2), weights.dtype)
-        sum_weighed(around, 0, 0, weights, symmetric, potential)
-        return float(_diverge(around, potential, first, weights.dtype.type(pivot), correction[y:end], updated[y:end]))
+        own = correction[y:end, columns]
+        rest = correction[end : end - first + size + 1, columns] if end == end_y else above[y]
+        old = np.concatenate((below[y], own, rest))
+        field = potential[y - first : end - first + 2]
+        if not is_first:  # what is known of the correction adds to the potential
+            more = np.empty(field.shape, weights.dtype)
+            sum_weighed(old, 0, 0, weights, symmetric, more)
+            field = np.add(field, more, out=more)
+        signal = np.subtract(base[y - 1 : end + 1, first - 1 : end_x + 1], pivot, dtype=weights.dtype)
+        signal += old[first - 1 : first - 1 + len(signal), first - 1 : end_x + 1]
+        return float(_diverge(signal, field, weights.dtype.type(pivot), old[first:], first, correction[y:end]))
 
-    return math.fsum(over_bands(work, first, end_y))
+    return math.fsum(over_bands(work, first, end_y, height=_BAND))
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _diverge(signal: Real, potential: Real, first: int, pivot: Any, old: Real, new: Real) -> float:
+def _diverge(signal: Real, potential: Real, pivot: Any, old: Real, left: int, new: Real) -> float:
     """Set the new correction to the divergence of charge times field, and return how far it changed in all.
 
-    The potential has a border of one pixel, the signal one of `first`.
+    Signal and potential have a border of one pixel; the corrections begin at column `left`.
     """
     n = potential.shape[1] - 2
     change = np.zeros(n)
     for y in range(new.shape[0]):
-        s_below, s_above = signal[first + y - 1, first:], signal[first + y + 1, first:]
-        s_left, s_here, s_right = (
-            signal[first + y, first - 1 :],
-            signal[first + y, first:],
-            signal[first + y, first + 1 :],
-        )
-        p_below, p_above = potential[y, 1:], potential[y + 2, 1:]
+        s_below, s_above, p_below, p_above = signal[y, 1:], signal[y + 2, 1:], potential[y, 1:], potential[y + 2, 1:]
+        s_left, s_here, s_right = signal[y + 1], signal[y + 1, 1:], signal[y + 1, 2:]
         p_left, p_here, p_right = potential[y + 1], potential[y + 1, 1:], potential[y + 1, 2:]
-        was, now = old[y, first:], new[y, first:]
+        was, now = old[y, left:], new[y, left:]
         for x in range(n):
             slopes = (s_above[x] - s_below[x]) * (p_above[x] - p_below[x])
             slopes += (s_right[x] - s_left[x]) * (p_right[x] - p_left[x])

@@ -43,8 +43,8 @@ class BrighterFatterConfig(StepConfig):
     max_iterations: int = Field(default=10, ge=1)
     """Most iterations done; at least one."""
     threshold_electron: float = 1000.0
-    """The iteration ends when the absolute changes of all pixels sum up to less. Below 4e-5 a pixel double precision is
-    needed to tell, at twice the cost."""
+    """The iteration ends when the absolute changes of all pixels sum up to less. Below 1e-5 a pixel it is told in
+    double precision, at twice the cost."""
     apply_gain: bool = True
     """Convert an image in adu to electrons for the correction; if false, the kernel is taken to be in 1/adu."""
     planes: tuple[str, ...] = ("SAT", "BAD", "NO_DATA", "UNMASKEDNAN")
