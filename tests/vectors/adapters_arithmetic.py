@@ -8,6 +8,7 @@ from isrflow.calibs.bias import Bias
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.illumination import Illumination
+from isrflow.errors import GeometryError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.matching import match_size
@@ -79,7 +80,7 @@ def trimmed_to_match(vector: Vector) -> Outputs:
 def gains(vector: Vector) -> Outputs:
     picture, normalize = exposure(vector), vector.params["normalizeGains"]
     spoiled = normalize and not np.isfinite(picture.image).all()
-    multiply_amplifiers(picture, vector.params["ptcGains"], normalize=normalize)
+    multiply_amplifiers(picture, vector.params.get("ptcGains") or None, normalize=normalize)
     found = planes(picture, vector)
     heading = "Amplifiers with pixels that are not numbers, when gains are normalised"
     return Outputs(differs=dict.fromkeys(found if spoiled else (), heading), **found)
@@ -88,8 +89,15 @@ def gains(vector: Vector) -> Outputs:
 @covers("with isrFunctions.gainContext(*")
 def gain_context(vector: Vector) -> Outputs:
     picture = exposure(vector)
-    there, back = (divide_by, multiply_by) if vector.params["invert"] else (multiply_by, divide_by)
-    parts = [(picture.amp(amp).image, amp.gain_electron_per_adu) for amp in picture.detector.amplifiers]
+    there, back = (divide_by, multiply_by) if vector.params.get("invert") else (multiply_by, divide_by)
+    given = vector.params.get("gains") or {amp.name: amp.gain_electron_per_adu for amp in picture.detector.amplifiers}
+    missing = [amp.name for amp in picture.detector.amplifiers if amp.name not in given]
+    if missing:
+        raise GeometryError(f"no gain of amplifiers {', '.join(missing)}")
+    region = "data" if vector.params.get("isTrimmed", picture.is_trimmed) else "raw"
+    apply = vector.params.get("apply", "apply=False" not in vector.function)
+    amplifiers = picture.detector.amplifiers if apply else ()
+    parts = [(picture.amp(amp, region).image, given[amp.name]) for amp in amplifiers]
     for image, gain in parts:
         there(image, None, gain)
     inside = picture.image.copy()
@@ -126,8 +134,8 @@ def stack(vector: Vector) -> Outputs:
         n_iterations=params["numIter"],
         exclude_bits=vector.bits(params["andMask"]),
         empty_bits=mask_bits("NO_DATA"),
-        error_from_variance=params["calcErrorFromInputVariance"],
+        error_from_variance=params.get("calcErrorFromInputVariance", False),
     )
     inputs = tuple(vector.array(f"in_{name}") for name in ("image", "mask", "variance"))
-    image, mask, variance = combine_stack(inputs, control, weights=params["weights"])
+    image, mask, variance = combine_stack(inputs, control, weights=params.get("weights"))
     return Outputs(out_image=image, out_mask=mask, out_variance=variance)

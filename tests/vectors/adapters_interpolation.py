@@ -37,10 +37,21 @@ def _treated_otherwise(bad: np.ndarray, ours: np.ndarray) -> dict[str, np.ndarra
             before = i > 0 and runs[i - 1][1] == first - 2
             after = i + 1 < len(runs) and runs[i + 1][0] == last + 2
             reason = _reason(row.size, first, last, before, after)
+            if before or first == 1:
+                reason = reason or _beside_nothing(ours[y], first, last, after)
             here = slice(first, last + 1)
             if reason and (reason != TWO or ours[y, here].min() < 0):
                 pixels[y, here], heading = True, reason
+            if before and last == row.size - 1 and pixels[y, first - 2]:
+                pixels[y, here] = True  # a run at the right edge looks at the end of the one before
     return {heading: pixels} if heading else {}
+
+
+def _beside_nothing(row: np.ndarray, first: int, last: int, after: bool) -> str:
+    """Whether a neighbour of a long run, which has no second one on the left, is not a number."""
+    near = row[[first - 1, *range(last + 1, min(last + 3 - after, row.size))]]
+    alone = last - first >= 10 and last < row.size - 1 and not np.isfinite(near).all()
+    return "Neighbours that are not numbers beside long runs" if alone else ""
 
 
 def _reason(width: int, first: int, last: int, before: bool, after: bool) -> str:
