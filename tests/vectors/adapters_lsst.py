@@ -28,7 +28,8 @@ from tests.vectors.geometry import detector, exposure, planes
 from tests.vectors.harness import Outputs, Vector, covers, number_or_none
 
 WORDING = "Wording of messages"
-FILTERED = "Electrostatic matrices by filter"
+SOONER = "Calibrations that are missed sooner"
+BOOTSTRAP = "Bootstrapping with turnoffs"
 SETTINGS = "Settings that cannot be"
 
 
@@ -182,20 +183,39 @@ def variance(vector: Vector) -> Outputs:
 def missing_inputs(vector: Vector) -> Outputs:
     differs, cases = {}, []
     for i, case in enumerate(vector.scalars["cases"]):
-        task = IsrTaskLSST(config=case["overrides"])
         inputs = {**dict.fromkeys(KINDS, object()), case["missing"]: None}
         try:
-            task.validateInput(inputs)
+            IsrTaskLSST(config=case["overrides"]).validateInput(inputs)
             outcome: dict[str, Any] = {"returned": None}
         except IsrflowError as error:
             outcome = {"raised": "RuntimeError" if isinstance(error, RuntimeError) else "", "message": str(error)}
         where = f"cases[{i}].outcome"
         differs[f"{where}.message"] = WORDING
-        method = case["overrides"].get("brighterFatterCorrectionMethod", "")
-        if method.endswith("+FILTERCORRECTION") and case["missing"] == "electroBfDistortionMatrix":
-            differs[f"{where}.returned"] = FILTERED
+        overrides, heading = case["overrides"], ""
+        if overrides.get("doBootstrap") and "PTCTURNOFF" in level_sources(overrides):
+            heading = BOOTSTRAP
+        elif is_missed_sooner(case["missing"], overrides):
+            heading = SOONER
+        if heading:
+            differs |= {f"{where}.{name}": heading for name in ("returned", "raised")}
         cases.append({**case, "outcome": outcome})
     return Outputs(scalars={"cases": cases}, differs=differs)
+
+
+def level_sources(overrides: dict[str, Any]) -> set[str]:
+    """Where levels come from, of those that are masked."""
+    pairs = (("doSaturation", "defaultSaturationSource"), ("doSuspect", "defaultSuspectSource"))
+    return {overrides.get(source, "PTCTURNOFF") for is_on, source in pairs if overrides.get(is_on, True)}
+
+
+def is_missed_sooner(missing: str, overrides: dict[str, Any]) -> bool:
+    by_filter = overrides.get("brighterFatterCorrectionMethod", "").endswith("+FILTERCORRECTION")
+    from_ptc = overrides.get("useGainsFrom", "PTC") == "PTC"
+    return {
+        "flat": overrides.get("doFlat", True),
+        "ptc": not overrides.get("doApplyGains", True) and from_ptc,
+        "electroBfDistortionMatrix": by_filter,
+    }.get(missing, False)
 
 
 class _OnlyTheHeader(IsrTaskLSST):
