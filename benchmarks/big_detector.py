@@ -18,6 +18,11 @@ RECIPE = {"overscan.fit_type": "MEDIAN_PER_ROW", "crosstalk.enabled": True}
 
 def camera() -> Camera:
     """Describe the detector: eight by two amplifiers, the upper row read upwards."""
+    return camera_from_yaml(description())
+
+
+def description() -> str:
+    """Return the detector as YAML."""
     raw_width, raw_height = PRESCAN + WIDTH + OVERSCAN, HEIGHT + PARALLEL
     lines = []
     for row in range(ROWS):
@@ -36,7 +41,7 @@ def camera() -> Camera:
     amplifiers = ", ".join(lines)
     box = f"[0, 0, {COLUMNS * WIDTH}, {ROWS * HEIGHT}]"
     detector = f"{{id: 0, name: D0, box: {box}, amplifiers: [{amplifiers}]}}"
-    return camera_from_yaml(f"{{name: big, detectors: [{detector}]}}")
+    return f"{{name: big, filters: [{{name: r, band: r}}], detectors: [{detector}]}}"
 
 
 def calibrations(camera: Camera) -> dict[str, Calibration]:

@@ -113,9 +113,10 @@ def create_repo(root: Path, instrument: str | Path, *, url: str | None = None, a
     existed = root.exists()
     had_database = (root / DATABASE_FILE).exists()
     try:
-        butler = Butler.create(root, url=url, formatters=formatters_for(lambda: camera), actor=actor)
-        _furnish(butler, camera)
         settings = RepoSettings(instrument=camera.name)
+        formatters = formatters_for(lambda: camera, settings.product_compression)
+        butler = Butler.create(root, url=url, formatters=formatters, actor=actor)
+        _furnish(butler, camera)
         write_settings(root, settings)
     except BaseException:
         if not existed:

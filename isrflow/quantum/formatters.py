@@ -35,7 +35,7 @@ def formatters_for(camera: Callable[[], Camera], compression: Compression = "non
             "raw": RawFormatter(camera),
             "camera": CameraFormatter(),
             "exposure": ExposureFormatter(compression),
-            "intermediate": ExposureFormatter(),
+            "intermediate": ExposureFormatter("mask"),
             "statistics": JsonFormatter(),
             "thumbnail": ThumbnailFormatter(),
         }
