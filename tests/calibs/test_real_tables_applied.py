@@ -136,15 +136,14 @@ def test_decam_s_lookup_table_is_added_at_each_pixel_s_own_level() -> None:
 def test_defects_mask_the_pixels_of_their_boxes_and_no_others(path) -> None:
     defects = read_calibration("defects", path)
     table = Table.read(path, format="ascii.ecsv")
-    expected = np.zeros((4200, 4200), bool)
+    shape = tuple(int(max(table[at] + table[size], default=4)) for at, size in (("y0", "height"), ("x0", "width")))
+    expected = np.zeros(shape, bool)
     for row in table:
         expected[row["y0"] : row["y0"] + row["height"], row["x0"] : row["x0"] + row["width"]] = True
-    picture = Exposure(
-        np.zeros((4200, 4200), np.float32), np.zeros((4200, 4200), np.int32), np.zeros((4200, 4200), "f4")
-    )
+    picture = Exposure(np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(shape, np.float32))
     mask_defects(picture, DefectsConfig(), defects=defects)
     np.testing.assert_array_equal(picture.mask, np.where(expected, mask_bits("BAD"), 0))
-    np.testing.assert_array_equal(defects.normalised().mask((4200, 4200)), expected)
+    np.testing.assert_array_equal(defects.normalised().mask(shape), expected)
 
 
 # -- brighter-fatter --------------------------------------------------------------------------------------------------
