@@ -101,7 +101,7 @@ def sufficient_precision(threshold: float, n_pixels: int) -> type[np.float32 | n
 def without_nan(image: Float32) -> Float32:
     """Return the image with zeros for what is not a number; the image itself if there is nothing of the kind."""
     if math.isnan(image.min()) or not image.flags.c_contiguous:  # the least of numbers and a NaN is NaN
-        return np.where(np.isnan(image), np.float32(0), image)
+        return np.ascontiguousarray(np.where(np.isnan(image), np.float32(0), image))
     return image
 
 
