@@ -91,8 +91,11 @@ class CameraMasksConfig(StepConfig):
     enabled: bool = False
     """Whether the step is run."""
     e2v_edge_bleed: E2vEdgeBleedConfig = E2vEdgeBleedConfig()
+    """Settings of the flooded registers of E2V sensors."""
     itl_dip: ItlDipConfig = ItlDipConfig()
+    """Settings of the columns that wide trails pull down."""
     itl_saturation: ItlSaturationConfig = ItlSaturationConfig()
+    """Settings of edge bleed and sag of ITL sensors."""
 
 
 def mask_camera_artifacts(

@@ -29,9 +29,13 @@ class TransmissionConfig(StepConfig):
     enabled: bool = False
     """Whether the step is run."""
     use_atmosphere: bool = True
+    """Whether the curve of the atmosphere takes part, if there is one."""
     use_optics: bool = True
+    """Whether that of the optics does."""
     use_filter: bool = True
+    """Whether that of the filter does."""
     use_sensor: bool = True
+    """Whether that of the sensor does."""
 
 
 def attach_transmission(

@@ -22,8 +22,9 @@ class VignetteConfig(StepConfig):
     enabled: bool = False
     """Whether the step is run."""
     x_mm: float = 0.0
-    """Centre of the lit circle in the focal plane."""
+    """Centre of the lit circle in the focal plane, along x."""
     y_mm: float = 0.0
+    """The same along y."""
     radius_mm: float = Field(100.0, ge=0)
     """Its radius."""
     n_vertices: int = Field(100, ge=3)
