@@ -69,8 +69,8 @@ def correct_deferred_charge(
     In order of readout, in electrons (an image in adu is multiplied by the gain meanwhile), x in pixels:
     ``S = I - max_n A max(0, I[x-n]) exp(-n / tau)`` takes the drift of the offset off; ``O = max_n c(S[x-1-n]) r^n`` is
     what the trap holds, c its capture and ``r = exp(-1 / e)``;
-    ``I = S + (1 - CTI) (max(0, c(S) - O r) - O (1 - r))`` gives back what was taken and takes what was given. The charge
-    that transfers leave behind is not moved.
+    ``I = S + (1 - CTI) (max(0, c(S) - O r) - O (1 - r))`` gives back what was taken and takes what was given. The
+    charge that transfers leave behind is not moved.
 
     References
     ----------
