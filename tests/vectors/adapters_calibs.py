@@ -55,10 +55,12 @@ def flat_gradient(vector: Vector) -> Outputs:
         **{name: params[key] for name, key in _GRADIENT.items() if key in params},
     )
     gradient.check()
+    arrays = vector.arrays
+    if "in_x" not in arrays:
+        return Outputs(out_radial=gradient.radial(vector.array("in_radius")), double=True)
     x, y = vector.array("in_x"), vector.array("in_y")
-    is_itl = vector.array("in_is_itl") if "in_is_itl" in vector.arrays else False
-    radial = gradient.radial(vector.array("in_radius")) if "in_radius" in vector.arrays else gradient.radial_at(x, y)
-    full = gradient.model_at(x, y, is_itl)
+    radial = gradient.radial(vector.array("in_radius")) if "in_radius" in arrays else gradient.radial_at(x, y)
+    full = gradient.model_at(x, y, vector.array("in_is_itl") if "in_is_itl" in arrays else False)
     return Outputs(
         out_model=full,
         out_full=full,
@@ -112,12 +114,17 @@ def shutter_midpoints(vector: Vector) -> Outputs:
 def shutter_of_an_exposure(vector: Vector) -> Outputs:
     header, wanted = vector.params["header"], vector.scalars
     exposure = Exposure(np.zeros((2, 2), np.float32), header=header)
+
+    def profile(direction: str) -> dict[str, Any]:
+        outcome = tried(wanted.get(f"{direction}_profile"), lambda: _facts(motion_of_header(header, direction)))
+        return outcome | outcome.get("returned", {})
+
     found = {
         "midpoints_open_close": tried(
             wanted.get("midpoints_open_close"), lambda: _as_wanted(wanted, ShutterMotions.of_exposure(exposure))
         ),
-        "open_profile": tried(wanted.get("open_profile"), lambda: _facts(motion_of_header(header, "open"))),
-        "close_profile": tried(wanted.get("close_profile"), lambda: _facts(motion_of_header(header, "close"))),
+        "open_profile": profile("open"),
+        "close_profile": profile("close"),
         "bad_direction": tried(wanted.get("bad_direction"), lambda: motion_of_header(header, "sideways")),
     }
     return Outputs(scalars=found, double=True)
