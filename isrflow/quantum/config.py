@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from isrflow.errors import ConfigError
@@ -60,7 +61,26 @@ def recipe_for(camera: Camera | None, *layers: Mapping[str, Any]) -> Recipe:
         if wanted is not chosen:
             chosen, kept = wanted, [_settings(of_camera.get(wanted, {}))]
         kept.append(_settings(layer))
-    return chosen.layered(*kept)
+    recipe = chosen.layered(*kept)
+    if camera is not None:
+        _refuse_unknown_places(recipe, camera)
+    return recipe
+
+
+def _refuse_unknown_places(recipe: Recipe, camera: Camera) -> None:
+    """Raise `ConfigError` if settings speak of detectors or amplifiers the camera does not have; lists them all."""
+    from isrflow.steps.exceptions import ExceptionsConfig
+
+    problems = []
+    for row in recipe.rows:
+        config = getattr(recipe, row.name)
+        known = config.places_in(camera) if isinstance(config, ExceptionsConfig) and config.exceptions else frozenset()
+        for place in config.exceptions if known else ():
+            near = get_close_matches(place, sorted(known), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            problems += [] if place in known else [f"{row.name}.exceptions: {camera.name} has no {place!r}{hint}"]
+    if problems:
+        raise ConfigError("; ".join(problems), fix="a place is DETECTOR, DETECTOR/AMPLIFIER or */AMPLIFIER")
 
 
 def _settings(layer: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 
-from isrflow.frame.camera import Detector
+from isrflow.frame.camera import Camera, Detector
 from isrflow.steps.step import StepConfig
 
 _OWN = frozenset({"enabled", "exceptions", "detector_key"})
@@ -49,6 +49,16 @@ class ExceptionsConfig(StepConfig):
             problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
             raise ValueError(f"{place}: {'; '.join(problems)}") from error
         return {name: getattr(whole, name) for name in settings}
+
+    def places_in(self, camera: Camera) -> frozenset[str]:
+        """Return everything `exceptions` may call a detector or amplifier of a camera."""
+        places = set()
+        for detector in camera.detectors:
+            key = str(getattr(detector, self.detector_key))
+            places.add(key)
+            for amp in detector.amplifiers:
+                places |= {f"*/{amp.name}", f"{key}/{amp.name}"}
+        return frozenset(places)
 
     def at(self, detector: Detector | None, amplifier: str | None = None) -> Self:
         """Return the settings that hold for a detector, or for one of its amplifiers."""

@@ -50,6 +50,14 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
         recipe_for(None, {"recipe": "newest"})
 
 
+def test_settings_for_amplifiers_the_camera_does_not_have_are_refused() -> None:
+    exceptions = {"A": {}, "*/L": {}, "A/L": {"use": False}, "A/LL": {}, "C": {}}
+    with pytest.raises(
+        ConfigError, match=r"overscan_serial.exceptions: tiny has no 'A/LL'; did you mean 'A/L'.* no 'C'"
+    ):
+        recipe_for(TINY, {"recipe": "lsst", "overscan_serial.exceptions": exceptions})
+
+
 def test_what_the_registry_stores_of_the_newer_recipe_comes_back() -> None:
     exceptions = {"R22": {"level_adu": float("nan")}, "*/C07": {"suspect_level_adu": 5.0}}
     recipe = IsrLsstConfig.layered({"saturation.exceptions": exceptions})
