@@ -30,7 +30,7 @@ class Dark(ImageCalibration):
         stated = self.exposure.obs.dark_time_s
         return float(stated) if np.isfinite(stated) else 1.0
 
-    def _own_problems(self, good: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[str]:  # noqa: ARG002
+    def _own_problems(self) -> list[str]:
         return [] if self.dark_time_s > 0 else [f"dark time is {self.dark_time_s} s, it must be positive"]
 
     @classmethod

@@ -21,6 +21,9 @@ from isrflow.frame.exposure import Exposure
 from isrflow.frame.fits import exposure_from_hdus, exposure_to_hdus
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.obs import Observation
+from isrflow.kernels.gather import Census, count_signs, good_median
+
+_NOT_GOOD = ("BAD", "NO_DATA")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,14 +52,8 @@ class ImageCalibration(Calibration):
             for name, plane, dtype in zip(("image", "mask", "variance"), (image, mask, variance), wanted, strict=True)
             if plane.dtype != dtype
         ]
-        good = (mask & mask_bits(("BAD", "NO_DATA"))) == 0
-        for name, plane in (("image", image), ("variance", variance)):
-            n_bad = int(np.count_nonzero(good & ~np.isfinite(plane)))
-            if n_bad:
-                problems.append(f"{name} has {n_bad} pixels that are not finite and not masked BAD")
-        if bool(np.any(variance[good] < 0)):
-            problems.append("variance is negative in pixels that are not masked BAD")
-        problems += self._own_problems(good)
+        problems += self._odd_pixels()
+        problems += self._own_problems()
         if problems:
             raise CalibrationError(f"{self.label}: {'; '.join(problems)}")
 
@@ -66,8 +63,33 @@ class ImageCalibration(Calibration):
         obs = replace(exposure.obs, instrument=self.info.instrument or exposure.obs.instrument)
         return (*exposure.planes(), exposure.unit, exposure.xy0, obs, self.info)
 
-    def _own_problems(self, good: np.ndarray[Any, np.dtype[np.bool_]]) -> list[str]:  # noqa: ARG002 - for subclasses
+    def _odd_pixels(self) -> list[str]:
+        counts = {name: self._count(plane) for name, plane in (("image", 0), ("variance", 2))}
+        problems = [
+            f"{name} has {count.n_not_finite} pixels that are not finite and not masked BAD"
+            for name, count in counts.items()
+            if count.n_not_finite
+        ]
+        if counts["variance"].n_negative:
+            problems.append("variance is negative in pixels that are not masked BAD")
+        return problems
+
+    def _own_problems(self) -> list[str]:
         return []
+
+    def _count(self, number: int) -> Census:
+        """Count what there is in a plane, of whatever type it is."""
+        planes = self.exposure.planes()
+        plane, mask = np.asarray(planes[number], np.float32), np.asarray(planes[1], np.int32)
+        return count_signs(plane, mask, mask_bits(_NOT_GOOD))
+
+    def _without_level(self) -> list[str]:
+        """Say that good pixels have no positive median, for pictures that others are divided by."""
+        image, mask, _ = self.exposure.planes()
+        if 2 * self._count(0).n_positive > image.size:
+            return []  # most of all are positive, so the median of the good ones is
+        level = good_median(np.asarray(image, np.float32), np.asarray(mask, np.int32), mask_bits(_NOT_GOOD))
+        return [] if level > 0 else [f"the median of its good pixels is {level:.4g}, it must be positive"]
 
     @property
     def label(self) -> str:

@@ -72,11 +72,6 @@ def _places(hdu: HduBytes, kind: str) -> NDArray[np.int64]:
 
 def _boxes(width: int, height: int, tile_width: int, tile_height: int) -> NDArray[np.int64]:
     """Return (y0, y1, x0, x1) of each tile, row after row of tiles."""
-    return np.array(
-        [
-            (y, min(y + tile_height, height), x, min(x + tile_width, width))
-            for y in range(0, height, tile_height)
-            for x in range(0, width, tile_width)
-        ],
-        np.int64,
-    )
+    y, x = (each.ravel() for each in np.mgrid[0:height:tile_height, 0:width:tile_width])
+    ends = np.minimum(y + tile_height, height), np.minimum(x + tile_width, width)
+    return np.stack([y, ends[0], x, ends[1]], axis=1).astype(np.int64)

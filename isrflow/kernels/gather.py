@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
+from numpy.typing import NDArray
 
 from isrflow.kernels.layout import Float32, Int32, whole_rows
 from isrflow.kernels.runs import next_marked
@@ -14,6 +17,21 @@ from isrflow.kernels.threads import parallel_njit
 def good_median(image: Float32, mask: Int32, exclude_bits: int) -> float:
     """Find the median of the finite pixels whose mask has none of `exclude_bits`; NaN if there is none."""
     return select_quantiles(image, [0.5], mask=mask, exclude_bits=exclude_bits)[0]
+
+
+class Census(NamedTuple):
+    """How many of the pixels with none of some mask bits are what."""
+
+    n_not_finite: int
+    n_negative: int
+    n_positive: int
+
+
+def count_signs(image: Float32, mask: Int32, exclude_bits: int) -> Census:
+    """Count pixels that are no numbers, or infinite, below zero and above, whose mask has none of `exclude_bits`."""
+    counts = np.zeros((image.shape[0], 3), np.int64)
+    _count_signs(whole_rows(image), whole_rows(mask), image.shape[1], np.int32(exclude_bits), counts)
+    return Census(*counts.sum(axis=0).tolist())
 
 
 def fill_where(image: Float32, mask: Int32, *, has: int, lacks: int, value: float) -> None:
@@ -35,6 +53,20 @@ def _fill(image: Float32, mask: Int32, width: int, has: np.int32, lacks: np.int3
             if marks[x] & lacks == 0:
                 image[y, x] = value
             x = next_marked(marks, x + 1, has)
+
+
+@parallel_njit()
+def _count_signs(image: Float32, mask: Int32, width: int, exclude: np.int32, counts: NDArray[np.int64]) -> None:
+    for y in prange(image.shape[0]):
+        pixels, marks = image[y, :width], mask[y, :width]
+        odd, negative, positive = np.int32(0), np.int32(0), np.int32(0)
+        for x in range(width):
+            odd += np.int32((pixels[x] - pixels[x] != 0) & (marks[x] & exclude == 0))
+        for x in range(width):
+            negative += np.int32((pixels[x] < 0) & (marks[x] & exclude == 0))
+        for x in range(width):
+            positive += np.int32((pixels[x] > 0) & (marks[x] & exclude == 0))
+        counts[y, 0], counts[y, 1], counts[y, 2] = odd, negative, positive
 
 
 @parallel_njit()

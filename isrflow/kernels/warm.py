@@ -102,6 +102,7 @@ def _calls() -> Iterator[Callable[[], object]]:
     yield lambda: gather.good_median(large, np.zeros(large.shape, np.int32), 1)
     yield lambda: gather.fill_where(image, mask, has=1, lacks=4, value=0.0)
     yield lambda: gather.count_where(mask, has=1, lacks=4)
+    yield lambda: gather.count_signs(image, mask, 1)
     yield lambda: footprints.label(mask != 0)
     yield lambda: masks.mask_at_least(image[left], 1e5, mask[left], 2)
     yield lambda: masks.mask_nonfinite(image, variance, mask, 2)
