@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import info_of
+from isrflow.calibs.linearity_types import problems_of
 from isrflow.calibs.per_amp import (
     Column,
     fill,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 PerAmp = Mapping[str, float]
 ArrayPerAmp = Mapping[str, NDArray[Any]]
-LINEARITY_TYPES = ("None", "Proportional", "Squared", "Polynomial", "LookupTable", "Spline", "DoubleSpline")
 _NAN = float("nan")
 
 LINEARIZER_COLUMNS = (
@@ -73,7 +73,7 @@ class Linearizer(TableCalibration):
     amp_names: tuple[str, ...] = ()
     """In the order of the detector; taken from `linearity_type` if not given."""
     linearity_type: Mapping[str, str] = field(default_factory=dict)
-    """One of `LINEARITY_TYPES`."""
+    """One of `isrflow.calibs.linearity_types.LINEARITY_TYPES`."""
     coefficients: ArrayPerAmp = field(default_factory=dict)
     """(n,) as the type reads them; Spline: n/2 nodes, then n/2 values."""
     boxes: Mapping[str, Box] = field(default_factory=dict)
@@ -156,7 +156,11 @@ class Linearizer(TableCalibration):
 
     def check(self) -> None:
         """Raise `CalibrationError` if types are unknown or coefficients do not suit them; names amplifiers."""
-        problems = [problem for name in self.amp_names for problem in self._problems(name)]
+        problems = [
+            problem
+            for name in self.amp_names
+            for problem in problems_of(name, self.linearity_type[name], self.coefficients[name], self.table)
+        ]
         lengths = {name: self.coefficients[name].size for name in self.amp_names if self._is(name, "Spline")}
         if len(set(lengths.values())) > 1:
             problems.append(f"Spline coefficients differ in number, files cannot hold that: {lengths}")
@@ -167,47 +171,6 @@ class Linearizer(TableCalibration):
 
     def _is(self, name: str, linearity_type: str) -> bool:
         return self.linearity_type[name].upper() == linearity_type.upper()
-
-    def _problems(self, name: str) -> list[str]:
-        where = f"of amplifier {name}"
-        kind, values = self.linearity_type[name], self.coefficients[name]
-        if kind.upper() not in {known.upper() for known in LINEARITY_TYPES}:
-            return [f"linearity_type {where} is {kind!r}, not one of {', '.join(LINEARITY_TYPES)}"]
-        known, is_spline = np.isfinite(values), kind.upper().endswith("SPLINE")
-        # None known: the amplifier was not measured. A spline with gaps is the reference's way of saying the same.
-        if known.any() and not known.all() and not is_spline:
-            return [f"coefficients {where} are finite only in part: {values}"]
-        if self._is(name, "LookupTable"):
-            return self._table_problems(name, values)
-        if self._is(name, "Spline") and (values.size < 4 or values.size % 2):
-            return [f"coefficients {where}: Spline needs nodes and as many values, {values.size} numbers are given"]
-        if self._is(name, "DoubleSpline") and (values.size < 2 or 2 + 2 * values[:2].sum() > values.size):
-            return [f"coefficients {where}: DoubleSpline announces more numbers than the {values.size} given"]
-        if known.all() and any((np.diff(nodes) <= 0).any() for nodes in self._nodes(name)):
-            return [f"coefficients {where}: nodes of a {kind} must increase, {values}"]
-        if kind.upper() in ("SQUARED", "POLYNOMIAL") and values.size == 0:
-            return [f"coefficients {where}: {kind} needs at least one"]
-        return []
-
-    def _nodes(self, name: str) -> list[NDArray[np.float64]]:
-        """Return where the splines of an amplifier have nodes; nothing for other types."""
-        values = self.coefficients[name]
-        if self._is(name, "Spline"):
-            return [values[: values.size // 2]]
-        if self._is(name, "DoubleSpline"):
-            first, second = (int(number) for number in values[:2])
-            return [values[2 : 2 + first], values[2 + 2 * first : 2 + 2 * first + second]]
-        return []
-
-    def _table_problems(self, name: str, values: NDArray[np.float64]) -> list[str]:
-        if self.table is None or self.table.ndim != 2 or values.size < 2:
-            return [f"coefficients of amplifier {name}: LookupTable needs a table, a row number and an offset"]
-        rows = self.table.shape[0]
-        if not (0 <= values[0] < rows and values[0] == np.trunc(values[0])):
-            return [f"coefficients of amplifier {name}: row {values[0]:g} of a table with {rows} rows"]
-        if not np.isfinite(self.table[int(values[0])]).all():
-            return [f"the row of amplifier {name} in the table holds values that are not finite"]
-        return []
 
     def _own_metadata(self) -> dict[str, Any]:
         return {

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isrflow.calibs.linearizer import LINEARITY_TYPES, Linearizer
+from isrflow.calibs.linearity_types import LINEARITY_TYPES
+from isrflow.calibs.linearizer import Linearizer
 from isrflow.errors import CalibrationError, CalibrationMismatch
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Detector
