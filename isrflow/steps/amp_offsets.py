@@ -14,6 +14,7 @@ from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
+from isrflow.frame.stage import assembled_detector
 from isrflow.kernels import amp_offsets as kernel
 from isrflow.kernels.detection import detect_positive
 from isrflow.kernels.masks import all_masked, mask_edges
@@ -133,10 +134,7 @@ def even_out_amplifiers(exposure: Exposure, config: AmpOffsetsConfig) -> AmpOffs
 
 
 def _checked_amplifiers(exposure: Exposure, config: AmpOffsetsConfig) -> tuple[Amplifier, ...]:
-    if exposure.detector is None or not exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is not assembled"
-        raise GeometryError(f"{exposure.label} {state}: amplifiers meet only in a finished picture")
-    amplifiers = exposure.detector.amplifiers
+    amplifiers = assembled_detector(exposure, "amplifiers meet only in a finished picture").amplifiers
     shapes = {amp.box.shape for amp in amplifiers}
     if len(shapes) > 1:
         sizes = ", ".join(f"{amp.name} {amp.box.width} x {amp.box.height}" for amp in amplifiers)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.overscan import reads_along_columns, serial_boxes
+from isrflow.frame.stage import mosaic_detector
 from isrflow.steps.byproducts import KeptOverscan, OverscanFits, OverscanPixels, PreInterpolation, UntrimmedCopy
 from isrflow.steps.step import StepConfig, at_amplifier
 
@@ -40,11 +40,8 @@ def keep_overscan(exposure: Exposure, config: CopyConfig, *, overscan: OverscanF
     -----
     No pixel changes its value; copies have the unit of the exposure. With the model added they are as they were read.
     """
-    if exposure.detector is None or exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is trimmed already"
-        raise GeometryError(f"{exposure.label} {state}: its overscans cannot be kept")
     kept = {}
-    for amp in exposure.detector.amplifiers:
+    for amp in mosaic_detector(exposure, "its overscans cannot be kept").amplifiers:
         if amp.name in overscan.amplifiers:
             with at_amplifier(amp.name):
                 kept[amp.name] = _kept(exposure, amp, overscan.amplifiers[amp.name].serial.model)

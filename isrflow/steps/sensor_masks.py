@@ -14,10 +14,10 @@ from collections.abc import Collection
 
 import numpy as np
 
-from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
+from isrflow.frame.stage import assembled_detector
 from isrflow.kernels.regions import Region, find_regions
 from isrflow.kernels.sensor_masks import (
     EDGE_ROWS,
@@ -117,7 +117,7 @@ def mask_camera_artifacts(
     Raises
     ------
     GeometryError
-        If the exposure has no detector or is not trimmed.
+        If the exposure has no detector or is not assembled.
 
     Notes
     -----
@@ -146,7 +146,7 @@ def mask_e2v_edge_bleed(exposure: Exposure, config: E2vEdgeBleedConfig) -> None:
     Raises
     ------
     GeometryError
-        If the exposure has no detector or is not trimmed.
+        If the exposure has no detector or is not assembled.
 
     Notes
     -----
@@ -176,7 +176,7 @@ def mask_itl_dip(exposure: Exposure, config: ItlDipConfig) -> None:
     Raises
     ------
     GeometryError
-        If the exposure has no detector or is not trimmed.
+        If the exposure has no detector or is not assembled.
 
     Notes
     -----
@@ -240,7 +240,7 @@ def mask_itl_saturation(
     Raises
     ------
     GeometryError
-        If the exposure has no detector or is not trimmed.
+        If the exposure has no detector or is not assembled.
 
     Notes
     -----
@@ -322,8 +322,4 @@ def _is_made_by(detector: Detector, maker: str) -> bool:
 
 
 def _detector_of(exposure: Exposure) -> Detector:
-    """Return the detector of a trimmed exposure."""
-    if exposure.detector is None or not exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is not trimmed"
-        raise GeometryError(f"{exposure.label} {state}: sensor masks speak of assembled detectors")
-    return exposure.detector
+    return assembled_detector(exposure, "sensor masks speak of assembled detectors")

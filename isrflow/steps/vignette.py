@@ -6,11 +6,11 @@ import logging
 
 from pydantic import Field
 
-from isrflow.errors import GeometryError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.focal_plane import to_focal_plane, to_pixels
 from isrflow.frame.mask import add_mask_plane
 from isrflow.frame.polygon import Polygon
+from isrflow.frame.stage import assembled_detector
 from isrflow.steps.step import StepConfig
 
 log = logging.getLogger(__name__)
@@ -51,21 +51,19 @@ def find_valid_polygon(exposure: Exposure, config: VignetteConfig) -> None:
     Raises
     ------
     GeometryError
-        If the exposure has no detector, or is not trimmed.
+        If the exposure has no detector or is not assembled.
 
     Notes
     -----
     The circle is a polygon of ``n_vertices`` corners ``(x_mm, y_mm) + radius_mm (cos t, sin t)`` with
     ``t = 2 pi k / n_vertices``. A pixel is masked unless its centre lies strictly inside; millimetres and pixels.
     """
-    if exposure.detector is None or not exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is not trimmed"
-        raise GeometryError(f"{exposure.label} {state}: its place in the focal plane is not known")
-    outline = Polygon.of_box(exposure.detector.box)
-    in_focal_plane = Polygon(to_focal_plane(exposure.detector, outline.vertices))
+    detector = assembled_detector(exposure, "its place in the focal plane is not known")
+    outline = Polygon.of_box(detector.box)
+    in_focal_plane = Polygon(to_focal_plane(detector, outline.vertices))
     circle = Polygon.circle(config.x_mm, config.y_mm, config.radius_mm, config.n_vertices)
     lit = in_focal_plane.intersect(circle)
-    exposure.valid_polygon = Polygon(to_pixels(exposure.detector, lit.vertices))
+    exposure.valid_polygon = Polygon(to_pixels(detector, lit.vertices))
     if lit.is_empty:
         log.warning(
             "%s lies wholly outside the circle of radius %g mm around (%g, %g) mm%s",

@@ -294,5 +294,5 @@ def test_a_picture_without_a_trimmed_detector_is_refused(mask) -> None:
     with pytest.raises(GeometryError, match="has no detector"):
         mask(bare, configs[mask])
     part = sensor("ITL").view(sensor("ITL").detector.amplifiers[0].box)
-    with pytest.raises(GeometryError, match="is not trimmed"):
+    with pytest.raises(GeometryError, match="is not assembled"):
         mask(part, configs[mask])
