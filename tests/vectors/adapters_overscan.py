@@ -14,7 +14,7 @@ from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.kernels.masks import grow_mask, mask_at_least
 from isrflow.kernels.overscan import CONSTANTS, OverscanFit, OverscanRules, correct_overscan
-from isrflow.kernels.overscan_fit import line_means, line_medians
+from isrflow.kernels.overscan_fit import exclude_outliers, line_means, line_medians
 from isrflow.steps.overscan import OverscanConfig, mask_parallel_overscan, subtract_overscan_amp
 from tests.vectors.geometry import exposure
 from tests.vectors.harness import Outputs, Vector, Where, covers
@@ -58,6 +58,7 @@ class Region:
     fit_type: str
     max_deviation: float
     reject_bits: int
+    clip_sigma: float = 3.0
     smoothing: bool = False
 
     def lines(self, plane: np.ndarray) -> np.ndarray:
@@ -70,12 +71,13 @@ class Region:
     def nonfinite_matters(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, bool]:
         """Lines whose model is changed by pixels that are not finite, and whether the mask is."""
         pixels, free = self.lines(image), (self.lines(mask) & self.reject_bits) == 0
-        strange = free & ~np.isfinite(pixels)
+        strange = ~np.isfinite(pixels)  # quartiles of lines and smoothed profiles do not look at the mask
         nothing, everything = np.zeros(len(pixels), bool), np.ones(len(pixels), bool)
         if not strange.any():
             return nothing, False
         finite = pixels[free & ~strange]
-        outliers = bool(finite.size) and bool(np.any(np.abs(finite - np.median(finite)) > self.max_deviation))
+        far = bool(finite.size) and bool(np.any(np.abs(finite - np.median(finite)) > self.max_deviation))
+        outliers = far and bool((free & strange).any())
         if outliers or self.smoothing:
             return everything, True
         if self.fit_type in CONSTANTS:
@@ -92,8 +94,8 @@ class Region:
         """Whether an empty line is filled from lines of which some are empty themselves."""
         if self.fit_type in CONSTANTS:
             return False
-        unusable = ((self.lines(mask) & self.reject_bits) != 0) | ~np.isfinite(self.lines(image))
-        empty = unusable.all(axis=1)
+        masked = (self.lines(mask) & self.reject_bits) != 0
+        empty = exclude_outliers(self.lines(image), masked, self.clip_sigma).all(axis=1)
         steps = np.diff(np.concatenate([[False], empty, [False]]).astype(int))
         for start, stop in zip(np.nonzero(steps == 1)[0], np.nonzero(steps == -1)[0], strict=True):
             after = empty[stop : stop + 5] if stop < empty.size - 5 else empty[:0]
@@ -119,8 +121,13 @@ class Differences:
             self.lines = np.ones_like(self.lines)
         if self.lines.any():
             self.model_heading = NONFINITE
+        infinite = np.zeros(self.shape, bool)
+        box = region.overscan.slices()
+        infinite[box] = np.isinf(exposure.image[box])
         if mask:
             self.found[self.mask] = NONFINITE
+        elif infinite.any():
+            self.found.setdefault(self.mask, Where(NONFINITE, infinite))
 
     def after(self, region: Region, exposure: Exposure) -> None:
         """Look at the rejection's result, just after it."""
@@ -227,6 +234,7 @@ def classic_regions(amp: Amplifier, config: OverscanConfig, gain: float) -> list
         "fit_type": config.fit_type,
         "max_deviation": gain * config.max_deviation_adu,
         "reject_bits": mask_bits(config.mask_planes),
+        "clip_sigma": config.clip_sigma,
     }
     picture, overscan = data, serial
     if config.parallel:
@@ -374,6 +382,7 @@ def _newer_region(amp: Amplifier, settings: dict[str, Any], gain: float, *, para
         fit_type=settings["fitType"],
         max_deviation=gain * settings["maxDeviation"],
         reject_bits=mask_bits(settings["maskPlanes"]),
+        clip_sigma=settings["numSigmaClip"],
         smoothing=settings.get("doMedianSmoothingOutlierRejection", False),
     )
 
