@@ -22,8 +22,8 @@ from isrflow.kernels.stencil import Real, is_symmetric, sum_weighed
 _QUARTER = np.float32(0.25)
 _ROWS = 64
 """Rows summed up at a time."""
-_BAND = 64
-"""Rows corrected at a time: higher than other bands, as rows that several of them need are kept twice."""
+_BAND, _STRETCH = 64, 1024
+"""Rows and columns corrected at a time. Bands are higher than others, as rows that several need are kept twice."""
 _SINGLE_SUFFICES = 1e-5
 """Electrons per pixel: changes a tenth as large can still be told in single precision, in the most crowded fields."""
 
@@ -170,14 +170,18 @@ def _pass(
         own = correction[y:end, columns]
         rest = correction[end : end - first + size + 1, columns] if end == end_y else above[y]
         old = np.concatenate((below[y], own, rest))
-        field = potential[y - first : end - first + 2]
-        if not is_first:  # what is known of the correction adds to the potential
-            more = np.empty(field.shape, weights.dtype)
-            sum_weighed(old, 0, 0, weights, symmetric, more)
-            field = np.add(field, more, out=more)
-        signal = np.subtract(base[y - 1 : end + 1, first - 1 : end_x + 1], pivot, dtype=weights.dtype)
-        signal += old[first - 1 : first - 1 + len(signal), first - 1 : end_x + 1]
-        return float(_diverge(signal, field, weights.dtype.type(pivot), old[first:], first, correction[y:end]))
+        rows, change = slice(y - 1, end + 1), 0.0
+        for x in range(first, end_x, _STRETCH):
+            stop = min(x + _STRETCH, end_x)
+            field = potential[y - first : end - first + 2, x - first : stop - first + 2].copy()
+            if not is_first:  # what is known of the correction adds to the potential
+                more = np.empty_like(field)
+                sum_weighed(old, 0, x - first, weights, symmetric, more)
+                field += more
+            signal = np.subtract(base[rows, x - 1 : stop + 1], pivot, dtype=weights.dtype)
+            signal += old[first - 1 : first + end - y + 1, x - 1 : stop + 1]
+            change += _diverge(signal, field, weights.dtype.type(pivot), old[first:], x, correction[y:end])
+        return change
 
     return math.fsum(over_bands(work, first, end_y, height=_BAND))
 
