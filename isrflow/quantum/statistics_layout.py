@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isrflow.kernels.charge_transfer import Lines
-    from isrflow.steps.isr_statistics import ChargeTransfer, Correlations, IsrStatistics
+    from isrflow.steps.isr_statistics import Correlations, IsrStatistics
+    from isrflow.steps.transfer_levels import ChargeTransfer
 
 
 def lsst_statistics(found: IsrStatistics, detector_id: int = 0) -> dict[str, Any]:

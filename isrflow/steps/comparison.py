@@ -11,6 +11,7 @@ import numpy as np
 
 from isrflow.calibs.base import Calibration
 from isrflow.calibs.image import ImageCalibration
+from isrflow.calibs.stated import cards_of, stated_unit
 from isrflow.errors import CalibrationError, CalibrationMismatch
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
@@ -164,21 +165,3 @@ def _check_pixels(name: str, picture: Exposure) -> None:
 _JUDGED_BY_STEPS = frozenset({"ptc", "linearizer"})
 """Calibrations of which amplifiers may be wrong: the steps that take them know what to do about one."""
 _ANOTHER = "make or certify another one, or switch the step off that takes it"
-
-
-def stated_unit(calib: Any) -> str:
-    """Return the unit a calibration or exposure states, in its header or its own; adu if neither."""
-    stated = (cards_of(calib) or {}).get("LSST ISR UNITS")
-    return str(stated or getattr(getattr(calib, "exposure", calib), "unit", "adu"))
-
-
-def cards_of(calib: Any) -> Mapping[str, Any] | None:
-    """Return the header of a calibration or exposure; None if it has none."""
-    info = getattr(calib, "info", None)
-    header = getattr(getattr(calib, "exposure", calib), "header", None)
-    if info is not None:
-        return {**(header or {}), **info.metadata}
-    if header is not None:
-        return dict(header)
-    metadata = getattr(calib, "getMetadata", None)
-    return None if metadata is None else dict(metadata())

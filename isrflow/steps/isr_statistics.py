@@ -7,33 +7,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from isrflow.calibs.base import Calibration
 from isrflow.calibs.bias import Bias
 from isrflow.calibs.dark import Dark
 from isrflow.calibs.defects import Defects
 from isrflow.calibs.flat import Flat
-from isrflow.errors import ConfigError, GeometryError
+from isrflow.calibs.stated import cards_of
+from isrflow.errors import ConfigError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
+from isrflow.frame.stage import assembled_detector
 from isrflow.kernels.bias_shift import BiasShifts, ShiftRules, find_bias_shifts
-from isrflow.kernels.charge_transfer import LevelRule, Lines, OuterLines, Statistic, outer_lines, overscan_lines
+from isrflow.kernels.charge_transfer import LevelRule, Statistic
 from isrflow.kernels.correlation import correlate
 from isrflow.kernels.divisadero import Divisadero, column_response, measure_borders
 from isrflow.kernels.profiles import Banding, Projection, Window, banding_amplitude, project, summarize_banding
 from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import EffectivePtc, KeptOverscan, OverscanPixels, UntrimmedCopy
 from isrflow.steps.step import ByProduct, StepConfig, at_amplifier
+from isrflow.steps.transfer_levels import ChargeTransfer, TransferSources, measure_transfer
 
 T = TypeVar("T")
-
-_NO_TURNOFF_ADU = 1e19
-"""Turnoffs above this stand for "not known"."""
 
 
 class IsrStatisticsConfig(StepConfig):
@@ -98,20 +99,6 @@ class IsrStatisticsConfig(StepConfig):
     """First columns of the overscan that are left out."""
     amplifier_correlations: bool = False
     """Correlation of pixels and of serial overscans between all pairs of amplifiers."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeTransfer:
-    """Levels of one amplifier, electron; lines are first where they are read first, overscans beside the picture."""
-
-    gain_electron_per_adu: float
-    turnoff_electron: float
-    """Of the photon transfer curve; NaN if not known."""
-    image_mean: float
-    outer: OuterLines
-    serial_overscan: Lines
-    parallel_overscan: Lines | None
-    """None where only the serial overscans were kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,129 +170,93 @@ def measure_isr_statistics(
     (of the overscan: as it was read); responses and correlations have none. Formulas are those of
     `isrflow.kernels.profiles`, `.bias_shift`, `.divisadero`, `.charge_transfer` and `.correlation`.
     """
-    if exposure.detector is None or not exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is not assembled"
-        raise GeometryError(f"{exposure.label} {state}: statistics are those of the amplifiers of a finished picture")
-    amplifiers = exposure.detector.amplifiers
+    detector = assembled_detector(exposure, "statistics are those of the amplifiers of a finished picture")
     mjd = exposure.header.get("MJD")
-    found = IsrStatistics(mjd=None if mjd is None else float(mjd))
-    if config.charge_transfer:
-        sources = _Sources(exposure, effective_ptc, overscan, untrimmed)
-        transfers = _by_amplifier(amplifiers, lambda amp: _transfer(amp, config, sources))
-        found = replace(found, charge_transfer=transfers)
-    if config.banding:
-        found = replace(found, banding=_banding(amplifiers, config, _kept(overscan, exposure)))
-    if config.projections:
-        window = config.spectrum_window if config.projection_spectra else None
-        projections = _by_amplifier(
-            amplifiers, lambda amp: project(exposure.amp(amp).image, config.projection_px, window)
-        )
-        found = replace(found, projections=projections)
-    if config.calibration_distributions:
-        headers = {"BIAS": _cards(bias), "DARK": _cards(dark), "FLAT": _cards(flat)}
-        copied = {amp.name: _distributions(amp.name, config, headers, _cards(defects)) for amp in amplifiers}
-        found = replace(found, calibration_distributions=copied)
-    if config.bias_shifts:
-        found = replace(found, bias_shifts=_bias_shifts(amplifiers, config, _kept(overscan, exposure)))
-    if config.amplifier_correlations:
-        found = replace(found, correlations=_correlations(exposure, amplifiers, _kept(overscan, exposure)))
-    if config.divisadero:
-        responses = _by_amplifier(amplifiers, lambda amp: _response(exposure, amp, config))
-        borders = measure_borders(responses, config.divisadero_impact_px, _borders(amplifiers))
-        found = replace(found, divisadero=borders)
-    return found
-
-
-def _by_amplifier(amplifiers: Sequence[Amplifier], measure: Callable[[Amplifier], T]) -> dict[str, T]:
-    def named(amp: Amplifier) -> T:
-        with at_amplifier(amp.name):
-            return measure(amp)
-
-    return {amp.name: found for amp, found in zip(amplifiers, map_in_threads(named, amplifiers), strict=True)}
-
-
-def _kept(overscan: OverscanPixels | None, exposure: Exposure) -> Mapping[str, KeptOverscan]:
-    if overscan is None:
-        raise ConfigError(
-            f"{exposure.label}: these statistics need the pixels of the serial overscans, which were not kept",
-            fix="--set kept_overscan.enabled=true",
-        )
-    return overscan.amplifiers
-
-
-# --- charge transfer -------------------------------------------------------------------------------------------------
+    look = _Look(exposure, detector.amplifiers, config, None if overscan is None else overscan.amplifiers)
+    calibrations = {"BIAS": bias, "DARK": dark, "FLAT": flat, "DEFECTS": defects}
+    return IsrStatistics(
+        mjd=None if mjd is None else float(mjd),
+        charge_transfer=_charge_transfer(look, untrimmed, effective_ptc) if config.charge_transfer else None,
+        banding=_banding(look) if config.banding else None,
+        projections=_projections(look) if config.projections else None,
+        calibration_distributions=_distributions(look, calibrations) if config.calibration_distributions else None,
+        bias_shifts=_bias_shifts(look) if config.bias_shifts else None,
+        correlations=_correlations(look) if config.amplifier_correlations else None,
+        divisadero=_divisadero(look) if config.divisadero else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Sources:
-    """What the levels are measured on."""
+class _Look:
+    """What every statistic starts from."""
 
     exposure: Exposure
-    ptc: EffectivePtc | None
-    overscan: OverscanPixels | None
-    untrimmed: UntrimmedCopy | None
+    amplifiers: Sequence[Amplifier]
+    config: IsrStatisticsConfig
+    overscans: Mapping[str, KeptOverscan] | None
 
-    def gain(self, amp: Amplifier) -> float:
-        """Return the gain the pixels were, or would have been, multiplied by."""
-        if self.ptc is not None:
-            return float(self.ptc.gain_electron_per_adu[amp.name])
-        return float(self.exposure.header.get(f"LSST ISR GAIN {amp.name}", amp.gain_electron_per_adu))
+    def each(self, measure: Callable[[Amplifier], T]) -> dict[str, T]:
+        """Measure every amplifier."""
 
-    def turnoff_electron(self, amp: Amplifier) -> float:
-        """Return the turnoff the header states, or that of the photon transfer curve, or NaN."""
-        stated = self.exposure.header.get(f"LSST ISR PTCTURNOFF {amp.name}")
-        if stated is not None:
-            return float(stated)
-        turnoff_adu = math.inf if self.ptc is None else self.ptc.turnoff_adu[amp.name]
-        return turnoff_adu * self.gain(amp) if turnoff_adu < _NO_TURNOFF_ADU else math.nan
+        def named(amp: Amplifier) -> T:
+            with at_amplifier(amp.name):
+                return measure(amp)
 
-    def electrons(self, amp: Amplifier, pixels: NDArray[np.float32], unit: str) -> NDArray[np.float32]:
-        """Return pixels in electrons."""
-        return pixels if unit == "electron" else pixels * np.float32(self.gain(amp))
+        found = map_in_threads(named, self.amplifiers)
+        return {amp.name: each for amp, each in zip(self.amplifiers, found, strict=True)}
+
+    def kept(self) -> Mapping[str, KeptOverscan]:
+        """Return the serial overscans, or raise `ConfigError` if there are none."""
+        if self.overscans is None:
+            raise ConfigError(
+                f"{self.exposure.label}: these statistics need the pixels of the serial overscans, which were not kept",
+                fix="--set kept_overscan.enabled=true",
+            )
+        return self.overscans
 
 
-def _transfer(amp: Amplifier, config: IsrStatisticsConfig, sources: _Sources) -> ChargeTransfer:
-    """Measure the outer lines and overscans of one amplifier; the raw mosaic may be mirrored."""
+def _charge_transfer(
+    look: _Look, untrimmed: UntrimmedCopy | None, ptc: EffectivePtc | None
+) -> dict[str, ChargeTransfer]:
+    config = look.config
     rule = LevelRule(config.statistic, config.clip_sigma, config.clip_iterations)
-    right, top = amp.readout_corner in ("LR", "UR"), amp.readout_corner in ("UL", "UR")
-    raw_right, raw_top = right != amp.raw_flip_x, top != amp.raw_flip_y
-    picture = sources.electrons(amp, sources.exposure.amp(amp).image, sources.exposure.unit)
-    if sources.untrimmed is None:
-        kept = _kept(sources.overscan, sources.exposure)
-        if amp.name not in kept:
-            serial, parallel = Lines((), ()), None
-        else:
-            residual = kept[amp.name].residual[: sources.exposure.amp(amp).image.shape[0]]
-            serial = overscan_lines(sources.electrons(amp, residual, "adu"), rule, reverse=raw_right)
-            parallel = None
-        outer = outer_lines(picture, rule, from_right=right, from_top=top)
-    else:
-        raw = sources.untrimmed.exposure
-        data, in_serial, in_parallel = (
-            sources.electrons(amp, raw.amp(amp, region).image, raw.unit)
-            for region in ("data", "serial_overscan", "parallel_overscan")
-        )
-        outer = outer_lines(data, rule, from_right=raw_right, from_top=raw_top)
-        serial = overscan_lines(in_serial, rule, reverse=raw_right)
-        parallel = overscan_lines(in_parallel.T, rule, reverse=raw_top)
-    return ChargeTransfer(sources.gain(amp), sources.turnoff_electron(amp), rule.of(picture), outer, serial, parallel)
+    sources = TransferSources(look.exposure, look.kept() if untrimmed is None else untrimmed.exposure, ptc)
+    return look.each(lambda amp: measure_transfer(amp, sources, rule))
 
 
-# --- overscans -------------------------------------------------------------------------------------------------------
+def _banding(look: _Look) -> Banding:
+    config, kept = look.config, look.kept()
 
-
-def _banding(amplifiers: Sequence[Amplifier], config: IsrStatisticsConfig, kept: Mapping[str, KeptOverscan]) -> Banding:
     def measure(amp: Amplifier) -> float:
         if amp.name not in kept:
             return math.nan
         return banding_amplitude(kept[amp.name].pixels, config.banding_rows, config.banding_low, config.banding_high)
 
-    return summarize_banding(_by_amplifier(amplifiers, measure), first_half=config.banding_half_detector)
+    return summarize_banding(look.each(measure), first_half=config.banding_half_detector)
 
 
-def _bias_shifts(
-    amplifiers: Sequence[Amplifier], config: IsrStatisticsConfig, kept: Mapping[str, KeptOverscan]
-) -> dict[str, BiasShifts]:
+def _projections(look: _Look) -> dict[str, Projection]:
+    config = look.config
+    window = config.spectrum_window if config.projection_spectra else None
+    return look.each(lambda amp: project(look.exposure.amp(amp).image, config.projection_px, window))
+
+
+def _distributions(look: _Look, calibrations: Mapping[str, Calibration | None]) -> dict[str, dict[str, float]]:
+    """Copy cards of calibrations, amplifier by amplifier; a percentile that is not stated is NaN."""
+    stated = {name: cards_of(calib) or {} for name, calib in calibrations.items() if calib is not None}
+    counts = stated.pop("DEFECTS", {})
+    copied: dict[str, dict[str, float]] = {}
+    for amp in look.amplifiers:
+        ends = [f"{amp.name} DISTRIBUTION {p}-PCT" for p in look.config.distribution_percentiles]
+        keys = [(cards, f"LSST CALIB {name} {end}") for name, cards in stated.items() for end in ends]
+        copied[amp.name] = {key: float(cards.get(key, math.nan)) for cards, key in keys}
+        wanted = {f"LSST CALIB DEFECTS {amp.name} {what}" for what in ("N_HOT", "N_COLD")}
+        copied[amp.name] |= {key: float(value) for key, value in counts.items() if key in wanted}
+    return copied
+
+
+def _bias_shifts(look: _Look) -> dict[str, BiasShifts]:
+    config, kept = look.config, look.kept()
     rules = ShiftRules(
         config.shift_filter_order,
         config.shift_cutoff,
@@ -319,51 +270,25 @@ def _bias_shifts(
             return BiasShifts()
         return find_bias_shifts(kept[amp.name].pixels[:, config.shift_skip_columns :].mean(axis=1), rules)
 
-    return _by_amplifier(amplifiers, measure)
+    return look.each(measure)
 
 
-def _correlations(
-    exposure: Exposure, amplifiers: Sequence[Amplifier], kept: Mapping[str, KeptOverscan]
-) -> Correlations:
-    images = [exposure.amp(amp).image if amp.name in kept else None for amp in amplifiers]
-    overscans = [kept[amp.name].pixels if amp.name in kept else None for amp in amplifiers]
-    names = tuple(amp.name for amp in amplifiers)
+def _correlations(look: _Look) -> Correlations:
+    kept = look.kept()
+    names = tuple(amp.name for amp in look.amplifiers)
+    images = [look.exposure.amp(amp).image if amp.name in kept else None for amp in look.amplifiers]
+    overscans = [kept[name].pixels if name in kept else None for name in names]
     present = frozenset(i for i, name in enumerate(names) if name in kept)
     return Correlations(names, present, correlate(images), correlate(overscans))
 
 
-# --- headers of calibrations -----------------------------------------------------------------------------------------
+def _divisadero(look: _Look) -> dict[str, Divisadero]:
+    responses = look.each(lambda amp: _response(look.exposure.amp(amp).image, amp, look.config))
+    return measure_borders(responses, look.config.divisadero_impact_px, _borders(look.amplifiers))
 
 
-def _cards(calibration: Bias | Dark | Flat | Defects | None) -> Mapping[str, Any] | None:
-    if calibration is None:
-        return None
-    header = {} if isinstance(calibration, Defects) else calibration.exposure.header
-    return {**header, **calibration.info.metadata}
-
-
-def _distributions(
-    name: str,
-    config: IsrStatisticsConfig,
-    headers: Mapping[str, Mapping[str, Any] | None],
-    defects: Mapping[str, Any] | None,
-) -> dict[str, float]:
-    """Copy the cards of one amplifier; a percentile that is not stated is NaN."""
-    copied: dict[str, float] = {}
-    for kind, cards in headers.items():
-        if cards is not None:
-            keys = [f"LSST CALIB {kind} {name} DISTRIBUTION {p}-PCT" for p in config.distribution_percentiles]
-            copied |= {key: float(cards.get(key, math.nan)) for key in keys}
-    counts = {f"LSST CALIB DEFECTS {name} {what}" for what in ("N_HOT", "N_COLD")}
-    return copied | {key: float(value) for key, value in (defects or {}).items() if key in counts}
-
-
-# --- borders ---------------------------------------------------------------------------------------------------------
-
-
-def _response(exposure: Exposure, amp: Amplifier, config: IsrStatisticsConfig) -> NDArray[np.float64]:
+def _response(image: NDArray[np.float32], amp: Amplifier, config: IsrStatisticsConfig) -> NDArray[np.float64]:
     """Measure the column response over rows counted from the readout."""
-    image = exposure.amp(amp).image
     first, last = config.divisadero_first_row, config.divisadero_last_row
     if amp.readout_corner in ("UL", "UR"):
         first, last = max(len(image) - last, 0), max(len(image) - first, 0)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from isrflow.calibs.stated import cards_of
 from isrflow.errors import CalibrationError, HeaderError
 from isrflow.frame.camera import Amplifier, Camera, Detector
 from isrflow.frame.exposure import Exposure
@@ -21,7 +22,7 @@ from isrflow.kernels.masks import mask_nonpositive
 from isrflow.kernels.statistics import clip
 from isrflow.steps.background import BackgroundConfig, measure_background
 from isrflow.steps.binned import bin_exposure
-from isrflow.steps.comparison import cards_of, compare_cards
+from isrflow.steps.comparison import compare_cards
 from isrflow.steps.convert import ConvertConfig, convert_to_float, ensure_exposure
 from isrflow.steps.dark import subtract_dark
 from isrflow.steps.defects import mask_defects

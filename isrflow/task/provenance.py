@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from isrflow.steps.comparison import cards_of
+from isrflow.calibs.stated import cards_of
 
 
 def note_inputs(header: MutableMapping[str, Any], inputs: Mapping[str, Any], refs: Any) -> None:

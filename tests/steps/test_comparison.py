@@ -5,11 +5,12 @@ import pytest
 
 from isrflow.calibs.bias import Bias
 from isrflow.calibs.defects import Defects
+from isrflow.calibs.stated import stated_unit
 from isrflow.errors import CalibrationMismatch, StepError
 from isrflow.frame.exposure import Exposure
 from isrflow.recipe import IsrConfig
 from isrflow.run import run_isr
-from isrflow.steps.comparison import ComparisonConfig, compare_calibrations, stated_unit
+from isrflow.steps.comparison import ComparisonConfig, compare_calibrations
 
 
 def picture(**header) -> Exposure:

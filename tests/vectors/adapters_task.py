@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from isrflow.calibs.defects import Defects
+from isrflow.calibs.stated import stated_unit
 from isrflow.errors import CalibrationMismatch
 from isrflow.frame.exposure import Exposure
 from isrflow.recipe import IsrConfig
-from isrflow.steps.comparison import compare_unit, stated_unit
+from isrflow.steps.comparison import compare_unit
 from isrflow.task.isr_task import IsrTask
 from tests.vectors.harness import Outputs, Vector, covers
 
