@@ -35,7 +35,7 @@ def conserving(vector: Vector) -> Outputs:
 
 @covers("fluxConservingBrighterFatterCorrection(correctionMode=*")
 def simulated_or_not(vector: Vector) -> Outputs:
-    simulate = not vector.params["correctionMode"]
+    simulate = not vector.params.get("correctionMode", "correctionMode=False" not in vector.function)
     return corrected(vector, partial(correct_conserving_charge, simulate=simulate))
 
 
@@ -55,8 +55,10 @@ def by_pixel_sides(vector: Vector) -> Outputs:
     )
     with logged("isrflow.steps.electrostatic") as messages:
         correct_pixel_sides(picture, config, electrostatic=matrices_of(vector))
-    wording = {"log": "Wording of messages"} if messages else {}
-    return Outputs(scalars={"log": messages}, differs=wording, out_image=picture.image)
+    differs = {"log": "Wording of messages"} if messages else {}
+    if not np.isfinite(vector.array("in_image")).all():
+        differs["out_image"] = "Pixels that are not numbers in the electrostatic correction"
+    return Outputs(scalars={"log": messages}, differs=differs, out_image=picture.image)
 
 
 def matrices_of(vector: Vector) -> Electrostatic:
@@ -117,7 +119,8 @@ def corrected(vector: Vector, correct) -> Outputs:
             threshold=params["threshold"],
         )
     scalars = {"diff": found.difference, "iteration": found.last_iteration}
-    return Outputs(scalars=scalars, out_image=image)
+    once = {"raised": "One iteration"} if params["maxIter"] < 2 else {}
+    return Outputs(scalars=scalars, differs=once, out_image=image)
 
 
 @contextmanager

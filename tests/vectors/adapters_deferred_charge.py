@@ -13,6 +13,8 @@ from isrflow.steps.byproducts import EffectivePtc
 from tests.vectors.geometry import exposure, planes
 from tests.vectors.harness import Outputs, Vector, covers
 
+FLIPPED = "Deferred charge in raw mosaics whose amplifiers are flipped on assembly"
+
 
 def _trap(given: dict[str, Any]) -> Trap:
     return Trap(given["size"], given["emission_time"], given["trap_type"], np.array(given["coeffs"]))
@@ -42,10 +44,11 @@ def whole_detector(vector: Vector) -> Outputs:
         n_pixel_trap=given["nPixelTrapCorrection"],
         zero_unused_pixels=given["zeroUnusedPixels"],
     )
-    calib, ptc = late_charge(params["calib"]), EffectivePtc(params["gains"], {}, {})
+    calib, ptc = late_charge(params["calib"]), EffectivePtc(params.get("gains") or {}, {}, {})
     calib.check()
+    flipped = any(amp.raw_flip_x or amp.raw_flip_y for amp in picture.detector.amplifiers)
     step.correct_deferred_charge(picture, config, deferred_charge=calib, effective_ptc=ptc)
-    return Outputs(**planes(picture, vector))
+    return Outputs(differs={"out_image": FLIPPED} if flipped else {}, **planes(picture, vector))
 
 
 @covers("DeferredChargeTask.local_offset_inverse(arr, drift_scale, decay_time, num_previous_pixels)")

@@ -15,7 +15,7 @@ from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
 from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
 from isrflow.steps.linearity import LinearityConfig, linearize
 from tests.vectors.geometry import exposure, planes
-from tests.vectors.harness import Outputs, Vector, covers, number_or_none
+from tests.vectors.harness import Outputs, Vector, Where, covers, number_or_none
 
 
 @covers("Linearizer.applyLinearity(image, detector, gains) type=*")
@@ -23,21 +23,35 @@ def linearized(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector)
     coefficients = {name: [number_or_none(c) for c in values] for name, values in params["coeffs"].items()}
     linearizer = Linearizer(
-        linearity_type=dict.fromkeys(coefficients, params["linearityType"]),
+        linearity_type=dict.fromkeys(coefficients, params.get("linearityType", vector.function.rpartition("=")[2])),
         coefficients=coefficients,
         table=next((vector.array(name) for name in vector.arrays if "table" in name.lower()), None),
-        units=params["linearityUnits"],
+        units=params.get("linearityUnits", "adu"),
     )
-    found = linearize(picture, LinearityConfig(), linearizer=linearizer, gains=params["gains"])
+    gains = {name: number_or_none(gain) for name, gain in (params.get("gains") or {}).items()} or None
+    found = linearize(picture, LinearityConfig(), linearizer=linearizer, gains=gains)
     counts = {
         "numAmps": found.n_amplifiers,
         "numLinearized": found.n_corrected,
         "numOutOfRange": found.n_outside_table,
     }
-    differs = {}
-    if in_electrons_without_nodes(linearizer, params["gains"]):
+    differs = _not_numbers(exposure(vector), linearizer)
+    if in_electrons_without_nodes(linearizer, gains):
         differs = dict.fromkeys(("out_image", "numOutOfRange"), "Coefficients in adu and images in electrons")
     return Outputs(scalars=counts, differs=differs, **planes(picture, vector))
+
+
+def _not_numbers(picture: Exposure, linearizer: Linearizer) -> dict[str, Any]:
+    """What coefficients that are not numbers make a difference to, and pixels looked up in a table."""
+    kinds, heading = set(linearizer.linearity_type.values()), "Non-linearity coefficients that are not numbers"
+    pixels = np.isnan(picture.image) if "LookupTable" in kinds else np.zeros(picture.image.shape, bool)
+    first = {amp.name: linearizer.coefficients[amp.name][:2] for amp in picture.detector.amplifiers}
+    for amp in picture.detector.amplifiers if "Squared" in kinds else ():
+        pixels[amp.box.slices()] |= not np.isfinite(first[amp.name][0])
+    if "DoubleSpline" in kinds and not np.isfinite([*first.values()]).all():
+        return {"raised": "Double splines of unknown length"}
+    names = ("numOutOfRange", "numLinearized") if pixels.any() else ()
+    return dict.fromkeys(names, heading) | ({"out_image": Where(heading, pixels)} if names else {})
 
 
 def in_electrons_without_nodes(linearizer: Linearizer, gains: Any) -> bool:
@@ -57,13 +71,13 @@ def _config(params: dict[str, Any]) -> CrosstalkConfig:
     given = params.get("config") if isinstance(params.get("config"), dict) else {}
     given = {**given, **params.get("kwargs", {})}
     return CrosstalkConfig(
-        background=given.get("crosstalkBackgroundMethod", "None"),
-        quadratic=given.get("doQuadraticCrosstalkCorrection", False),
+        background=given.get("crosstalkBackgroundMethod", given.get("backgroundMethod", "None")),
+        quadratic=given.get("doQuadraticCrosstalkCorrection", given.get("doSqrCrosstalk", False)),
         min_pixel_to_mask=given.get("minPixelToMask", 45000.0),
         mask_subtrahend=given.get("doSubtrahendMasking", False),
         ignore_variance=given.get("ignoreVariance", False),
-        full_amplifier=params.get("fullAmplifier", False),
-        plane=given.get("crosstalkMaskPlane", "CROSSTALK"),
+        full_amplifier=params.get("fullAmplifier", given.get("fullAmplifier", False)),
+        plane=given.get("crosstalkMaskPlane", given.get("crosstalkStr", "CROSSTALK")),
     )
 
 
@@ -73,7 +87,10 @@ def _crosstalk(vector: Vector, coefficients: np.ndarray, **more: Any) -> Crossta
 
 
 def _differs(picture: Exposure, config: CrosstalkConfig) -> dict[str, str]:
-    """The planes in which pixels that are not numbers make a difference."""
+    """The planes in which flips, or pixels that are not numbers, make a difference."""
+    everything = ("out_image", "out_mask", "out_variance")
+    if not picture.is_trimmed and any(amp.raw_flip_x or amp.raw_flip_y for amp in picture.detector.amplifiers):
+        return dict.fromkeys(everything, "Crosstalk in raw mosaics whose amplifiers are flipped on assembly")
     bad = (picture.mask & mask_bits("BAD")) != 0
     parts = [amp.box.slices() for amp in picture.detector.amplifiers] if picture.is_trimmed else []
     without_level = (config.background == "AMP" and any(bad[part].all() for part in parts)) or (
@@ -81,7 +98,7 @@ def _differs(picture: Exposure, config: CrosstalkConfig) -> dict[str, str]:
     )
     if (config.mask_subtrahend and np.isnan(picture.image).any()) or without_level:
         heading = "Crosstalk of pixels that are not numbers"
-        return dict.fromkeys(("out_image", "out_mask", "out_variance"), heading)
+        return dict.fromkeys(everything, heading)
     return {}
 
 
@@ -95,11 +112,13 @@ def crosstalk(vector: Vector) -> Outputs:
 
 @covers("CrosstalkCalib.subtractCrosstalk(exposure, crosstalkCoeffs=coeffs, ...)")
 def crosstalk_of_some(vector: Vector) -> Outputs:
-    picture, given = exposure(vector), vector.params["kwargs"]
+    picture, given = exposure(vector), vector.params.get("kwargs", {})
     calib = _crosstalk(vector, vector.array("in_coeffs"), valid=given.get("crosstalkCoeffsValid"))
-    bad = BadAmplifiers(frozenset(name for name, is_bad in given.get("badAmpDict", {}).items() if is_bad))
-    subtract_crosstalk(picture, _config(vector.params), crosstalk=calib, bad_amplifiers=bad)
-    return Outputs(**planes(picture, vector))
+    bad = BadAmplifiers(frozenset(name for name, is_bad in (given.get("badAmpDict") or {}).items() if is_bad))
+    config = _config(vector.params)
+    differs = _differs(picture, config)
+    subtract_crosstalk(picture, config, crosstalk=calib, bad_amplifiers=bad)
+    return Outputs(differs=differs, **planes(picture, vector))
 
 
 @covers("CrosstalkCalib.subtractCrosstalk(exposure, sourceExposure=other)")
@@ -107,18 +126,24 @@ def crosstalk_of_another(vector: Vector) -> Outputs:
     picture, other = exposure(vector), exposure(vector, prefix="in_source_")
     matrix = vector.array("in_coeffs")
     calib = _crosstalk(vector, np.zeros_like(matrix), inter_chip={"other": matrix})
-    subtract_crosstalk(picture, _config(vector.params), crosstalk=calib, sources={"other": other})
-    return Outputs(**planes(picture, vector))
+    config = _config(vector.params)
+    differs = _differs(picture, config) | _differs(other, config)
+    subtract_crosstalk(picture, config, crosstalk=calib, sources={"other": other})
+    return Outputs(differs=differs, **planes(picture, vector))
 
 
 @covers("CrosstalkTask.run with unit conversion by gains")
 def crosstalk_in_other_units(vector: Vector) -> Outputs:
     params = vector.params
     picture = exposure(vector, unit=params["exposureUnits"])
-    calib = _crosstalk(vector, vector.array("in_coeffs"), units=params["calibUnits"])
-    ptc = EffectivePtc(params["gains"], {}, {}) if params.get("gains") else None
-    subtract_crosstalk(picture, _config(params), crosstalk=calib, effective_ptc=ptc)
-    return Outputs(**planes(picture, vector))
+    fitted = params.get("fitGains", params.get("crosstalkFitGains"))
+    more = {"fit_gains": np.array([number_or_none(gain) for gain in fitted], np.float64)} if fitted else {}
+    calib = _crosstalk(vector, vector.array("in_coeffs"), units=params["calibUnits"], **more)
+    gains = {name: number_or_none(gain) for name, gain in (params.get("gains") or {}).items()}
+    config = _config(params)
+    differs = _differs(picture, config)
+    subtract_crosstalk(picture, config, crosstalk=calib, effective_ptc=EffectivePtc(gains, {}, {}) if gains else None)
+    return Outputs(differs=differs, **planes(picture, vector))
 
 
 @covers("CrosstalkTask(config).run(exposure, crosstalk, crosstalkSources)")
