@@ -15,6 +15,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from isrflow.calibs.electrostatic_columns import (
+    BY_FILTER,
+    BY_NAME,
+    FIT_MATRICES,
+    INPUT_MATRICES,
+    NAMES,
+    NUMBERS,
+    OTHERS,
+    SHIFTS,
+    TABLE_COLUMNS,
+)
 from isrflow.calibs.forms import Form, version_of
 from isrflow.calibs.identity import info_of
 from isrflow.calibs.tabular import TableCalibration, column_error
@@ -27,41 +38,6 @@ if TYPE_CHECKING:
 Matrix = NDArray[np.float64]
 _NOTHING = np.empty(0)
 _NAN = float("nan")
-
-# (field, name in tables, name in YAML)
-INPUT_MATRICES = (("measured", "A_MATRIX", "aMatrix"), ("measured_sigma", "A_MATRIX_SIGMA", "aMatrixSigma"))
-SHIFTS = (("north", "A_N", "aN"), ("south", "A_S", "aS"), ("east", "A_E", "aE"), ("west", "A_W", "aW"))
-FIT_MATRICES = (
-    ("model", "A_MATRIX_MODEL", "aMatrixModel"),
-    ("theoretical", "ATH", "ath"),
-    ("theoretical_minus_beta", "ATH_MINUS_BETA", "athMinusBeta"),
-    *SHIFTS,
-)
-BY_FILTER = tuple((f"{name}_by_filter", f"{column}_BY_FILTER", f"{key}ByFilter") for name, column, key in FIT_MATRICES)
-NUMBERS = (
-    ("measured_sum", "A_MATRIX_SUM", "aMatrixSum"),
-    ("model_sum", "A_MATRIX_MODEL_SUM", "aMatrixModelSum"),
-    ("fit_chi2", "FIT_CHI2", "fitChi2"),
-    ("fit_reduced_chi2", "FIT_REDUCED_CHI2", "fitReducedChi2"),
-)
-NAMES = (
-    ("amp_names", "AMPNAMES", "ampNames"),
-    ("bad_amplifiers", "BAD_AMPS", "badAmps"),
-    ("parameter_names", "FIT_PARAM_NAMES", "fitParamNames"),
-    ("free_parameter_names", "FREE_FIT_PARAM_NAMES", "freeFitParamNames"),
-    ("filters", "AVAILABLE_FILTERS", "availableFilters"),
-)
-# (..., field with the names)
-BY_NAME = (
-    ("gain", "GAIN", "gain", "amp_names"),
-    ("parameters", "FIT_PARAMS", "fitParams", "parameter_names"),
-    ("parameter_errors", "FIT_PARAM_ERRORS", "fitParamErrors", "parameter_names"),
-)
-OTHERS = (
-    ("normalization", "MODEL_NORMALIZATION", "modelNormalization"),
-    ("used", "USED_PIXELS", "usedPixels"),
-    ("parameter_covariance", "FIT_PARAM_COV_MATRIX", "fitParamCovMatrix"),
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -227,7 +203,7 @@ class Electrostatic(TableCalibration):
         for name, column, _ in BY_FILTER:
             by_filter = getattr(self, name)
             cells[column] = np.array([by_filter[key] for key in self.filters if by_filter], np.float64)
-        return [Table({column: [cells[column]] for column in _COLUMNS}, meta=self.metadata())]
+        return [Table({column: [cells[column]] for column in TABLE_COLUMNS}, meta=self.metadata())]
 
     @classmethod
     def from_tables(cls, tables: list[Table]) -> Self:
@@ -303,15 +279,6 @@ class Electrostatic(TableCalibration):
         values |= {f"{name}_by_filter": {"g": matrix, "r": 0.95 * matrix} for name, matrix in values.items()}
         gains = {amp.name: amp.gain_electron_per_adu for amp in detector.amplifiers}
         return cls(info=info_of(detector), amp_names=tuple(gains), gain=gains, filters=("g", "r"), **values)
-
-
-_COLUMNS = (
-    *("AMPNAMES", "INPUT_RANGE", "FIT_RANGE", "BAD_AMPS", "GAIN", "A_MATRIX", "A_MATRIX_SIGMA", "A_MATRIX_MODEL"),
-    *("A_MATRIX_SUM", "A_MATRIX_MODEL_SUM", "MODEL_NORMALIZATION", "USED_PIXELS", "FIT_PARAM_NAMES"),
-    *("FREE_FIT_PARAM_NAMES", "FIT_PARAMS", "FIT_PARAM_ERRORS", "FIT_CHI2", "FIT_REDUCED_CHI2", "FIT_PARAM_COV_MATRIX"),
-    *("ATH", "ATH_MINUS_BETA", "A_N", "A_S", "A_E", "A_W", "AVAILABLE_FILTERS"),
-    *(column for _, column, _ in BY_FILTER),
-)
 
 
 def _square(values: Any, dtype: Any) -> NDArray[Any]:
