@@ -5,6 +5,7 @@ The numbers come from the registry's own quanta; no engine's idea of success ent
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ class Progress:
     what: str = ""
     """The piece that finished last, in words."""
 
+
+_NUMBERED = re.compile(r"\b(exposure|detector|amplifier) [\w.-]+")
 
 OnProgress = Callable[[Progress], None]
 
@@ -176,5 +179,18 @@ class IngestReport:
         return "\n".join(parts)
 
 
+SHOWN = 3
+"""Of how many quanta with the same trouble the text tells; the registry has them all."""
+
+
 def _lines(troubles: Sequence[Trouble]) -> list[str]:
-    return [f"  {item.what}: {item.kind}: {item.message}" for item in troubles]
+    """Tell the first of those with the same trouble in full, so that a hundred alike do not hide another one."""
+    alike: dict[str, list[Trouble]] = {}
+    for item in troubles:
+        alike.setdefault(f"{item.kind}: {_NUMBERED.sub('', item.message)}", []).append(item)
+    lines = []
+    for group in alike.values():
+        lines += [f"  {item.what}: {item.kind}: {item.message}" for item in group[:SHOWN]]
+        more = len(group) - SHOWN
+        lines += [f"  and {more} more that failed in the same way"] if more > 0 else []
+    return lines

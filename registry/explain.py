@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from registry.errors import UnknownName
 from registry.refs import DataId, Match
+from registry.remedies import obtain
 from registry.resolve import resolve
 from registry.sql import tables as t
 from registry.sql.candidates import Candidate, CandidateScope, Wanted, failures, load_candidates, nearness
@@ -61,8 +62,8 @@ class Explanation:
         """What to do to get a match, or another one; for the nearest candidate."""
         if self.chosen is not None:
             return ""
-        build = f"isrflow calibs build {self.type} --night {self.day_obs}"
-        return f"{self.candidates[0].fix}; or {build}" if self.candidates and self.candidates[0].fix else build
+        new = obtain(self.type, self.day_obs)
+        return f"{self.candidates[0].fix}; or {new}" if self.candidates and self.candidates[0].fix else new
 
     def render(self, limit: int = 20) -> str:
         """Return the explanation as text, with the nearest candidates."""

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from registry.refs import DataId, Match
+from registry.remedies import MADE_OF_RAWS, obtain
 from registry.times import format_duration, format_time
 from registry.timespan import Timespan
 
@@ -177,7 +178,7 @@ def _told(group: Sequence[Missing]) -> list[str]:
     if first.uncertified_run is not None:
         lines.append(f"    certify: isrflow calibs certify {first.uncertified_run} --begin {night}")
     elif first.reason != "TYPE_UNKNOWN":
-        lines.append(f"    make: isrflow calibs build {first.type} --night {night}")
+        lines.append(f"    {'make' if first.type in MADE_OF_RAWS else 'bring in'}: {obtain(first.type, night)}")
     return lines
 
 

@@ -9,6 +9,7 @@ import pytest
 from registry.dimensions import DetectorRecord, InstrumentRecord
 from registry.errors import UnknownName
 from registry.explain import explain
+from registry.remedies import obtain
 from registry.sql.collections import register_collection
 from registry.sql.exposures import register_instrument
 from registry.times import parse_time
@@ -154,3 +155,8 @@ def test_what_is_asked_about_must_exist_and_be_one(world):
         with pytest.raises(UnknownName, match="exists for several instruments: fox, lupine; name one"):
             explain(connection, 1, 0, "bias", ["calib"])
         assert explain(connection, 1, 0, "bias", ["calib"], instrument="fox").chosen is None
+
+
+def test_what_is_not_made_of_raws_is_brought_in():
+    assert obtain("bfk", 20260301) == "isrflow calibs import bfk FILES"
+    assert obtain("flat", 20260301) == "isrflow calibs build flat --night 20260301"
