@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
+from flows.present.warnings import show_warnings
 from flows.repo import Repo, open_repo
 from isrflow.quantum.cache import InputCache
 from isrflow.quantum.quantum import QuantumOutcome, Task, run_quantum
@@ -190,6 +191,7 @@ def _begin_worker(root: str, tasks: str) -> None:
     # Where processes are started by any kind of fork, numba makes a semaphore, and a stopped worker leaves it behind.
     multiprocessing.set_start_method("spawn", force=True)
     _end_with_supervisor()
+    show_warnings()
     module, _, name = tasks.partition(":")
     _worker["tasks"] = getattr(importlib.import_module(module), name)
     _worker["repo"] = open_repo(Path(root))

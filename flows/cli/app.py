@@ -15,6 +15,7 @@ from flows.cli.groups import InOrder
 from flows.cli.options import MARKUP, PANEL_CARE, PANEL_NIGHT
 from flows.cli.usage import describe_usage
 from flows.present.failures import ALL_OK, INTERRUPTED, INTERRUPTION, describe, report
+from flows.present.warnings import warnings_shown
 
 app = typer.Typer(
     name="isrflow",
@@ -57,7 +58,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:
-        code = app(arguments, prog_name="isrflow", standalone_mode=False, obj=tuple(arguments))
+        with warnings_shown():
+            code = app(arguments, prog_name="isrflow", standalone_mode=False, obj=tuple(arguments))
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_has_gone()
