@@ -21,7 +21,7 @@ from isrflow.errors import (
 from isrflow.frame.camera import Camera
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.history import HistoryEntry
-from isrflow.steps.recipe_base import Recipe, Row
+from isrflow.steps.recipe_base import Recipe, Row, is_same
 from isrflow.steps.step import ByProduct, StepConfig
 
 Observer = Callable[[str, Exposure], None]
@@ -221,7 +221,9 @@ def _refuse_mismatched(raw: Exposure, calibs: Mapping[str, Calibration], config:
 def _entry(row: Row, settings: StepConfig, calibs: Mapping[str, Calibration], seconds: float) -> HistoryEntry:
     default = row.config_type()
     changed = {
-        key: value for key, value in settings.model_dump(exclude={"enabled"}).items() if value != getattr(default, key)
+        key: value
+        for key, value in settings.model_dump(exclude={"enabled"}).items()
+        if not is_same(value, getattr(default, key))
     }
     used = {need.kind: calibs[need.kind].info.identity for need in row.signature.needs if need.kind in calibs}
     return HistoryEntry(row.name, seconds, changed, used)

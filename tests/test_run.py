@@ -172,3 +172,8 @@ def test_amplifiers_described_in_another_order_give_the_same_pixels() -> None:
         run_isr(first, {}, PLAIN).exposure.planes(), run_isr(second, {}, PLAIN).exposure.planes(), strict=True
     ):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_level_that_is_not_set_is_no_setting_of_its_own() -> None:
+    history = {entry.step: entry for entry in run_isr(raw(camera()), {}, PLAIN).exposure.history}
+    assert history["saturation"].settings == {}

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from isrflow.errors import ConfigError
+from isrflow.quantum.filters import with_physical_filters
 
 if TYPE_CHECKING:
     from isrflow.frame.camera import Camera
@@ -64,6 +65,7 @@ def recipe_for(camera: Camera | None, *layers: Mapping[str, Any]) -> Recipe:
     recipe = chosen.layered(*kept)
     if camera is not None:
         _refuse_unknown_places(recipe, camera)
+        recipe = with_physical_filters(recipe, camera)
     return recipe
 
 

@@ -19,7 +19,7 @@ class IlluminationConfig(StepConfig):
     enabled: bool = False
     """Whether the step is run."""
     filters: tuple[str, ...] = ()
-    """Physical filters; exposures through others are left alone."""
+    """Physical filters or bands; exposures through others are left alone."""
     scale: float = Field(default=1.0, gt=0)
     """Level of the correction that counts as one."""
     trim_to_fit: bool = False
@@ -60,12 +60,12 @@ def correct_illumination(
     ``I /= L / s`` and ``V = (V (L/s)^2 + V_L / s^2 I^2) / (L/s)^4`` with the image before, masks OR-ed. The unit stays;
     the correction has none.
     """
-    name = exposure.obs.physical_filter
-    if name not in config.filters:
+    if not exposure.obs.is_through(config.filters):
         return
     if illumination is None:
         raise MissingCalibrations(
-            f"{exposure.label} was taken through {name}, whose flats need it, but there is no illumination correction",
+            f"{exposure.label} was taken through {exposure.obs.filter_name}, whose flats need it, but there is no "
+            "illumination correction",
             missing=[("illumination", Illumination.kind)],
             fix="give an illumination correction, or take the filter off illumination.filters",
         )

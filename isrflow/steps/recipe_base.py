@@ -117,7 +117,8 @@ class Recipe(BaseModel):
                     tree.setdefault(step, {})[field] = value
         if problems:
             raise ConfigError(
-                "; ".join(dict.fromkeys(problems)), fix="isrflow recipe --settings lists every step and its settings"
+                "; ".join(dict.fromkeys(problems)),
+                fix="isrflow recipe --settings lists every step and its settings (of the newer order with --lsst)",
             )
         try:
             return cls.model_validate(
@@ -149,7 +150,7 @@ class Recipe(BaseModel):
         result: dict[str, Any] = {}
         for row in self.rows:
             mine, default = getattr(self, row.name).model_dump(), type(self).model_fields[row.name].default.model_dump()
-            result |= {f"{row.name}.{key}": value for key, value in mine.items() if not _same(value, default[key])}
+            result |= {f"{row.name}.{key}": value for key, value in mine.items() if not is_same(value, default[key])}
         return result
 
     def canonical(self) -> str:
@@ -204,9 +205,10 @@ def _flatten(layer: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     options = list(known)
-    near = get_close_matches(name, options, n=1, cutoff=0.5)
+    near = get_close_matches(name, options, n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(options)})"
 
 
-def _same(a: Any, b: Any) -> bool:
-    return bool(a == b) or (isinstance(a, float) and isinstance(b, float) and a != a and b != b)  # noqa: PLR0124 - NaN
+def is_same(a: Any, b: Any) -> bool:
+    """Tell whether two settings are equal; NaN, which stands for none, is equal to itself."""
+    return bool(a == b) or (isinstance(a, float) and isinstance(b, float) and a != a and b != b)  # noqa: PLR0124

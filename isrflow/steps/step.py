@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from isrflow.calibs.base import Calibration
 from isrflow.errors import ConfigError
@@ -36,6 +36,20 @@ class StepConfig(BaseModel):
 
     enabled: bool = True
     """Whether the step is run."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_written_with_commas(cls, given: Any) -> Any:
+        """Read ``r,i`` where names are listed, and ``r`` as a list of one: `--set fringe.filters=r`."""
+        if not isinstance(given, Mapping):
+            return given
+        listed = {name for name, field in cls.model_fields.items() if typing.get_origin(field.annotation) is tuple}
+        return {
+            name: tuple(part.strip() for part in value.split(",") if part.strip())
+            if name in listed and isinstance(value, str)
+            else value
+            for name, value in given.items()
+        }
 
     def demands(
         self,

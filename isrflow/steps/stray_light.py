@@ -19,7 +19,7 @@ class StrayLightConfig(StepConfig):
     enabled: bool = False
     """Whether the step is run."""
     filters: tuple[str, ...] = ()
-    """Physical filters with stray light; exposures through others are left alone."""
+    """Physical filters or bands with stray light; exposures through others are left alone."""
     scale_by_time: bool = False
     """Whether the model is scaled to the exposure's time; if false it is subtracted as it is."""
     use_rotator_angle: bool = False
@@ -66,12 +66,12 @@ def subtract_stray_light(
     ``I -= f S`` and ``V += f^2 V_S``, masks OR-ed, with f = 1, or the ratio of the exposure times of exposure and
     model; image in adu (or electron), variance in that squared.
     """
-    name = exposure.obs.physical_filter
-    if name not in config.filters:
+    if not exposure.obs.is_through(config.filters):
         return
     if stray_light is None:
         raise MissingCalibrations(
-            f"{exposure.label} was taken through {name}, which has stray light, but there is no model of it",
+            f"{exposure.label} was taken through {exposure.obs.filter_name}, which has stray light, but there is no "
+            "model of it",
             missing=[("stray_light", StrayLight.kind)],
             fix="give a stray light model, or take the filter off stray_light.filters",
         )
