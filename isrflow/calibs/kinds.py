@@ -18,6 +18,7 @@ from isrflow.calibs.illumination import Illumination
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.photodiode import Photodiode
 from isrflow.calibs.photodiode_correction import PhotodiodeCorrection
+from isrflow.calibs.provenance import CalibrationProvenance
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.calibs.shutter_motion import ShutterMotion
 from isrflow.calibs.stray_light import StrayLight
@@ -55,5 +56,6 @@ KINDS: dict[str, type[Calibration]] = {
         TransmissionFilter,
         TransmissionFilterDetector,
         TransmissionSensor,
+        CalibrationProvenance,
     )
 }

@@ -15,7 +15,15 @@ from astropy.table import Table
 
 from isrflow.calibs.bfk import BFK_COLUMNS
 from isrflow.calibs.deferred_charge import DEFERRED_CHARGE_COLUMNS, TRAP_COLUMNS
-from isrflow.calibs.electrostatic import BY_FILTER, BY_NAME, FIT_MATRICES, INPUT_MATRICES, NAMES, NUMBERS, OTHERS
+from isrflow.calibs.electrostatic_columns import (
+    BY_FILTER,
+    BY_NAME,
+    FIT_MATRICES,
+    INPUT_MATRICES,
+    NAMES,
+    NUMBERS,
+    OTHERS,
+)
 from isrflow.calibs.linearizer import LINEARIZER_COLUMNS
 from isrflow.calibs.ptc_columns import PTC_COLUMNS
 from isrflow.calibs.shutter_layouts import PROFILE_CARDS
@@ -31,6 +39,7 @@ KIND_OF = {
     "lsst.ip.isr.gainCorrection.GainCorrection": "gain_correction",
     "lsst.ip.isr.electrostaticBrighterFatter.ElectrostaticBrighterFatterDistortionMatrix": "electrostatic",
     "lsst.ip.isr.linearize.Linearizer": "linearizer",
+    "lsst.ip.isr.calibType.IsrProvenance": "provenance",
     "lsst.ip.isr.photodiode.PhotodiodeCalib": "photodiode",
     "lsst.ip.isr.photodiodeCorrection.PhotodiodeCorrection": "photodiode_correction",
     "lsst.ip.isr.ptcDataset.PhotonTransferCurveDataset": "ptc",
@@ -99,6 +108,7 @@ _FIELDS = {
         "currentSamples": "current_ampere",
         "integrationMethod": "integration_method",
     },
+    "provenance": {"calibType": "calibration_type", "dataIdList": "data_ids"},
     "photodiode_correction": {"abscissaCorrections": "corrections"},
     "ptc": {column.key: column.field for column in PTC_COLUMNS}
     | {
