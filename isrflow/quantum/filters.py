@@ -1,4 +1,4 @@
-"""Filters in settings: checked against the camera, bands spelled out, so that plans and steps agree on what is meant."""
+"""Filters in settings: checked against the camera, bands spelled out: plans and steps agree on what is meant."""
 
 from __future__ import annotations
 
