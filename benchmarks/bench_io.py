@@ -13,7 +13,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +24,9 @@ from yardstick import plane_copy_times
 
 from flows.imports import import_calib
 from flows.ingest import ingest_paths
-from flows.night import run_night
 from flows.repo import Repo, create_repo, open_repo
+from flows.reprocess import run_reprocess
+from flows.settings import RepoSettings, write_settings
 from isrflow.calibs.files import read_calibration, write_calibration
 from isrflow.calibs.kinds import KINDS
 from isrflow.frame.content import content_sha256
@@ -50,6 +50,15 @@ RAWS = {
     "RICE, by rows": (1, 4608),
     "RICE, 32 rows": (32, 4608),
 }
+VARIANTS = (
+    (1, "none", 256),
+    (1, "mask", 256),
+    (1, "mask", 1000),
+    (2, "mask", 1000),
+    (1, "gzip", 1000),
+    (1, "rice", 1000),
+)
+"""Workers, storage of products, and megabytes of calibrations that a worker keeps (masters of this size need 1000)."""
 SECONDS = tuple[float, float]
 
 
@@ -96,22 +105,20 @@ def whole(home: Path, copy: float) -> None:
     """Run quanta of a repository, in this process and in two workers, for each way of storing products."""
     print(f"  a whole quantum: registry, raw, {len(CALIBS)} calibrations, correction, product, hashes")
     prepare(home)
-    for compression in ("none", "mask", "gzip", "rice"):
-        for workers in (1, 2):
-            os.environ |= {"ISRFLOW_PRODUCT_COMPRESSION": compression, "ISRFLOW_ENGINE": "direct"}
-            with open_repo(home / "repo") as repo:
-                started = time.perf_counter()
-                report = run_into(repo, workers)
-                wall = (time.perf_counter() - started) / SCIENCE
-                rows = [row for row in repo.butler.quanta(report) if row.state == "done"]
-                forget(repo, report)
-            cpu = statistics.median(row.cpu_s or 0.0 for row in rows)
-            each = statistics.median(row.seconds or 0.0 for row in rows)
-            taken = f"{each * 1e3:5.0f} ms, {cpu * 1e3:5.0f} ms of the processor ({cpu / copy:5.1f} plane copies)"
-            print(
-                f"    {compression:4s} {workers} workers: {wall * 1e3:6.0f} ms a quantum; up to its product {taken}",
-                flush=True,
-            )
+    for workers, compression, cache_mb in VARIANTS:
+        choice = {"product_compression": compression, "cache_mb": cache_mb}
+        write_settings(home / "repo", RepoSettings(instrument="big").model_copy(update=choice))
+        with open_repo(home / "repo") as repo:
+            started = time.perf_counter()
+            run = run_into(repo, workers, f"u/{workers}{compression}{cache_mb}")
+            wall = (time.perf_counter() - started) / SCIENCE
+            rows = repo.butler.quanta(run)
+            for ref in repo.butler.datasets("", collections=[run]):
+                Path(repo.butler.path(ref)).unlink()
+        cpu = statistics.median(row.cpu_s or 0.0 for row in rows)
+        kept = f"{workers} workers, {compression:4s}, {cache_mb:4d} MB of calibrations kept"
+        taken = f"reading and correcting {cpu * 1e3:5.0f} ms of the processor ({cpu / copy:5.1f} plane copies)"
+        print(f"    {kept}: {wall * 1e3:6.0f} ms a quantum; {taken}", flush=True)
 
 
 def prepare(home: Path) -> None:
@@ -132,19 +139,12 @@ def prepare(home: Path) -> None:
             repo.butler.certify("calibs", refs, ALL_TIME)
 
 
-def run_into(repo: Repo, workers: int) -> str:
-    """Process the night and return the name of its run."""
-    report = run_night(repo, NIGHT, settings=RECIPE, engine="direct", workers=workers)
+def run_into(repo: Repo, workers: int, run: str) -> str:
+    """Process the night into a run and return its name."""
+    report = run_reprocess(repo, f"day_obs = {NIGHT}", run, settings=RECIPE, engine="direct", workers=workers)
     if report.exit_code:
         raise SystemExit(report.render())
-    return report.run
-
-
-def forget(repo: Repo, run: str) -> None:
-    """Lose the products, so that they are made again."""
-    for ref in repo.butler.datasets("", collections=[run]):
-        with suppress(FileNotFoundError):
-            Path(repo.butler.path(ref)).unlink()
+    return run
 
 
 def sky(n: int) -> list[Exposure]:
