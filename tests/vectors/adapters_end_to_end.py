@@ -154,7 +154,7 @@ def transmission_of(vector: Vector, exposure: Exposure) -> dict[str, Any]:
     }
 
 
-@covers("IsrTask(config).run(raw) with doVignette")
+@covers("IsrTask(config).run(raw) with doVignette", arrays_when=lambda names: "in_image" in names)
 def vignetted_run(vector: Vector) -> Outputs:
     params = vector.params
     place = {key: params[key] for key in ("pixelSize_mm", "refPixel", "fpPosition", "yaw_deg") if key in params}

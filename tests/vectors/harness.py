@@ -266,7 +266,7 @@ KINDS_OF_ERROR: dict[str, Any] = {
     "UnprocessableDataError": UnprocessableError,
 }
 """Exceptions of the reference's own, and the kinds ours must have."""
-UNKNOWN_SETTING = "Settings that do not exist"
+UNKNOWN_SETTING = "Settings that cannot be"
 
 
 def _compare_raising(vector: Vector, adapter: Adapter, raised: str) -> Comparison:
