@@ -88,7 +88,7 @@ OVERSCAN = under(
     to("fitType", "MEDIAN", "overscan.fit_type", limit=one_of(*FITS)),
     to("order", 1, "overscan.order", limit=NOT_NEGATIVE),
     to("numSigmaClip", 3.0, "overscan.clip_sigma", limit=POSITIVE),
-    to("maskPlanes", ("BAD", "SAT"), "overscan.mask_planes"),
+    to("maskPlanes", ("BAD", "SAT"), "overscan.ignored_planes"),
     to("overscanIsInt", True, "overscan.as_integers"),
     to("maxDeviation", 1000.0, "overscan.max_deviation_adu", limit=POSITIVE),
     to("doAbsoluteMaxDeviation", True, "overscan.two_sided_deviation"),

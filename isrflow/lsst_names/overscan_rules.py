@@ -34,7 +34,7 @@ def _fit_names(row: str, max_deviation: float, two_sided: bool) -> tuple[Name, .
         to("fitType", "MEDIAN_PER_ROW", f"{row}.fit_type", limit=one_of(*FITS)),
         to("order", 1, f"{row}.order", limit=NOT_NEGATIVE),
         to("numSigmaClip", 3.0, f"{row}.clip_sigma", limit=POSITIVE),
-        to("maskPlanes", ("BAD", "SAT"), f"{row}.mask_planes"),
+        to("maskPlanes", ("BAD", "SAT"), f"{row}.ignored_planes"),
         to("overscanIsInt", False, f"{row}.as_integers"),
         to("maxDeviation", max_deviation, f"{row}.max_deviation_adu", limit=POSITIVE),
         to("doAbsoluteMaxDeviation", two_sided, f"{row}.two_sided_deviation"),

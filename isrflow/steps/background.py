@@ -31,7 +31,7 @@ class BackgroundConfig(StepConfig):
     """Clipping width in standard deviations."""
     clip_iterations: int = Field(default=3, ge=1)
     """Passes of clipping."""
-    mask_planes: tuple[str, ...] = ("BAD", "SAT", "DETECTED")
+    ignored_planes: tuple[str, ...] = ("BAD", "SAT", "DETECTED")
     """Pixels on these planes are left out."""
 
 
@@ -72,7 +72,7 @@ def measure_background(exposure: Exposure, config: BackgroundConfig) -> Backgrou
     mesh = Mesh(config.mesh_x_px, config.mesh_y_px)
     found = measure_flatness(
         image,
-        (mask & mask_bits(config.mask_planes)) != 0,
+        (mask & mask_bits(config.ignored_planes)) != 0,
         mesh,
         clipped=config.clip,
         n_sigma=config.clip_sigma,

@@ -15,40 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from isrflow.errors import ConfigError, GeometryError
+from isrflow.errors import ConfigError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.overscan import correct_by_overscan, overscan_cards, reads_along_columns, scale_of_adu, serial_boxes
+from isrflow.frame.stage import mosaic_detector
 from isrflow.kernels.masks import grow_mask, mask_at_least
-from isrflow.kernels.overscan import OverscanRules
-from isrflow.kernels.overscan_fit import FitKind
 from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import AmplifierOverscan, BadAmplifiers, OverscanFits
-from isrflow.steps.step import StepConfig, at_amplifier
+from isrflow.steps.overscan_model import OverscanModelConfig
+from isrflow.steps.step import at_amplifier
 
 log = logging.getLogger(__name__)
 
 
-class OverscanConfig(StepConfig):
+class OverscanConfig(OverscanModelConfig):
     """How the overscan is modelled."""
 
-    fit_type: FitKind = "MEDIAN"
-    """MEAN, MEANCLIP, MEDIAN: one level for the amplifier. MEAN_PER_ROW, MEDIAN_PER_ROW: one a row. POLY, CHEB, LEG: a
-    polynomial along the rows. NATURAL_SPLINE, CUBIC_SPLINE, AKIMA_SPLINE: a spline through means of bins of rows."""
-    order: int = Field(default=1, ge=0)
-    """Degree of the polynomial, or number of bins of the spline (with fewer than 5 filled bins a spline is a constant,
-    the mean of the first bin)."""
-    clip_sigma: float = Field(default=3.0, gt=0)
-    """Pixels further from the rest than this many standard deviations are left out."""
-    mask_planes: tuple[str, ...] = ("BAD", "SAT")
-    """Pixels on these planes are left out. Statistics per row leave pixels out only if BAD is among them."""
-    as_integers: bool = True
-    """Truncate pixels to integers for the statistics per row."""
-    max_deviation_adu: float = Field(default=1000.0, gt=0)
-    """Pixels further than this from the overscan's median become BAD and are left out."""
-    two_sided_deviation: bool = True
-    """Whether pixels that far below the median are left out as well."""
     parallel: bool = False
     """Whether the parallel overscan is corrected as well."""
     parallel_mask_threshold_adu: float = 100000.0
@@ -104,11 +88,9 @@ def subtract_overscan(
     i / n - 1``, or a spline through `order` bins. Pixels in masked planes, and pixels that deviate from the median of
     the overscan by more than the maximum deviation, take no part.
     """
-    if exposure.detector is None or exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is trimmed already"
-        raise GeometryError(f"{exposure.label} {state}: its overscan is not known")
+    detector = mosaic_detector(exposure, "its overscan is not known")
     bad = bad_amplifiers.names if bad_amplifiers is not None else frozenset()
-    amplifiers = [amp for amp in exposure.detector.amplifiers if exposure.box.contains(amp.raw)]
+    amplifiers = [amp for amp in detector.amplifiers if exposure.box.contains(amp.raw)]
     if config.parallel:
         mask_parallel_overscan(exposure, amplifiers, config)
     for name in sorted(bad):
@@ -140,7 +122,7 @@ def fit_overscan_amp(exposure: Exposure, amp: Amplifier, config: OverscanConfig)
 
 def _fit_both(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> AmplifierOverscan:
     """Fit and subtract the serial overscan and, if wanted, the parallel one."""
-    along_columns, rules = reads_along_columns(amp), _rules(exposure, amp, config)
+    along_columns, rules = reads_along_columns(amp), config.rules(scale_of_adu(exposure, amp))
     boxes = serial_boxes(amp, over_parallel=config.parallel)
     skips = config.skip_leading_columns, config.skip_trailing_columns
     serial = correct_by_overscan(exposure, amp, boxes, rules, skips, along_columns=along_columns)
@@ -180,17 +162,3 @@ def write_overscan_cards(exposure: Exposure, name: str, fits: AmplifierOverscan)
     exposure.header |= overscan_cards("SERIAL", name, fits.serial, exposure.unit)
     if fits.parallel is not None:
         exposure.header |= overscan_cards("PARALLEL", name, fits.parallel, exposure.unit)
-
-
-def _rules(exposure: Exposure, amp: Amplifier, config: OverscanConfig) -> OverscanRules:
-    """Turn the settings into those of the kernel, levels in the unit of the pixels."""
-    return OverscanRules(
-        kind=config.fit_type,
-        order=config.order,
-        n_sigma=config.clip_sigma,
-        as_integers=config.as_integers,
-        reject_bits=mask_bits(config.mask_planes),
-        bad_bit=mask_bits("BAD"),
-        max_deviation=config.max_deviation_adu * scale_of_adu(exposure, amp),
-        two_sided=config.two_sided_deviation,
-    )

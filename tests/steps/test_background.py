@@ -38,4 +38,4 @@ def test_a_picture_that_is_all_bad_has_no_flatness(caplog) -> None:
 
 def test_a_plane_nobody_made_is_refused() -> None:
     with pytest.raises(MaskPlaneError, match="NOWHERE"):
-        measure_background(trimmed(), BackgroundConfig(mask_planes=("NOWHERE",)))
+        measure_background(trimmed(), BackgroundConfig(ignored_planes=("NOWHERE",)))

@@ -27,7 +27,7 @@ CLASSIC = {
     "fitType": "fit_type",
     "order": "order",
     "numSigmaClip": "clip_sigma",
-    "maskPlanes": "mask_planes",
+    "maskPlanes": "ignored_planes",
     "overscanIsInt": "as_integers",
     "maxDeviation": "max_deviation_adu",
     "doAbsoluteMaxDeviation": "two_sided_deviation",
@@ -233,7 +233,7 @@ def classic_regions(amp: Amplifier, config: OverscanConfig, gain: float) -> list
     common = {
         "fit_type": config.fit_type,
         "max_deviation": gain * config.max_deviation_adu,
-        "reject_bits": mask_bits(config.mask_planes),
+        "reject_bits": mask_bits(config.ignored_planes),
         "clip_sigma": config.clip_sigma,
     }
     picture, overscan = data, serial
