@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 
-from isrflow.errors import GeometryError
 from isrflow.frame.exposure import Exposure
-from isrflow.frame.mask import mask_bits
+from isrflow.frame.stage import mosaic_detector
 from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc, OverscanFits
-from isrflow.steps.step import StepConfig
+from isrflow.steps.giving_up import GivingUpConfig, give_up
 
 log = logging.getLogger(__name__)
 
 
-class AmplifierNoiseConfig(StepConfig):
+class AmplifierNoiseConfig(GivingUpConfig):
     """What counts as too noisy."""
 
     threshold_electron: float = 25.0
     """An amplifier whose read noise is larger is bad."""
-    refuse_all_bad: bool = True
-    """Whether an exposure without a good amplifier is refused."""
 
 
 def check_amplifier_noise(
@@ -53,7 +50,7 @@ def check_amplifier_noise(
     Raises
     ------
     GeometryError
-        If the exposure is trimmed already.
+        If the exposure has no detector or is trimmed already.
     UnprocessableError
         If all amplifiers are bad.
 
@@ -62,26 +59,19 @@ def check_amplifier_noise(
     ``mask |= BAD`` over raw segments where the calibrated noise, or ``g * sigma`` of the serial overscan, exceeds
     `threshold_electron` (electrons).
     """
-    if exposure.detector is None or exposure.is_trimmed:
-        raise GeometryError(f"{exposure.label} is no raw mosaic: its raw segments are not known")
+    detector = mosaic_detector(exposure, "its raw segments are not known")
     fits = {} if overscan is None else overscan.amplifiers
-    bad = set() if bad_amplifiers is None else set(bad_amplifiers.names)
-    for amp in exposure.detector.amplifiers:
+    noisy = []
+    for amp in detector.amplifiers:
         calibrated, gain = amp.read_noise_electron, amp.gain_electron_per_adu
         if effective_ptc is not None:
             calibrated, gain = effective_ptc.noise_electron[amp.name], effective_ptc.gain_electron_per_adu[amp.name]
         present = fits[amp.name].serial.residual_sigma * gain if amp.name in fits else 0.0
-        if not (calibrated > config.threshold_electron or present > config.threshold_electron):
-            continue
-        log.warning(
-            "%s: amplifier %s is too noisy: %.1f electrons as calibrated, %.1f now (limit %.1f)",
-            *(exposure.label, amp.name, calibrated, present, config.threshold_electron),
-        )
-        bad.add(amp.name)
-        mask = exposure.amp(amp, "raw").planes()[1]
-        mask |= mask_bits("BAD")
+        if calibrated > config.threshold_electron or present > config.threshold_electron:
+            log.warning(
+                "%s: amplifier %s is too noisy: %.1f electrons as calibrated, %.1f now (limit %.1f)",
+                *(exposure.label, amp.name, calibrated, present, config.threshold_electron),
+            )
+            noisy.append(amp.name)
     exposure.header["LSST ISR NOISE CHECKED"] = True
-    result = BadAmplifiers(frozenset(bad))
-    if config.refuse_all_bad:
-        result.refuse_if_all(exposure)
-    return result
+    return give_up(exposure, noisy, bad_amplifiers, config)

@@ -6,22 +6,19 @@ import logging
 import math
 
 from isrflow.calibs.defects import Defects
-from isrflow.errors import GeometryError
 from isrflow.frame.exposure import Exposure
-from isrflow.frame.mask import mask_bits
+from isrflow.frame.stage import mosaic_detector
 from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
-from isrflow.steps.step import StepConfig
+from isrflow.steps.giving_up import GivingUpConfig, give_up
 
 log = logging.getLogger(__name__)
 
 
-class FullAmplifiersConfig(StepConfig):
+class FullAmplifiersConfig(GivingUpConfig):
     """What makes an amplifier bad."""
 
     without_gain: bool = True
     """Whether an amplifier whose gain is not a number is bad."""
-    refuse_all_bad: bool = True
-    """Whether an exposure without a good amplifier is refused."""
 
 
 def mask_full_amplifiers(
@@ -55,20 +52,14 @@ def mask_full_amplifiers(
     -----
     ``mask |= BAD`` over the whole raw segment; no pixel is changed.
     """
-    if exposure.detector is None or exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is trimmed already"
-        raise GeometryError(f"{exposure.label} {state}: its raw segments are not known")
+    detector = mosaic_detector(exposure, "its raw segments are not known")
     boxes = () if defects is None else defects.boxes
     gains = effective_ptc.gain_electron_per_adu if effective_ptc is not None and config.without_gain else {}
-    bad = set()
-    for amp in exposure.detector.amplifiers:
-        if any(box.contains(amp.box) for box in boxes) or not math.isfinite(gains.get(amp.name, 1.0)):
-            bad.add(amp.name)
-            _, mask, _ = exposure.amp(amp, "raw").planes()
-            mask |= mask_bits("BAD")
+    bad = [
+        amp.name
+        for amp in detector.amplifiers
+        if any(box.contains(amp.box) for box in boxes) or not math.isfinite(gains.get(amp.name, 1.0))
+    ]
     if bad:
         log.warning("%s: bad amplifiers: %s", exposure.label, ", ".join(sorted(bad)))
-    result = BadAmplifiers(frozenset(bad))
-    if config.refuse_all_bad:
-        result.refuse_if_all(exposure)
-    return result
+    return give_up(exposure, bad, None, config)

@@ -342,9 +342,9 @@ def test_noise_at_the_limit_or_unknown_is_accepted() -> None:
 
 
 def test_checks_refuse_trimmed_pictures() -> None:
-    with pytest.raises(GeometryError, match="no raw mosaic"):
+    with pytest.raises(GeometryError, match="is trimmed already"):
         check_amplifier_noise(trimmed(), AmplifierNoiseConfig(), effective_ptc=curve())
-    with pytest.raises(GeometryError, match="no raw mosaic"):
+    with pytest.raises(GeometryError, match="is trimmed already"):
         check_overscan_levels(trimmed(), OverscanLevelConfig(), effective_ptc=curve())
 
 
