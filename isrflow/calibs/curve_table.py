@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from isrflow.frame.transmission import TransmissionCurve
 
 if TYPE_CHECKING:
     from astropy.table import Table
+
+_AMPLIFIER = re.compile(r"AMP\d\d")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,3 +84,19 @@ def unit_text(unit: Any) -> str:
     from astropy import units
 
     return "%" if unit == units.percent else str(unit)
+
+
+def of_test_stand(table: Table) -> CurveTable | None:
+    """Return the quantum efficiencies of a test stand, a column per amplifier in nm and percent; None for others."""
+    names = [name for name in table.colnames if _AMPLIFIER.fullmatch(name)]
+    if "WAVELENGTH" not in table.colnames or not names:
+        return None
+    if any(np.asarray(table[name]).dtype.kind not in "iuf" for name in (*names, "WAVELENGTH")):
+        raise CalibrationFileError(f"WAVELENGTH and {', '.join(names)} of a test stand must be numbers")
+    return CurveTable(
+        wavelength=np.array(table["WAVELENGTH"], np.float64),
+        throughput={name: np.array(table[name], np.float64) for name in names},
+        wavelength_unit="nm",
+        throughput_unit="%",
+        column="efficiency",
+    )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from astropy.io import fits
 
-from isrflow.calibs.curve_table import CurveTable, by_amplifier, unit_text
+from isrflow.calibs.curve_table import CurveTable, by_amplifier, of_test_stand, unit_text
 from isrflow.calibs.forms import Form
 from isrflow.calibs.identity import identity_cards, info_of
 from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
@@ -265,6 +265,12 @@ class TransmissionSensor(Transmission):
     obs_type: ClassVar[str] = "transmission_sensor"
     reference_class: ClassVar[str] = "lsst.ip.isr.IntermediateSensorTransmissionCurve"
     reference_obs_types: ClassVar[frozenset[str]] = frozenset({"transmission_sensor", "transmission_curve"})
+
+    @classmethod
+    def from_tables(cls, tables: list[Table]) -> Self:
+        """Make a curve of its table, or of the quantum efficiencies of a test stand; raises `CalibrationFileError`."""
+        measured = of_test_stand(tables[0])
+        return super().from_tables(tables) if measured is None else cls._made(tables[0].meta, measured)
 
     @classmethod
     def example(cls, detector: Detector, rng: np.random.Generator) -> Self:

@@ -26,6 +26,7 @@ from isrflow.steps.brighter_fatter import BrighterFatterConfig, correct_exposure
 from isrflow.steps.crosstalk import CrosstalkConfig, subtract_crosstalk
 from isrflow.steps.defects import DefectsConfig, mask_defects
 from isrflow.steps.linearity import LinearityConfig, linearize
+from isrflow.steps.transmission import TransmissionConfig, attach_transmission
 
 ROOT = Path(os.environ.get("ISRFLOW_REALDATA", Path(__file__).parents[2].parent / "shared" / "realdata"))
 pytestmark = pytest.mark.skipif(not ROOT.is_dir(), reason="no real data: set ISRFLOW_REALDATA")
@@ -164,6 +165,24 @@ def test_the_kernel_of_a_simulated_lsst_detector_sharpens_a_star_as_published() 
     assert picture.image[30, 32] == pytest.approx(40302.9304824, rel=1e-7)
     # of 4096 float32 pixels of up to 4e4 electrons, rounded once: half a last place each
     assert (picture.image.astype(float) - before).sum() == pytest.approx(120.220230, abs=0.05)
+
+
+# -- transmission ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "transmission").glob("*_QE.fits")), ids=lambda path: path.name)
+def test_quantum_efficiencies_of_a_test_stand_are_the_sensor_s_curve(path) -> None:
+    sensor = read_calibration("transmission_sensor", path)
+    with fits.open(path) as hdus:
+        data = hdus["QE_CURVES"].data
+        wavelength = data["WAVELENGTH"].astype(float)
+        mean = np.mean([data[f"AMP{i:02d}"].astype(float) for i in range(1, 17)], axis=0) / 100
+    picture = a_picture(sensor.info, 2)
+    attach_transmission(picture, TransmissionConfig(), transmission_sensor=sensor)
+    at = np.linspace(10 * wavelength[0], 10 * wavelength[-1], 50)[1:-1]  # the ends are a rounding away from outside
+    found = picture.transmission.sample_at([1, 1], at)
+    np.testing.assert_allclose(found, np.interp(at, 10 * wavelength, mean), rtol=1e-12)
+    assert 0.8 < found.max() < 1.0
 
 
 # -- photodiodes and shutters -----------------------------------------------------------------------------------------
