@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 from isrflow.calibs.defects import Defects
-from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
+from isrflow.frame.stage import mosaic_detector
 from isrflow.kernels.footprints import grow
 from isrflow.kernels.masks import all_masked, mask_at_least
 from isrflow.kernels.rows import interpolate_rows, needs_fallback
@@ -65,10 +65,8 @@ def mask_saturation(exposure: Exposure, config: SaturationConfig, *, defects: De
     SAT where ``I >= saturation``, SUSPECT where ``I >= suspect level``; levels in adu above zero, the electronic level
     included, because nothing has been subtracted yet.
     """
-    if exposure.detector is None or exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is trimmed already"
-        raise GeometryError(f"{exposure.label} {state}: the levels apply to raw segments")
-    amplifiers = [amp for amp in exposure.detector.amplifiers if exposure.box.contains(amp.raw)]
+    detector = mosaic_detector(exposure, "the levels apply to raw segments")
+    amplifiers = [amp for amp in detector.amplifiers if exposure.box.contains(amp.raw)]
 
     def mask(amp: Amplifier) -> bool:
         with at_amplifier(amp.name):

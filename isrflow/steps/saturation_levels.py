@@ -14,6 +14,7 @@ from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
+from isrflow.frame.stage import mosaic_detector
 from isrflow.kernels.masks import all_masked, mask_at_least
 from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import BadAmplifiers, EffectivePtc
@@ -85,12 +86,12 @@ def mask_above_levels(
     ``mask |= SAT`` where ``I >= level`` and ``mask |= SUSPECT`` where ``I >= suspect level``, both in adu above the
     overscan.
     """
+    detector = mosaic_detector(exposure, "the levels apply to raw segments")
     _refuse_unfit(exposure, config, effective_ptc)
-    assert exposure.detector is not None
     known = frozenset[str]() if bad_amplifiers is None else bad_amplifiers.names
-    amplifiers = [amp for amp in exposure.detector.amplifiers if amp.name not in known]
+    amplifiers = [amp for amp in detector.amplifiers if amp.name not in known]
 
-    settings = {amp.name: config.at(exposure.detector, amp.name) for amp in amplifiers}
+    settings = {amp.name: config.at(detector, amp.name) for amp in amplifiers}
     levels = {amp.name: _levels(amp, settings[amp.name], effective_ptc) for amp in amplifiers}
 
     def mask(amp: Amplifier) -> bool:
@@ -110,13 +111,8 @@ def mask_above_levels(
 
 
 def _refuse_unfit(exposure: Exposure, config: SaturationLevelsConfig, ptc: EffectivePtc | None) -> None:
-    states = {
-        "has no detector": exposure.detector is None,
-        "is trimmed already": exposure.is_trimmed,
-        "is in electrons already": exposure.unit == "electron",
-    }
-    if state := next((text for text, holds in states.items() if holds), None):
-        raise GeometryError(f"{exposure.label} {state}: the levels apply to raw segments in adu")
+    if exposure.unit == "electron":
+        raise GeometryError(f"{exposure.label} is in electrons already: the levels are in adu")
     wanted = [
         source
         for source, is_on in ((config.source, config.mask_saturated), (config.suspect_source, config.mask_suspect))

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from isrflow.errors import GeometryError
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
+from isrflow.frame.stage import assembled_detector
 from isrflow.kernels.masks import count_masked
 from isrflow.kernels.statistics import describe
 from isrflow.kernels.threads import map_in_threads
@@ -66,10 +66,8 @@ def measure_statistics(exposure: Exposure, config: StatisticsConfig) -> Statisti
     No pixel changes. Mean, median and clipped standard deviation (three sigma, three times) in the unit of the image,
     masks not heeded; the level is the median minus the serial overscan's.
     """
-    if exposure.detector is None or not exposure.is_trimmed:
-        state = "has no detector" if exposure.detector is None else "is not assembled"
-        raise GeometryError(f"{exposure.label} {state}: statistics are those of the amplifiers of a finished picture")
-    amplifiers = exposure.detector.amplifiers
+    why = "statistics are those of the amplifiers of a finished picture"
+    amplifiers = assembled_detector(exposure, why).amplifiers
     measured = map_in_threads(lambda amp: measure_amp(exposure, amp, config), amplifiers)
     found = {amp.name: numbers for amp, numbers in zip(amplifiers, measured, strict=True)}
     for name, numbers in found.items():
