@@ -86,7 +86,13 @@ def ensure_exposure(thing: Any, camera: Camera | None = None, detector: int | st
         raise NotAnExposureError(f"an exposure or a two-dimensional image is needed, not a {kind}")
     if thing.detector is None:
         if camera is None or detector is None:
-            raise GeometryError(f"{thing.label} has no detector", fix="give the camera and the detector's id or name")
+            lacking = [
+                name for name, given in (("camera", camera), ("detector number or name", detector)) if given is None
+            ]
+            raise GeometryError(
+                f"{thing.label} has no detector, and no {' and no '.join(lacking)} says which it is",
+                fix="give both (IsrTask: camera and detectorNum), or make it with Exposure(image, detector=...)",
+            )
         if not isinstance(camera, Camera):
             raise NotAnExposureError(
                 f"camera must be a Camera, not {type(camera).__name__}",

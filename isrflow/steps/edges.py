@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from isrflow.errors import GeometryError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane
@@ -16,7 +18,7 @@ class EdgesConfig(StepConfig):
 
     enabled: bool = False
     """Whether the step is run."""
-    width_px: int = 0
+    width_px: int = Field(0, ge=0)
     """Pixels from the edge inwards; 0 marks nothing."""
     plane: str = "SUSPECT"
     """Mask plane that is set."""

@@ -88,6 +88,9 @@ class IsrTask(IsrMethods):
         elif config is not None and not isinstance(config, Recipe):
             raise ConfigError(f"config must be a recipe or a mapping of LSST's names, not {type(config).__name__}")
         super().__init__(**kwargs)
+        if unknown := sorted(set(self._debug) - {*_DEBUG_STEPS.values(), "postISRCCD"}):
+            known = ", ".join(dict.fromkeys([*_DEBUG_STEPS.values(), "postISRCCD"]))
+            raise ConfigError(f"IsrTask shows no exposure after {', '.join(unknown)} (debug may name {known})")
         for name in SUBTASKS:
             self.makeSubtask(name)
         if unknown := sorted(set(self._retarget) - set(SUBTASKS)):
@@ -99,6 +102,8 @@ class IsrTask(IsrMethods):
         if target is None:
             super().makeSubtask(name, **keyArgs)
             return
+        field = getattr(type(self), name)
+        subtasks.check_retarget(name, target, field.target)
         task = target(name=name, parentTask=self, **keyArgs)
         recipe = type(self.config)
         if not set(task.rows) & {row.name for row in recipe.rows}:
@@ -248,7 +253,7 @@ def with_functions_of(task: IsrTask) -> Recipe:
     for name in SUBTASKS:
         subtask: subtasks.RowTask = getattr(task, name)
         if subtask.is_own:
-            functions |= dict.fromkeys(subtask.rows, subtask.run)
+            functions |= dict.fromkeys(subtask.rows, subtask.as_step())
     return subtasks.with_functions(task.config, functions)
 
 

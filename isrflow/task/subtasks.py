@@ -6,14 +6,19 @@ A subclass that defines `run` with the signature of a step takes the place of th
         def run(self, exposure: Exposure, config: CrosstalkConfig, *, crosstalk: Crosstalk) -> None: ...
 
     IsrTask(retarget={"crosstalk": MyCrosstalk})
+
+With ``**inputs`` in place of the keywords it is given all that the step takes, to pass on to `super().run`.
 """
 
 from __future__ import annotations
 
+import inspect
 import types
+import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
+from isrflow.errors import ConfigError
 from isrflow.steps.amp_offsets import even_out_amplifiers
 from isrflow.steps.assembly import assemble
 from isrflow.steps.binned import make_binned
@@ -40,10 +45,51 @@ class RowTask(Task):
         """Run the step on an exposure, in place."""
         return type(self).step(exposure, config, **inputs)
 
+    def as_step(self) -> Callable[..., Any]:
+        """Return `run` as a step: what it leaves open (``**inputs``, the result) is as in the step it stands for."""
+        run, step = self.run, type(self).step
+        mine, theirs = inspect.signature(run), inspect.signature(step)
+        own = [each for each in mine.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        known = {each.name for each in own}
+        if len(known) < len(mine.parameters):
+            own += [each for each in theirs.parameters.values() if _is_keyword(each) and each.name not in known]
+
+        def task_step(exposure: Any, config: Any, **inputs: Any) -> Any:
+            return run(exposure, config, **inputs)
+
+        task_step.__name__, task_step.__doc__ = step.__name__, run.__doc__ or step.__doc__
+        task_step.__annotations__ = typing.get_type_hints(step) | typing.get_type_hints(run)
+        task_step.__signature__ = mine.replace(parameters=own)  # type: ignore[attr-defined]
+        return task_step
+
     @property
     def is_own(self) -> bool:
         """Whether the task brings a function of its own."""
         return type(self).run is not RowTask.run
+
+
+def _is_keyword(parameter: inspect.Parameter) -> bool:
+    return parameter.kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def check_retarget(name: str, target: Any, place: type[Task]) -> None:
+    """Refuse a class that cannot take the place of a subtask.
+
+    Raises
+    ------
+    ConfigError
+        If it is not derived from the class of the place, or its `run` cannot take an exposure and settings.
+    """
+    if not (isinstance(target, type) and issubclass(target, place)):
+        given = target.__name__ if isinstance(target, type) else f"a {type(target).__name__}"
+        raise ConfigError(f"subtask {name} must be retargeted to a class derived from {place.__name__}, not {given}")
+    signature = inspect.signature(target.run)  # type: ignore[attr-defined]
+    places = [each for each in signature.parameters.values() if not _is_keyword(each)]
+    n_positional = sum(each.kind is not inspect.Parameter.VAR_KEYWORD for each in places)
+    if n_positional < len(("self", "exposure", "config")):
+        raise ConfigError(
+            f"subtask {name}: {target.__name__}.run{signature} must take (self, exposure, config) and then keywords"
+        )
 
 
 class AssembleCcdTask(RowTask):
