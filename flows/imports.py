@@ -61,7 +61,7 @@ def import_calib(
     detector, physical_filter, exposure
         Whose they are, where a file does not say so itself.
     run
-        Collection they go to; ``imported/KIND`` by default.
+        Collection they go to; ``imported/KIND`` by default, or ``imported/KIND/PART`` where there are several.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def import_calib(
     repo.furnish()
     target = run or f"imported/{kind}"
     refuse_own_run(repo, target)
-    found: dict[DataId, tuple[Path, Calibration]] = {}
+    found: dict[tuple[str, DataId], tuple[Path, Calibration]] = {}
     problems: list[str] = []
     for path in files:
         try:
@@ -85,11 +85,12 @@ def import_calib(
             owner = _owner(calibration, repo.camera, detector)
             data_id = _data_id(calibration, repo, owner, physical_filter)
             data_id = replace(data_id, exposure=_exposure(calibration, repo, exposure))
-            if data_id in found:
+            place = (f"{target}/{calibration.part}" if calibration.part and not run else target), data_id
+            if place in found:
                 raise CalibrationError(
-                    f"is a {kind} for {data_id}, and so is {found[data_id][0]}", fix="bring one into another run: --out"
+                    f"is a {kind} for {data_id}, and so is {found[place][0]}", fix="bring one into another run: --out"
                 )
-            found[data_id] = (path, _completed(calibration, repo, owner, data_id))
+            found[place] = (path, _completed(calibration, repo, owner, data_id))
         except IsrflowError as error:
             problems.append(f"  {path}: {error.message.removeprefix(f'{path}: ')}{_advice(error)}")
     if problems:
@@ -99,11 +100,14 @@ def import_calib(
     return _store(repo, kind, target, found)
 
 
-def _store(repo: Repo, kind: str, run: str, found: Mapping[DataId, tuple[Path, Calibration]]) -> ImportReport:
-    repo.butler.register_collection(run, "RUN", f"{kind} imported from files")
+def _store(
+    repo: Repo, kind: str, run: str, found: Mapping[tuple[str, DataId], tuple[Path, Calibration]]
+) -> ImportReport:
+    for name in dict.fromkeys(name for name, _ in found):
+        repo.butler.register_collection(name, "RUN", f"{kind} imported from files")
     refs = [
-        repo.butler.put(calibration, kind, data_id, run, source=str(path.absolute()))
-        for data_id, (path, calibration) in found.items()
+        repo.butler.put(calibration, kind, data_id, name, source=str(path.absolute()))
+        for (name, data_id), (path, calibration) in found.items()
     ]
     if "exposure" in calibration_type(kind).dimensions:  # belongs to it for good
         return ImportReport(run, refs, (f"isrflow query datasets \"type = '{kind}'\"",))

@@ -74,6 +74,11 @@ class Calibration(ABC):
     def example(cls, detector: Detector, rng: np.random.Generator) -> Self:
         """Make a plausible calibration for a detector, for tests, tutorials and the simulator."""
 
+    @property
+    def part(self) -> str:
+        """Say which of several calibrations of its kind with one data id this is, if there can be several."""
+        return ""
+
     def exposure_words(self) -> Mapping[str, Any]:
         """Return what it says about the exposure it was taken with (day_obs, seq_num, obs_id), if it was with one."""
         return {}

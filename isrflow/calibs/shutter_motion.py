@@ -138,6 +138,11 @@ class ShutterMotion(TableCalibration):
         by_position = _NAN if skip_position else midpoint_of_position(pivots, jerks, ends)
         return found.start_s + by_acceleration, found.start_s + by_position
 
+    @property
+    def part(self) -> str:
+        """Say whether the blade opened or closed the shutter: each exposure has both."""
+        return "opening" if self.is_open else "closing"
+
     def exposure_words(self) -> Mapping[str, Any]:
         """Return day and number of the exposure, which end its `obs_id`, or that."""
         named = re.fullmatch(r".*_(\d{8})_(\d+)", self.obs_id)
@@ -148,7 +153,7 @@ class ShutterMotion(TableCalibration):
     @property
     def label(self) -> str:
         """Name the profile for messages."""
-        return f"shutter_motion of {self.obs_id or '?'} ({'opening' if self.is_open else 'closing'})"
+        return f"shutter_motion of {self.obs_id or '?'} ({self.part})"
 
     def check(self) -> None:
         """Raise `CalibrationError` if lists differ in length, or samples or fits are not finite."""

@@ -86,12 +86,14 @@ def test_an_exposure_that_is_not_said_or_not_there_is_asked_for(repo, a_file):
         import_calib(repo, "gain_correction", [a_file("gain_correction")], exposure=1)
 
 
-def test_both_blades_of_an_exposure_need_two_runs(repo, a_file):
+def test_both_blades_of_an_exposure_are_brought_in_together(repo, tmp_path):
     exposure = repo.butler.exposures("seq_num = 1")[0].id
-    files = [a_file("shutter_motion", "open.fits"), a_file("shutter_motion", "close.fits")]
+    opening = KINDS["shutter_motion"].example(None, np.random.default_rng(1))
+    write_calibration(opening, tmp_path / "open.fits")
+    write_calibration(replace(opening, is_open=False), tmp_path / "close.fits")
+    files = [tmp_path / "open.fits", tmp_path / "close.fits"]
+    refs = import_calib(repo, "shutter_motion", files, exposure=exposure).refs
+    assert [ref.run for ref in refs] == ["imported/shutter_motion/opening", "imported/shutter_motion/closing"]
+    assert [repo.butler.get(ref).is_open for ref in refs] == [True, False]
     with pytest.raises(CalibrationError, match=r"and so is .*open\.fits; bring one into another run: --out"):
-        import_calib(repo, "shutter_motion", files, exposure=exposure)
-    runs = [
-        import_calib(repo, "shutter_motion", [path], exposure=exposure, run=f"shutter/{path.stem}") for path in files
-    ]
-    assert [run.refs[0].data_id.exposure for run in runs] == [exposure, exposure]
+        import_calib(repo, "shutter_motion", files, exposure=exposure, run="shutter")
