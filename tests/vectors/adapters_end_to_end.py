@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.errors import ConfigError
 from isrflow.frame.box import Box
-from isrflow.frame.camera import Detector
+from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.obs import Observation
 from isrflow.frame.transmission import TransmissionCurve
@@ -27,7 +28,7 @@ from isrflow.task.base import Struct
 from isrflow.task.isr_task import IsrTask
 from tests.vectors.adapters_deferred_charge import late_charge
 from tests.vectors.adapters_end_to_end_lsst import INTEGERS, Differences
-from tests.vectors.adapters_overscan import NONFINITE, classic_regions
+from tests.vectors.adapters_overscan import NONFINITE, SQUARE, classic_regions
 from tests.vectors.adapters_vignette import OUTSIDE, closed, placed_detector
 from tests.vectors.geometry import detector
 from tests.vectors.harness import Outputs, Vector, Where, covers, number_or_none
@@ -93,7 +94,9 @@ def classic_run(vector: Vector) -> Outputs:
     for owner, card, value in re.findall(r"(raw|bias|dark|flat) ([A-Z]+)=(\w+)", vector.entry.get("notes", "")):
         header = raw.header if owner == "raw" else inputs[owner].exposure.header
         header[card] = value
-    where = edges_without_defects(raw, vector.params["config_full"]) | differences(raw, task.config)
+    where = edges_without_defects(raw, vector.params["config_full"]) | differences(
+        raw, task.config, vector.entry["arrays"]
+    )
     result = task.run(raw, **inputs)
     where = task.differences.found | where
     arrays = {f"out_final_{plane}": getattr(result.exposure, plane) for plane in ("image", "mask", "variance")}
@@ -168,18 +171,43 @@ def vignetted_run(vector: Vector) -> Outputs:
     return Outputs(scalars={"validPolygon": polygon}, differs=differs, **planes)
 
 
-def differences(raw: Exposure, recipe: IsrConfig) -> dict[str, str | Where]:
-    """The rows of the picture whose serial overscan holds pixels that are not finite."""
+def differences(raw: Exposure, recipe: IsrConfig, arrays: Iterable[str] = ()) -> dict[str, str | Where]:
+    """The pixels, and the cards, of which an overscan holds pixels that are not finite or is square."""
     integers = raw.image.dtype.kind in "iu" and not recipe.variance.enabled
     found: dict[str, str | Where] = {"out_final_variance": INTEGERS} if integers else {}
-    rows = np.zeros(raw.detector.box.shape, bool)
-    for amp in raw.detector.amplifiers:
-        region = classic_regions(amp, recipe.overscan, 1.0)[0]
+    pixels = np.zeros(raw.detector.box.shape, bool)
+    for amp in raw.detector.amplifiers if recipe.overscan.enabled else ():
+        touched, square = _touched(raw, amp, recipe)
+        place = touched[amp.raw_data.slices()]
+        turned = slice(None, None, -1 if amp.raw_flip_y else 1), slice(None, None, -1 if amp.raw_flip_x else 1)
+        pixels[amp.box.slices()] = place[turned]
+        kinds = ("SERIAL", "PARALLEL") if touched.any() else ("PARALLEL",) if square else ()
+        names = [f"OVERSCAN {rest}{kind}" for kind in kinds for rest in ("RESIDUAL ", "") if rest or touched.any()]
+        names += ["FINAL"] if touched.any() else []
+        heading = NONFINITE if touched.any() else SQUARE
+        found |= {f"metadata.LSST ISR {n} {s} {amp.name}": heading for n in names for s in ("MEAN", "MEDIAN", "STDEV")}
+        if touched.any():
+            cards = (f"LSST ISR LEVEL {amp.name}", f"LSST ISR READNOISE {amp.name}", f"LSST READNOISE {amp.name}")
+            found |= {f"metadata.{card}": NONFINITE for card in cards}
+    evened = recipe.amp_offsets.enabled and recipe.amp_offsets.apply
+    if pixels.any() and (recipe.crosstalk.enabled or recipe.brighter_fatter.enabled or evened):
+        pixels[...] = True  # by way of other pixels
+    names = [name for name in arrays if name.startswith("out_step")] if pixels.any() else []
+    planes = ("image", "variance") if pixels.any() else ()
+    return (
+        {f"out_final_{plane}": Where(NONFINITE, pixels) for plane in planes} | dict.fromkeys(names, NONFINITE) | found
+    )
+
+
+def _touched(raw: Exposure, amp: Amplifier, recipe: IsrConfig) -> tuple[np.ndarray, bool]:
+    """Which pixels of the raw mosaic models differ in, and whether residuals do because the overscan is square."""
+    touched, square = np.zeros(raw.image.shape, bool), False
+    for region in classic_regions(amp, recipe.overscan, 1.0):
         lines, _ = region.nonfinite_matters(raw.image, raw.mask)
-        turned = lines[: amp.box.height][::-1] if amp.raw_flip_y else lines[: amp.box.height]
-        rows[amp.box.slices()][turned] = True
-    planes = ("image", "variance") if rows.any() else ()
-    return {f"out_final_{plane}": Where(NONFINITE, rows) for plane in planes} | found
+        lines = lines | touched.any()  # what the serial model leaves, the parallel one is fitted to
+        touched[region.picture.slices()][(slice(None), lines) if region.columns else lines] = True
+        square |= region.is_square()
+    return touched, square
 
 
 def edges_without_defects(raw: Exposure, config: dict[str, Any]) -> dict[str, Where]:
