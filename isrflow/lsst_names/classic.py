@@ -115,8 +115,8 @@ FRINGE = under(
         "stats",
         to("badMaskPlanes", ("SAT",), *everywhere(FRINGES, "ignored_planes")),
         to("stat", 32, *everywhere(FRINGES, "statistic"), limit=one_of(*STATISTICS), kind="any"),
-        to("clip", 3.0, *everywhere(FRINGES, "statistic_n_sigma"), limit=POSITIVE),
-        to("iterations", 3, *everywhere(FRINGES, "statistic_n_iterations"), limit=NOT_NEGATIVE),
+        to("clip", 3.0, *everywhere(FRINGES, "clip_sigma"), limit=POSITIVE),
+        to("iterations", 3, *everywhere(FRINGES, "clip_iterations"), limit=NOT_NEGATIVE),
         to("rngSeedOffset", 0, *everywhere(FRINGES, "seed_offset")),
     ),
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from isrflow.calibs.fringe import Fringe
-from isrflow.errors import GeometryError, MissingCalibrations
-from isrflow.frame.camera import Detector
+from isrflow.errors import GeometryError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.matching import match_size
@@ -20,16 +19,18 @@ from isrflow.kernels.box_medians import Positions
 from isrflow.kernels.fringe import draw_places, measure_contrasts, solve_strengths
 from isrflow.kernels.layout import Float32, Float64, Int32, Planes
 from isrflow.kernels.statistics import median
-from isrflow.steps.step import ByProduct, StepConfig
+from isrflow.steps.by_filter import ByFilterConfig, wanted_calibration
+from isrflow.steps.step import ByProduct
 
 log = logging.getLogger(__name__)
 
 
-class FringeConfig(StepConfig):
+class FringeConfig(ByFilterConfig):
     """In which filters there are fringes, and how their strength is measured."""
 
-    filters: tuple[str, ...] = ()
-    """Physical filters or bands with fringes; exposures through others are left alone."""
+    calibration: ClassVar = Fringe
+    lack: ClassVar = "which has fringes, but there are no frames"
+
     n_samples: int = Field(30000, ge=1)
     """Places at which the contrast is measured."""
     small_px: int = Field(3, ge=1)
@@ -46,9 +47,9 @@ class FringeConfig(StepConfig):
     """Pixels with these marks take no part in the levels of boxes."""
     statistic: Literal["MEDIAN", "MEAN", "MEANCLIP"] = "MEDIAN"
     """What the level of a box is; the median hardly sees stars, the mean is exact in noise."""
-    statistic_n_sigma: float = Field(3.0, gt=0)
+    clip_sigma: float = Field(3.0, gt=0)
     """Clipping width of MEANCLIP."""
-    statistic_n_iterations: int = Field(3, ge=0)
+    clip_iterations: int = Field(3, ge=0)
     """Clipping passes of MEANCLIP."""
     seed_offset: int = 0
     """Added to the exposure id: the sum, modulo 2**32, decides the places, so that a repeated run finds the same."""
@@ -60,14 +61,6 @@ class FringeConfig(StepConfig):
         if self.small_px > self.large_px:
             raise ValueError(f"small_px {self.small_px} is larger than large_px {self.large_px}")
         return self
-
-    def demands(self, detector: Detector | None, physical_filter: str | None = None) -> frozenset[str]:  # noqa: ARG002
-        """Name the fringe frames for exposures through a listed filter."""
-        return frozenset({Fringe.kind}) if physical_filter in self.filters else frozenset()
-
-    def ignores(self) -> frozenset[str]:
-        """Look for no frames unless some filter has fringes."""
-        return frozenset() if self.filters else frozenset({Fringe.kind})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +110,10 @@ def subtract_fringes(
     rejected beyond `n_sigma` times 0.74 interquartile ranges of the residuals until none is. Strengths are in the unit
     of the image over that of the frames.
     """
-    if not _has_fringes(exposure, config):
+    wanted = wanted_calibration(exposure, config, fringe)
+    if wanted is None:
         return None
-    if fringe is None:
-        raise MissingCalibrations(
-            f"{exposure.label} was taken through {_filter_of(exposure)}, which has fringes, but there are no frames",
-            missing=[("fringe", Fringe.kind)],
-            fix="give fringe frames, or take the filter off fringe.filters",
-        )
-    frames = [_prepared(exposure, frame, config) for frame in fringe.frames]
+    frames = [_prepared(exposure, frame, config) for frame in wanted.frames]
     found = _measure(exposure, frames, config)
     planes, no_marks = exposure.planes(), np.zeros(exposure.image.shape, np.int32)
     for strength, (image, _, variance) in zip(found.strengths, frames, strict=True):
@@ -134,15 +122,6 @@ def subtract_fringes(
     exposure.header["LSST ISR FRINGE RMS"] = found.rms
     exposure.header |= {f"LSST ISR FRINGE STRENGTH {i}": value for i, value in enumerate(found.strengths, 1)}
     return found
-
-
-def _has_fringes(exposure: Exposure, config: FringeConfig) -> bool:
-    obs = exposure.obs
-    return any(name is not None and name in config.filters for name in (obs.physical_filter, obs.band))
-
-
-def _filter_of(exposure: Exposure) -> str:
-    return exposure.obs.physical_filter or f"band {exposure.obs.band}"
 
 
 def _prepared(exposure: Exposure, frame: Exposure, config: FringeConfig) -> Planes:
@@ -183,8 +162,8 @@ def _contrasts(image: Float32, mask: Int32, places: Positions, config: FringeCon
         places,
         (config.small_px, config.large_px),
         statistic=config.statistic,
-        n_sigma=config.statistic_n_sigma,
-        n_iterations=config.statistic_n_iterations,
+        n_sigma=config.clip_sigma,
+        n_iterations=config.clip_iterations,
     )
 
 

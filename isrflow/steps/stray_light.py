@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from isrflow.calibs.stray_light import StrayLight
-from isrflow.errors import ConfigError, HeaderError, MissingCalibrations
-from isrflow.frame.camera import Detector
+from isrflow.errors import ConfigError, HeaderError
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.matching import match_size
 from isrflow.kernels.arithmetic import add_scaled
-from isrflow.steps.step import StepConfig
+from isrflow.steps.by_filter import ByFilterConfig, wanted_calibration
 
 
-class StrayLightConfig(StepConfig):
+class StrayLightConfig(ByFilterConfig):
     """Through which filters there is stray light, and how its model is used."""
+
+    calibration: ClassVar = StrayLight
+    lack: ClassVar = "which has stray light, but there is no model of it"
 
     enabled: bool = False
     """Whether the step is run."""
-    filters: tuple[str, ...] = ()
-    """Physical filters or bands with stray light; exposures through others are left alone."""
     scale_by_time: bool = False
     """Whether the model is scaled to the exposure's time; if false it is subtracted as it is."""
     use_rotator_angle: bool = False
@@ -29,9 +30,9 @@ class StrayLightConfig(StepConfig):
     trim_to_fit: bool = False
     """Allow a model smaller by the same even number of pixels along x and y; what it does not cover becomes EDGE."""
 
-    def demands(self, detector: Detector | None, physical_filter: str | None = None) -> frozenset[str]:  # noqa: ARG002
-        """Name the model for exposures through a listed filter."""
-        return frozenset({StrayLight.kind}) if physical_filter in self.filters else frozenset()
+    def ignores(self) -> frozenset[str]:
+        """Look for a model in any case: a function of the user's own may want it through all filters."""
+        return frozenset()
 
 
 def subtract_stray_light(
@@ -66,16 +67,10 @@ def subtract_stray_light(
     ``I -= f S`` and ``V += f^2 V_S``, masks OR-ed, with f = 1, or the ratio of the exposure times of exposure and
     model; image in adu (or electron), variance in that squared.
     """
-    if not exposure.obs.is_through(config.filters):
+    wanted = wanted_calibration(exposure, config, stray_light)
+    if wanted is None:
         return
-    if stray_light is None:
-        raise MissingCalibrations(
-            f"{exposure.label} was taken through {exposure.obs.filter_name}, which has stray light, but there is no "
-            "model of it",
-            missing=[("stray_light", StrayLight.kind)],
-            fix="give a stray light model, or take the filter off stray_light.filters",
-        )
-    model = stray_light.evaluate(*_angles(exposure, stray_light, config))
+    model = wanted.evaluate(*_angles(exposure, wanted, config))
     factor = _seconds(exposure, "exposure") / _seconds(model, "stray light model") if config.scale_by_time else 1.0
     part = match_size(exposure, model, "stray light model", trim_to_fit=config.trim_to_fit)
     add_scaled(part.planes(), model.planes(), -factor)

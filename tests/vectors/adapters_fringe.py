@@ -34,8 +34,8 @@ def fringe_config(params: dict[str, Any], **more: Any) -> FringeConfig:
         subtract_pedestal=params["pedestal"],
         ignored_planes=tuple(stats["badMaskPlanes"]),
         statistic=_STATISTICS.get(stats["stat"], stats["stat"]),
-        statistic_n_sigma=stats["clip"],
-        statistic_n_iterations=stats["iterations"],
+        clip_sigma=stats["clip"],
+        clip_iterations=stats["iterations"],
         seed_offset=stats.get("rngSeedOffset", 0),
         **more,
     )
@@ -72,8 +72,8 @@ def fringes(vector: Vector) -> Outputs:
         (config.small_px, config.large_px),
         {
             "statistic": config.statistic,
-            "n_sigma": config.statistic_n_sigma,
-            "n_iterations": config.statistic_n_iterations,
+            "n_sigma": config.clip_sigma,
+            "n_iterations": config.clip_iterations,
         },
     )
     places = draw_places(science.image.shape, config.n_samples, config.large_px, params["seed"])
