@@ -22,6 +22,7 @@ from isrflow.lsst_names.names import (
     under,
 )
 from isrflow.lsst_names.shared import (
+    OVERSCAN_FITS,
     amp_offset_names,
     assembly_names,
     binning_names,
@@ -47,20 +48,6 @@ THUMBNAILS = ("thumbnail_overscan", "thumbnail_flattened")
 TRIMMED = (*BIAS, "brighter_fatter", "dark", "stray_light", "flat", "illumination")
 """Rows that lay a calibration over the exposure."""
 
-FITS = (
-    "MEAN",
-    "MEANCLIP",
-    "MEDIAN",
-    "MEDIAN_PER_ROW",
-    "MEAN_PER_ROW",
-    "POLY",
-    "CHEB",
-    "LEG",
-    "NATURAL_SPLINE",
-    "CUBIC_SPLINE",
-    "AKIMA_SPLINE",
-)
-
 QA = under(
     "qa",
     idle("saveStats", True, "IsrTask alone heeds it", kind="bool"),
@@ -85,7 +72,7 @@ QA = under(
 
 OVERSCAN = under(
     "overscan",
-    to("fitType", "MEDIAN", "overscan.fit_type", limit=one_of(*FITS)),
+    to("fitType", "MEDIAN", "overscan.fit_type", limit=one_of(*OVERSCAN_FITS)),
     to("order", 1, "overscan.order", limit=NOT_NEGATIVE),
     to("numSigmaClip", 3.0, "overscan.clip_sigma", limit=POSITIVE),
     to("maskPlanes", ("BAD", "SAT"), "overscan.ignored_planes"),

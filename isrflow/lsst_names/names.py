@@ -131,6 +131,13 @@ def same(a: Any, b: Any) -> bool:
     return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
 
 
+def plain(value: Any) -> Any:
+    """Return numbers that JSON writes as texts as numbers."""
+    if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
+        return float(value.replace("Infinity", "inf"))
+    return value
+
+
 _IN_WORDS: Mapping[str, str] = {
     "bool": "true or false",
     "int": "a whole number",

@@ -7,21 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from isrflow.lsst_names.names import NOT_NEGATIVE, ODD, POSITIVE, Name, Values, idle, one_of, same, to, under
+from isrflow.lsst_names.names import NOT_NEGATIVE, ODD, POSITIVE, Name, Values, idle, one_of, plain, same, to, under
+from isrflow.lsst_names.shared import OVERSCAN_FITS
 
-FITS = (
-    "MEAN",
-    "MEANCLIP",
-    "MEDIAN",
-    "MEDIAN_PER_ROW",
-    "MEAN_PER_ROW",
-    "POLY",
-    "CHEB",
-    "LEG",
-    "NATURAL_SPLINE",
-    "CUBIC_SPLINE",
-    "AKIMA_SPLINE",
-)
 ROWS_BY_AMPLIFIER = ("overscan_serial", "overscan_parallel", "saturation", "gain_source")
 ROWS_BY_DETECTOR = ("dither", "itl_dip")
 DEFAULT = "overscanCamera.defaultDetectorConfig"
@@ -31,7 +19,7 @@ KEYS = {"NAME": "name", "SERIAL": "serial", "ID": "id"}
 
 def _fit_names(row: str, max_deviation: float, two_sided: bool) -> tuple[Name, ...]:
     return (
-        to("fitType", "MEDIAN_PER_ROW", f"{row}.fit_type", limit=one_of(*FITS)),
+        to("fitType", "MEDIAN_PER_ROW", f"{row}.fit_type", limit=one_of(*OVERSCAN_FITS)),
         to("order", 1, f"{row}.order", limit=NOT_NEGATIVE),
         to("numSigmaClip", 3.0, f"{row}.clip_sigma", limit=POSITIVE),
         to("maskPlanes", ("BAD", "SAT"), f"{row}.ignored_planes"),
@@ -136,11 +124,11 @@ def exceptions(values: Values, row: str) -> dict[str, dict[str, Any]]:
         f"*/{amp}": _changed(_settings(AMPLIFIER, rule, row), usual)
         for amp, rule in values[RULES_OF_AMPLIFIERS].items()
     }
-    everywhere = {setting for settings in found.values() for setting in settings}
+    ruled = {setting for settings in found.values() for setting in settings}
     for key, rule in values[RULES_OF_DETECTORS].items():
         own = _settings(AMPLIFIER, rule.get("defaultAmpConfig", {}), row) | _settings(DETECTOR, rule, row)
         # A detector with a rule of its own follows none of the amplifiers of all detectors.
-        found[str(key)] = _changed(own, usual) | {name: own[name] for name in everywhere}
+        found[str(key)] = _changed(own, usual) | {name: own[name] for name in ruled}
         for amp, amp_rule in rule.get("ampRules", {}).items():
             found[f"{key}/{amp}"] = _changed(_settings(AMPLIFIER, amp_rule, row), own)
     return {place: settings for place, settings in found.items() if settings}
@@ -191,5 +179,4 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{key}.")
         else:
-            number = value in ("NaN", "Infinity", "-Infinity") if isinstance(value, str) else False
-            yield f"{prefix}{key}", float(value.replace("Infinity", "inf")) if number else value
+            yield f"{prefix}{key}", plain(value)

@@ -21,6 +21,20 @@ from isrflow.lsst_names.names import (
     under,
 )
 
+OVERSCAN_FITS = (
+    "MEAN",
+    "MEANCLIP",
+    "MEDIAN",
+    "MEDIAN_PER_ROW",
+    "MEAN_PER_ROW",
+    "POLY",
+    "CHEB",
+    "LEG",
+    "NATURAL_SPLINE",
+    "CUBIC_SPLINE",
+    "AKIMA_SPLINE",
+)
+
 
 def everywhere(rows: tuple[str, ...], setting: str) -> tuple[str, ...]:
     """Name a setting in several rows."""
@@ -149,6 +163,9 @@ def wants_overscans(values: Values) -> bool:
     return values["doCalculateStatistics"] and any(values[f"isrStats.{name}"] for name in asked)
 
 
+DETECTION_PLANES = ("BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "SUSPECT", "NO_DATA")
+
+
 def amp_offset_names(row: str = "amp_offsets") -> tuple[Name, ...]:
     """Return the names of AmpOffsetTask."""
     return under(
@@ -167,19 +184,6 @@ def amp_offset_names(row: str = "amp_offsets") -> tuple[Name, ...]:
         *under("background", *background_names(False, 128, DETECTION_PLANES, f"{row}.ignored_planes")),
         *under("detection", *detection_names(f"{row}.detection_threshold")),
     )
-
-
-DETECTION_PLANES = (
-    "BAD",
-    "SAT",
-    "INTRP",
-    "CR",
-    "EDGE",
-    "DETECTED",
-    "DETECTED_NEGATIVE",
-    "SUSPECT",
-    "NO_DATA",
-)
 
 
 def background_names(use_approx: bool, bin_size_px: int, planes: tuple[str, ...], *ours: str) -> tuple[Name, ...]:

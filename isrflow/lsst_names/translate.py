@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from isrflow.errors import ConfigError
-from isrflow.lsst_names.names import Name, Values, same
+from isrflow.lsst_names.names import Name, Values, plain, same
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class NameTable:
             if isinstance(value, Mapping) and name not in self._by_name:
                 yield from self.flatten(value, f"{name}.")
             else:
-                yield name, _plain(value)
+                yield name, plain(value)
 
     def _unknown(self, name: str) -> str:
         near = get_close_matches(name, self._by_name, n=1, cutoff=0.5)
@@ -112,10 +112,3 @@ class NameTable:
         for row in self.names:
             if row.effect == "nothing" and not same(values[row.lsst], row.default):
                 log.warning("%s: %s = %r has no effect: %s", self.task, row.lsst, values[row.lsst], row.note)
-
-
-def _plain(value: Any) -> Any:
-    """Return numbers that JSON writes as texts as numbers."""
-    if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
-        return float(value.replace("Infinity", "inf"))
-    return value

@@ -55,17 +55,7 @@ class AmpOffsetsConfig(StepConfig):
     """In standard deviations of the smoothed copy."""
     weigh: bool = True
     """Whether an interface counts by its length."""
-    ignored_planes: tuple[str, ...] = (
-        "BAD",
-        "SAT",
-        "INTRP",
-        "CR",
-        "EDGE",
-        "DETECTED",
-        "DETECTED_NEGATIVE",
-        "SUSPECT",
-        "NO_DATA",
-    )
+    ignored_planes: tuple[str, ...] = ("BAD", "SAT", "INTRP", "CR", "EDGE", *_OF_DETECTION, "SUSPECT", "NO_DATA")
     """Pixels with these marks are left out of background and levels."""
 
 
