@@ -128,7 +128,7 @@ def _subtract(
                 marked[s], signal[s], source_mask[y, start : start + width], right, bit, threshold
             )
             if backgrounds[s] != 0:
-                signal[s] -= backgrounds[s]
+                _raise_by(signal[s], -backgrounds[s])
         total, total_variance = np.empty(width, np.float32), np.empty(width, np.float32)
         for t in range(n):
             y, start, right = _readout_row(amplifiers[t], r)
@@ -159,13 +159,13 @@ def _take_and_mark(
         taken, marks, pixels = subtrahend[y], mask[y, :width], image[y, :width]
         for k in range(medians.size):
             if boxes[k, 0] <= y < boxes[k, 1]:
-                taken[boxes[k, 2] : boxes[k, 3]] -= medians[k]
+                _raise_by(taken[boxes[k, 2] : boxes[k, 3]], -medians[k])
         for x in range(width):
             far = np.int32(abs(taken[x]) >= threshold)
             marks[x] = (marks[x] & ~bit) | (bit * far)
         for k in range(medians.size):
             if boxes[k, 0] <= y < boxes[k, 1]:
-                taken[boxes[k, 2] : boxes[k, 3]] += medians[k]
+                _raise_by(taken[boxes[k, 2] : boxes[k, 3]], medians[k])
         for x in range(width):
             pixels[x] -= taken[x]
 
@@ -187,7 +187,8 @@ def _read(buffer: Float32, row: Float32, right: bool) -> None:
         for i in range(n):
             buffer[i] = row[n - 1 - i]
     else:
-        buffer[:] = row
+        for i in range(n):
+            buffer[i] = row[i]
 
 
 @njit(cache=True, nogil=True)
@@ -210,6 +211,20 @@ def _take_from(row: Float32, values: Float32, right: bool) -> None:
     else:
         for i in range(n):
             row[i] -= values[i]
+
+
+@njit(cache=True, nogil=True)
+def _raise_by(values: Float32, level: np.float32) -> None:
+    for i in range(values.size):
+        values[i] += level
+
+
+@njit(cache=True, nogil=True)
+def _is_any(values: Float32) -> bool:
+    for value in values:
+        if value != 0:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)
@@ -253,8 +268,9 @@ def _mark(
 @njit(cache=True, nogil=True)
 def _add_up(total: Float32, signal: Float32, sources: _Int64, linear: Float32, square: Float32) -> None:
     """Sum the couplings source by source: the order fixes the last bit."""
-    total[:] = 0
-    first = _add_linear_in_fours(total, signal, sources, linear) if not square.any() else 0
+    for i in range(total.size):
+        total[i] = 0
+    first = _add_linear_in_fours(total, signal, sources, linear) if not _is_any(square) else 0
     for s in sources[first:]:
         if s < 0:
             return
@@ -269,8 +285,9 @@ def _add_up(total: Float32, signal: Float32, sources: _Int64, linear: Float32, s
 def _add_up_variance(
     total: Float32, signal: Float32, spread: Float32, sources: _Int64, linear: Float32, square: Float32
 ) -> None:
-    total[:] = 0
-    first = _add_linear_in_fours(total, spread, sources, linear) if not square.any() else 0
+    for i in range(total.size):
+        total[i] = 0
+    first = _add_linear_in_fours(total, spread, sources, linear) if not _is_any(square) else 0
     for s in sources[first:]:
         if s < 0:
             return

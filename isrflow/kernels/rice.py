@@ -72,8 +72,11 @@ def _decode(
         start, length = places[k]
         pixels = np.empty((y1 - y0) * (x1 - x0), np.int32)
         good[k] = _decode_tile(stored, start, length, n_bytes, block, pixels)
-        if good[k]:
-            image[y0:y1, x0:x1] = pixels.reshape(y1 - y0, x1 - x0)
+        i = 0
+        for y in range(y0, y1):
+            for x in range(x0, x1):
+                image[y, x] = pixels[i]
+                i += 1
 
 
 @njit(cache=True, nogil=True)
@@ -90,7 +93,8 @@ def _decode_tile(code: _Bytes, start: int, length: int, n_bytes: int, block: int
         at += for_number
         stop = min(i + block, pixels.size)
         if low < 0:
-            pixels[i:stop] = _signed(last, n_bytes)
+            for j in range(i, stop):
+                pixels[j] = _signed(last, n_bytes)
         elif low == as_it_is:
             for j in range(i, stop):
                 last = _add(last, np.uint32(_next(code, at) >> np.uint64(64 - 8 * n_bytes)))
