@@ -236,7 +236,8 @@ class BrighterFatterKernel(TableCalibration):
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make kernels of a tree; raises `CalibrationFileError`."""
         if "ampKernels" not in tree and "detKernels" not in tree:
-            raise CalibrationFileError(f"a bfk needs ampKernels or detKernels; the file has {', '.join(tree)}")
+            known = ", ".join(map(str, tree))
+            raise CalibrationFileError(f"a bfk needs ampKernels or detKernels; the file has {known}")
         names = tuple(str(name) for name in tree.get("ampKernels") or {})
         meta = tree.get("metadata") or {}
         # files of level DETECTOR may flag amplifiers whose kernels they do not hold

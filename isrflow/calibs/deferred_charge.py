@@ -27,7 +27,7 @@ from isrflow.calibs.per_amp import (
     table_columns,
     unknown_amplifiers,
 )
-from isrflow.calibs.tabular import TableCalibration, column_error
+from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
 from isrflow.kernels.deferred_charge import Capture, Drift, Trap
@@ -230,9 +230,7 @@ class DeferredCharge(TableCalibration):
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make it of a tree; raises `CalibrationFileError`."""
-        missing = [key for key in ("driftScale", "decayTime", "globalCti", "serialTraps") if tree.get(key) is None]
-        if missing or not isinstance(tree.get("serialTraps"), Mapping):
-            raise CalibrationFileError(f"deferred charge needs {', '.join(missing)}; the file has {', '.join(tree)}")
+        missing_keys(cls.kind, tree, "driftScale", "decayTime", "globalCti", "serialTraps")
         traps = tree["serialTraps"]
         only_mappings("serialTraps", traps)
         by_key = {

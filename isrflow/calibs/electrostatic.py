@@ -28,7 +28,7 @@ from isrflow.calibs.electrostatic_columns import (
 )
 from isrflow.calibs.forms import Form, version_of
 from isrflow.calibs.identity import info_of
-from isrflow.calibs.tabular import TableCalibration, column_error
+from isrflow.calibs.tabular import TableCalibration, column_error, missing_keys
 from isrflow.errors import CalibrationError, CalibrationFileError
 from isrflow.frame.camera import Detector
 
@@ -247,8 +247,7 @@ class Electrostatic(TableCalibration):
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Make it of a tree; raises `CalibrationFileError`."""
-        if missing := [key for _, _, key in SHIFTS if tree.get(key) is None]:
-            raise CalibrationFileError(f"electrostatic needs {', '.join(missing)}; the file has {', '.join(tree)}")
+        missing_keys(cls.kind, tree, *(key for _, _, key in SHIFTS))
         whole = {key: value for key, value in tree.items() if value is not None}
         values: dict[str, Any] = {name: whole.get(key, ()) for name, _, key in NAMES}
         for name, _, key in (*NUMBERS, *INPUT_MATRICES, *FIT_MATRICES, *OTHERS):

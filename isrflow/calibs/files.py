@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
+from yaml import YAMLError
 
 from isrflow.calibs.base import Calibration
 from isrflow.calibs.image import ImageCalibration
@@ -145,7 +146,10 @@ def _read_ecsv(path: Path) -> Table:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old files have units and versions astropy remarks on
-        table = Table.read(path, format="ascii.ecsv")
+        try:
+            table = Table.read(path, format="ascii.ecsv")
+        except (ValueError, TypeError, LookupError, AttributeError, YAMLError) as error:
+            raise CalibrationFileError(f"not an ECSV table that can be read: {_reason(error)}") from error
     for name in table.colnames:
         if isinstance(table[name], MaskedColumn):  # an empty cell: no text, or no number
             table[name] = table[name].filled("" if table[name].dtype.kind == "U" else np.nan)

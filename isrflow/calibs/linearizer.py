@@ -252,7 +252,7 @@ class Linearizer(TableCalibration):
         """Make a linearizer of a tree; raises `CalibrationFileError`."""
         amplifiers = tree.get("amplifiers")
         if not isinstance(amplifiers, Mapping) or not amplifiers:
-            raise CalibrationFileError(f"a linearizer needs amplifiers; the file has {', '.join(tree)}")
+            raise CalibrationFileError(f"a linearizer needs amplifiers; the file has {', '.join(map(str, tree))}")
         only_mappings("amplifiers", amplifiers)
         by_key = {
             column.key: {name: amp[column.key] for name, amp in amplifiers.items() if amp.get(column.key) is not None}
@@ -262,7 +262,7 @@ class Linearizer(TableCalibration):
         return cls._made(
             tree,
             amp_names=tuple(str(name) for name in amplifiers),
-            boxes={name: _box(name, box) for name, box in boxes.items()},
+            boxes={str(name): _box(name, box) for name, box in boxes.items()},
             table=None if tree.get("tableData") is None else np.array(tree["tableData"], np.float32),
             units=tree.get("linearityUnits"),
             has_linearity=tree.get("hasLinearity"),

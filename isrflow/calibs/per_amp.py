@@ -133,7 +133,9 @@ def _read(cells: Mapping[Column, Mapping[str, Any]], what: str) -> dict[str, dic
         values[column.field] = {}
         for name, cell in by_amp.items():
             try:
-                values[column.field][name] = column.value(np.ma.getdata(cell) if np.ma.isMaskedArray(cell) else cell)
+                values[column.field][str(name)] = column.value(
+                    np.ma.getdata(cell) if np.ma.isMaskedArray(cell) else cell
+                )
             except (TypeError, ValueError, IndexError):
                 where = column.column if what == "column" else column.key
                 problems.append(f"{what} {where} of amplifier {name} is {cell!r}, not {column.kind}")

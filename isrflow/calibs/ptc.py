@@ -207,7 +207,7 @@ class PhotonTransferCurve(PtcMeasurements, PtcFit, TableCalibration):
         """Make a curve of a tree; raises `CalibrationFileError`."""
         missing = [key for key in ("ampNames", "gain") if tree.get(key) is None]
         if missing:
-            raise CalibrationFileError(f"a ptc needs {', '.join(missing)}; the file has {', '.join(tree)}")
+            raise CalibrationFileError(f"a ptc needs {', '.join(missing)}; the file has {', '.join(map(str, tree))}")
         metadata = tree.get("metadata") or {}
         return cls._upgraded(
             version_of(metadata, "PTC_VERSION", cls.version),

@@ -178,18 +178,21 @@ def test_bytes_that_changed_on_the_way_are_noticed(kind, data, tmp_path) -> None
     assert refusal(kind, tmp_path / "changed.fits")
 
 
+@pytest.mark.parametrize("suffix", [".yaml", ".ecsv"])
 @pytest.mark.parametrize("kind", TABLES)
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_text_cut_or_garbled_opens_or_is_refused(kind, data, tmp_path) -> None:
-    path = tmp_path / "c.yaml"
+def test_text_cut_or_garbled_opens_or_is_refused(kind, suffix, data, tmp_path) -> None:
+    path = tmp_path / f"c{suffix}"
+    if suffix == ".ecsv" and len(an_example(kind).stated_tables()) > 1:
+        return
     if not path.exists():
         write_calibration(an_example(kind), path)
     text = path.read_text()
     at = data.draw(st.integers(0, len(text)))
     garbage = data.draw(st.text("[]{}:!&*-'\"\n \t0a", max_size=4))
-    (tmp_path / "garbled.yaml").write_text(text[:at] + garbage + data.draw(st.sampled_from(["", text[at:]])))
-    refusal(kind, tmp_path / "garbled.yaml")
+    (tmp_path / f"garbled{suffix}").write_text(text[:at] + garbage + data.draw(st.sampled_from(["", text[at:]])))
+    refusal(kind, tmp_path / f"garbled{suffix}")
 
 
 def test_tables_without_checksums_are_still_looked_at(tmp_path) -> None:

@@ -86,6 +86,14 @@ def test_a_wrong_cell_is_named_by_key_and_amplifier() -> None:
         PhotonTransferCurve.from_tree(an_old_ptc(2.6, gain={"A": "high"}))
 
 
+def test_amplifiers_whose_names_yaml_takes_for_numbers_keep_their_names() -> None:
+    text = "amplifiers: {10: {linearityType: Squared, linearityCoeffs: [1.0e-7], linearityBBox: [0, 0, 4, 4]}}"
+    linearizer = Linearizer.from_tree(load_yaml(text))
+    assert linearizer.amp_names == ("10",)
+    assert linearizer.coefficients["10"].tolist() == [1e-7]
+    assert linearizer.boxes == {"10": Box(0, 0, 4, 4)}
+
+
 def test_an_old_linearizer_gets_the_defaults_of_the_reference() -> None:
     linearizer = Linearizer.from_tree({"amplifiers": {"A": {"linearityType": "None", "linearityCoeffs": []}}})
     assert math.isnan(linearizer.input_gain["A"])
