@@ -9,40 +9,25 @@ put a function for their own camera.
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Collection
-
-import numpy as np
 
 from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import add_mask_plane, mask_bits
 from isrflow.frame.stage import assembled_detector
 from isrflow.kernels.regions import Region, find_regions
-from isrflow.kernels.sensor_masks import (
-    EDGE_ROWS,
-    DipModel,
-    bleeds_at_edge,
-    dip_columns,
-    edge_bleed,
-    find_cores,
-    finite_median,
-    sagging_columns,
-)
+from isrflow.kernels.sensor_masks import DipModel, dip_columns, finite_median, sagging_columns
 from isrflow.steps.byproducts import BadAmplifiers
+from isrflow.steps.edge_bleed import EdgeBleedConfig, mask_edge_bleed_of
 from isrflow.steps.exceptions import ExceptionsConfig
-from isrflow.steps.step import StepConfig, at_amplifier
+from isrflow.steps.saturated_regions import SaturatedRegionsConfig
+from isrflow.steps.step import StepConfig
 
 log = logging.getLogger(__name__)
 
 
-class E2vEdgeBleedConfig(StepConfig):
+class E2vEdgeBleedConfig(SaturatedRegionsConfig):
     """Which saturated regions flood a register of an E2V sensor, and what is masked then."""
 
-    min_area_px: int = 10000
-    """Regions are considered from this many pixels ..."""
-    max_area_px: int = 100000
-    """... to fewer than so many."""
     height_px: int = 350
     """Rows of the amplifier that are masked."""
 
@@ -68,21 +53,13 @@ class ItlDipConfig(ExceptionsConfig):
     """If more columns than this would be masked, none is."""
 
 
-class ItlSaturationConfig(StepConfig):
+class ItlSaturationConfig(EdgeBleedConfig):
     """How far saturated regions reach on an ITL sensor."""
 
     mask_edge_bleed: bool = True
     """Whether bleeding along the upper and lower edge is masked."""
     mask_sag: bool = True
     """Whether the whole of strongly saturated columns is masked."""
-    min_area_px: int = 10000
-    """Regions are considered from this many pixels ..."""
-    max_area_px: int = 100000
-    """... to fewer than so many."""
-    threshold: float = 5000.0
-    """How much brighter than its amplifier an edge has to be, in the unit of the exposure."""
-    decay_per_row: float = 0.02
-    """How fast the bleed narrows: exp(-decay x rows from the edge)."""
 
 
 class CameraMasksConfig(StepConfig):
@@ -156,7 +133,7 @@ def mask_e2v_edge_bleed(exposure: Exposure, config: E2vEdgeBleedConfig) -> None:
     if not _is_made_by(detector, "E2V"):
         return
     mask, bits = exposure.planes()[1], mask_bits("SAT")
-    for region in list(find_regions(mask, bits, min_area=config.min_area_px, max_area=config.max_area_px)):
+    for region in config.regions_of(mask):
         amp = _amplifier_at(detector, region) if region.y0 == 0 else None
         if amp is not None and amp.box.y0 == detector.box.y0:
             flooded = mask[amp.box.slices(exposure.xy0)][: config.height_px]
@@ -255,59 +232,11 @@ def mask_itl_saturation(
         return
     mask, bits = exposure.planes()[1], mask_bits("SAT")
     bad = bad_amplifiers.names if bad_amplifiers is not None else frozenset()
-    for region in list(find_regions(mask, bits, min_area=config.min_area_px, max_area=config.max_area_px)):
+    for region in config.regions_of(mask):
         if config.mask_edge_bleed:
             mask_edge_bleed_of(region, exposure, config, bad_names=bad)
         if config.mask_sag:
             mask[:, sagging_columns(region)] |= bits
-
-
-def mask_edge_bleed_of(
-    region: Region, exposure: Exposure, config: ItlSaturationConfig, *, bad_names: Collection[str] = ()
-) -> None:
-    """Mask the bleed of one region, of whatever size and sensor, at those edges where it shows, in place."""
-    detector, bits = _detector_of(exposure), mask_bits("SAT")
-    saturation = _saturation_level(exposure, bad_names)
-    image, mask, _ = exposure.planes()
-    cores = find_cores(region, config.min_area_px, config.max_area_px)
-    if cores is None:
-        x, y = region.centroid
-        log.warning(
-            "%s: the saturated region at (%.0f, %.0f) has more than two cores, its edge bleed is not masked",
-            exposure.label,
-            x,
-            y,
-        )
-        return
-    for core in cores:
-        for amp in detector.amplifiers:
-            if not amp.box.x0 <= core.x < amp.box.x1:
-                continue
-            with at_amplifier(amp.name):
-                level = finite_median(exposure.amp(amp).image) + config.threshold
-            for rows in _edges_of(amp, detector):
-                if not bleeds_at_edge(image[rows], core.x, level):
-                    continue
-                for y, columns in edge_bleed(image[rows], core, saturation, config.decay_per_row):
-                    mask[rows][y, slice(*columns)] |= bits
-
-
-def _edges_of(amp: Amplifier, detector: Detector) -> list[slice]:
-    """Return the rows at the edges an amplifier reaches, beginning with the edge, as slices of the whole image."""
-    lower = slice(0, EDGE_ROWS) if amp.box.y0 == detector.box.y0 else None
-    upper = slice(None, -EDGE_ROWS - 1, -1) if amp.box.y1 == detector.box.y1 else None
-    return [rows for rows in (lower, upper) if rows is not None]
-
-
-def _saturation_level(exposure: Exposure, bad: Collection[str]) -> float:
-    """Return the median saturation level of good amplifiers, in the unit of the exposure; NaN if none is known."""
-    levels = []
-    for amp in _detector_of(exposure).amplifiers:
-        gain = amp.gain_electron_per_adu if exposure.unit == "electron" else 1.0
-        level = exposure.header.get(f"LSST ISR SATURATION LEVEL {amp.name}", amp.saturation_adu * gain)
-        if amp.name not in bad and not math.isnan(float(level)):
-            levels.append(float(level))
-    return float(np.median(levels)) if levels else math.nan
 
 
 def _amplifier_at(detector: Detector, region: Region) -> Amplifier | None:

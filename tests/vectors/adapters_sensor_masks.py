@@ -10,12 +10,12 @@ from isrflow.frame.camera import Amplifier, Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.kernels.regions import find_regions
+from isrflow.steps.edge_bleed import mask_edge_bleed_of
 from isrflow.steps.sensor_masks import (
     E2vEdgeBleedConfig,
     ItlDipConfig,
     ItlSaturationConfig,
     mask_e2v_edge_bleed,
-    mask_edge_bleed_of,
     mask_itl_dip,
     mask_itl_saturation,
 )
