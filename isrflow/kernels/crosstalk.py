@@ -221,7 +221,7 @@ def _raise_by(values: Float32, level: np.float32) -> None:
 
 @njit(cache=True, nogil=True)
 def _is_any(values: Float32) -> bool:
-    for value in values:
+    for value in values:  # noqa: SIM110 - numba compiles no generators
         if value != 0:
             return True
     return False
