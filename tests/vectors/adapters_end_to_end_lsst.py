@@ -167,7 +167,7 @@ def detector_of(params: dict[str, Any]) -> Detector:
 
 def raw_of(vector: Vector, described: Detector) -> Exposure:
     params = vector.params
-    image = vector.array("in_raw_image") if "in_raw_image" in vector.arrays else vector.shared["raw_image"].copy()
+    image = vector.shared["raw_image"].copy()
     dtype = np.dtype(params.get("raw_dtype", "float32"))
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
@@ -250,7 +250,7 @@ def matrices_of(vector: Vector) -> Electrostatic:
     shared, gain = vector.shared, numbers_of(vector.params["ebf"]["gain"])
     by_filter: dict[str, dict[str, np.ndarray]] = {f"{side}_by_filter": {} for side in SIDES.values()}
     for name in shared:
-        found = re.fullmatch(r"ebf_a([NSEW])_?(?:[bB]yFilter_?)?(\w+)", name)
+        found = re.fullmatch(r"(?:ebf_)?a([NSEW])_?(?:[bB]yFilter_?)?(\w+)", name)
         if found:
             by_filter[f"{SIDES[found[1]]}_by_filter"][found[2]] = shared[name].astype(np.float64)
     general = {side: shared[f"ebf_a{letter}"].astype(np.float64) for letter, side in SIDES.items()}

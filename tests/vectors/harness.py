@@ -116,10 +116,12 @@ class Vector:
 
     @cached_property
     def shared(self) -> dict[str, np.ndarray]:
-        """The arrays of the shared input file, by their unprefixed names."""
+        """The arrays of the shared input file, by their unprefixed names; inputs of the vector's own stand for them."""
         where = self.params["inputs_in_shared_file"]
+        own = {name: array for name, array in self.arrays.items() if name.startswith("in_")}
         with np.load(self.root / where["file"]) as stored:
-            return {name: stored[name] for name in where["keys"]}
+            found = {name: stored[name] for name in where["keys"]}
+        return found | {name.removeprefix("in_").removesuffix("_used"): array for name, array in own.items()}
 
     def array(self, name: str) -> np.ndarray:
         """A copy of an array; masks come in our bits."""
