@@ -33,11 +33,9 @@ class ZeroPoint:
 
 def zero_point_cards(zero_point: ZeroPoint | None) -> dict[str, float]:
     """Return the header cards of a zero point; none for None."""
-    return (
-        {}
-        if zero_point is None
-        else dict(zip(ZERO_POINT_CARDS, (zero_point.counts_at_mag0, zero_point.error), strict=True))
-    )
+    if zero_point is None:
+        return {}
+    return dict(zip(ZERO_POINT_CARDS, (zero_point.counts_at_mag0, zero_point.error), strict=True))
 
 
 def zero_point_of(cards: Mapping[str, Any]) -> ZeroPoint | None:

@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isrflow.kernels.statistics import clip, mean, median
-
-Statistic = Literal["MEAN", "MEDIAN", "MEANCLIP"]
-
-
-@dataclass(frozen=True, slots=True)
-class LevelRule:
-    """How a level is taken of some pixels; those that are not finite take no part."""
-
-    statistic: Statistic = "MEANCLIP"
-    n_sigma: float = 3.0
-    n_iterations: int = 3
-
-    def of(self, pixels: NDArray[Any]) -> float:
-        """Return the level of some pixels, NaN for none."""
-        if pixels.size == 0:
-            return float("nan")
-        if self.statistic == "MEDIAN":
-            return median(pixels)
-        if self.statistic == "MEAN":
-            return mean(pixels)
-        return clip(pixels, n_sigma=self.n_sigma, n_iterations=self.n_iterations).mean
+from isrflow.kernels.level import LevelRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def correlate(samples: Sequence[NDArray[Any] | None]) -> NDArray[np.float64]:
     """
     present = [i for i, sample in enumerate(samples) if sample is not None]
     flat = [sample.reshape(-1) for sample in samples if sample is not None]
-    if len({sample.shape for sample in (each for each in samples if each is not None)}) > 1:
+    if len({sample.shape for sample in samples if sample is not None}) > 1:
         raise ValueError("samples of different shapes cannot be correlated pixel by pixel")
     result = np.full((len(samples), len(samples)), np.nan)
     if not flat:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isrflow.kernels.statistics import clip, describe, mean
+from isrflow.kernels.level import LevelRule
+from isrflow.kernels.statistics import describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,9 @@ def measure_flatness(
         Clipping width in standard deviations, and number of passes.
     """
     whole = describe(image, exclude=excluded, n_sigma=n_sigma, n_iterations=n_iterations)
+    rule = LevelRule("MEANCLIP" if clipped else "MEAN", n_sigma, n_iterations)
     cells = mesh.cells(image.shape)
     means = np.full(cells.shape, np.nan)
     for place, cell in np.ndenumerate(cells):
-        pixels, left_out = image[cell], excluded[cell]
-        if clipped:
-            means[place] = clip(pixels, exclude=left_out, n_sigma=n_sigma, n_iterations=n_iterations).mean
-        else:
-            means[place] = mean(pixels, exclude=left_out)
+        means[place] = rule.of(image[cell], excluded[cell])
     return Flatness(whole.median, whole.clipped.stdev, means)

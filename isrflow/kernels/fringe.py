@@ -7,18 +7,15 @@ intercept, of `science = sum(strength_i * frame_i)` over the places, from which 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isrflow.kernels.box_medians import Positions, contrast_of_boxes
 from isrflow.kernels.layout import Float32, Float64, Int32
-from isrflow.kernels.statistics import clip, mean
+from isrflow.kernels.level import LevelRule
 
-Statistic = Literal["MEDIAN", "MEAN", "MEANCLIP"]
 IQR_TO_RMS = 0.74
 """Standard deviation of a Gaussian over its interquartile range, to the two digits used here by rule."""
 
@@ -74,10 +71,7 @@ def measure_contrasts(
     exclude_bits: int,
     places: Positions,
     half_sizes: tuple[int, int],
-    *,
-    statistic: Statistic = "MEDIAN",
-    n_sigma: float = 3.0,
-    n_iterations: int = 3,
+    rule: LevelRule = LevelRule("MEDIAN"),  # noqa: B008 - it is frozen
 ) -> Float64:
     """Measure the contrast at each place, NaN where no pixel of a box can be used.
 
@@ -86,39 +80,27 @@ def measure_contrasts(
     image, mask
         (ny, nx) float32 and int32, left untouched; pixels with any of `exclude_bits` take no part.
     places
-        (n, 2) x and y; half sizes of the small and the large box in pixels.
-    statistic
+        (n, 2) x and y.
+    half_sizes
+        Of the small and the large box, in pixels.
+    rule
         What the level of a box is.
-    n_sigma, n_iterations
-        Of the clipped mean.
 
     Returns
     -------
     ndarray
         (n,) float64.
     """
-    if statistic == "MEDIAN":
+    if rule.statistic == "MEDIAN":
         return contrast_of_boxes(image, mask, exclude_bits, places, half_sizes)
-
-    def level(pixels: Float32, exclude: NDArray[np.bool_]) -> float:
-        if statistic == "MEAN":
-            return mean(pixels, exclude=exclude)
-        return clip(pixels, exclude=exclude, n_sigma=n_sigma, n_iterations=n_iterations).mean
-
     excluded = (mask & exclude_bits) != 0
-    levels = [_levels(image, excluded, places, half, level) for half in half_sizes]
-    return levels[0] - levels[1]
+    small, large = (_levels(image, excluded, places, half, rule) for half in half_sizes)
+    return small - large
 
 
-def _levels(
-    image: Float32,
-    excluded: NDArray[np.bool_],
-    places: Positions,
-    half: int,
-    level: Callable[[Float32, NDArray[np.bool_]], float],
-) -> Float64:
+def _levels(image: Float32, excluded: NDArray[np.bool_], places: Positions, half: int, rule: LevelRule) -> Float64:
     boxes = [np.s_[y - half : y + half, x - half : x + half] for x, y in places.tolist()]
-    return np.array([level(image[box], excluded[box]) for box in boxes])
+    return np.array([rule.of(image[box], excluded[box]) for box in boxes])
 
 
 def solve_strengths(science: Float64, frames: Float64, *, n_sigma: float = 3.0, n_iterations: int = 20) -> Strengths:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -18,6 +18,7 @@ from isrflow.kernels.arithmetic import add_scaled
 from isrflow.kernels.box_medians import Positions
 from isrflow.kernels.fringe import draw_places, measure_contrasts, solve_strengths
 from isrflow.kernels.layout import Float32, Float64, Int32, Planes
+from isrflow.kernels.level import LevelRule, Statistic
 from isrflow.kernels.statistics import median
 from isrflow.steps.by_filter import ByFilterConfig, wanted_calibration
 from isrflow.steps.step import ByProduct
@@ -45,7 +46,7 @@ class FringeConfig(ByFilterConfig):
     """Whether the median of each frame is taken off before it is used."""
     ignored_planes: tuple[str, ...] = ("SAT",)
     """Pixels with these marks take no part in the levels of boxes."""
-    statistic: Literal["MEDIAN", "MEAN", "MEANCLIP"] = "MEDIAN"
+    statistic: Statistic = "MEDIAN"
     """What the level of a box is; the median hardly sees stars, the mean is exact in noise."""
     clip_sigma: float = Field(3.0, gt=0)
     """Clipping width of MEANCLIP."""
@@ -155,16 +156,9 @@ def _measure(exposure: Exposure, frames: list[Planes], config: FringeConfig) -> 
 
 
 def _contrasts(image: Float32, mask: Int32, places: Positions, config: FringeConfig) -> Float64:
-    return measure_contrasts(
-        image,
-        mask,
-        mask_bits(config.ignored_planes),
-        places,
-        (config.small_px, config.large_px),
-        statistic=config.statistic,
-        n_sigma=config.clip_sigma,
-        n_iterations=config.clip_iterations,
-    )
+    half_sizes = config.small_px, config.large_px
+    rule = LevelRule(config.statistic, config.clip_sigma, config.clip_iterations)
+    return measure_contrasts(image, mask, mask_bits(config.ignored_planes), places, half_sizes, rule)
 
 
 def _seed(exposure: Exposure, config: FringeConfig) -> int:

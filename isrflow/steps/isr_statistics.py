@@ -25,9 +25,9 @@ from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.stage import assembled_detector
 from isrflow.kernels.bias_shift import BiasShifts, ShiftRules, find_bias_shifts
-from isrflow.kernels.charge_transfer import LevelRule, Statistic
 from isrflow.kernels.correlation import correlate
 from isrflow.kernels.divisadero import Divisadero, column_response, measure_borders
+from isrflow.kernels.level import LevelRule, Statistic
 from isrflow.kernels.profiles import Banding, Projection, Window, banding_amplitude, project, summarize_banding
 from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.byproducts import EffectivePtc, KeptOverscan, OverscanPixels, UntrimmedCopy

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
-from isrflow.kernels.charge_transfer import LevelRule, Lines, OuterLines, outer_lines, overscan_lines
+from isrflow.kernels.charge_transfer import Lines, OuterLines, outer_lines, overscan_lines
+from isrflow.kernels.level import LevelRule
 from isrflow.steps.byproducts import EffectivePtc, KeptOverscan
 
 _NO_TURNOFF_ADU = 1e19

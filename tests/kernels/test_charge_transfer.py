@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from isrflow.kernels.charge_transfer import LevelRule, OuterLines, outer_lines, overscan_lines
+from isrflow.kernels.charge_transfer import OuterLines, outer_lines, overscan_lines
+from isrflow.kernels.level import LevelRule
 
 MEAN = LevelRule("MEAN")
 PICTURE = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])

@@ -5,6 +5,7 @@ import pytest
 from scipy import optimize
 
 from isrflow.kernels.fringe import draw_places, measure_contrasts, solve_strengths
+from isrflow.kernels.level import LevelRule
 
 
 def test_places_of_a_seed_are_those_of_the_reference() -> None:
@@ -27,9 +28,9 @@ def test_a_contrast_is_the_level_of_the_small_box_less_that_of_the_large_one() -
     mask[7, 7], image[7, 7] = 2, 1e6
     places = np.array([[4, 4]])
     assert measure_contrasts(image, mask, 2, places, (1, 4)).tolist() == [2.5]
-    mean = measure_contrasts(image, mask, 2, places, (1, 4), statistic="MEAN")
+    mean = measure_contrasts(image, mask, 2, places, (1, 4), LevelRule("MEAN"))
     assert mean.tolist() == pytest.approx([4 - 16 / 62], rel=1e-15)
-    clipped = measure_contrasts(image, mask, 2, places, (1, 4), statistic="MEANCLIP", n_sigma=3, n_iterations=1)
+    clipped = measure_contrasts(image, mask, 2, places, (1, 4), LevelRule("MEANCLIP", 3, 1))
     assert clipped.tolist() == [2.0]  # the quartiles are 1.75 and 4.75: 10 is out; in the large box all but zeros are
 
 

@@ -11,7 +11,8 @@ from isrflow.calibs.fringe import Fringe
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
 from isrflow.frame.obs import Observation
-from isrflow.kernels.fringe import Statistic, draw_places, measure_contrasts
+from isrflow.kernels.fringe import draw_places, measure_contrasts
+from isrflow.kernels.level import LevelRule, Statistic
 from isrflow.steps.fringe import FringeConfig, subtract_fringes
 from tests.vectors.geometry import exposure
 from tests.vectors.harness import Outputs, Vector, covers
@@ -68,20 +69,14 @@ def fringes(vector: Vector) -> Outputs:
     science = exposure(vector, in_detector=False, prefix="in_science_")
     science = replace(science, obs=Observation(physical_filter="F"))
     frames, bits = _frames(vector), mask_bits(config.ignored_planes)
-    half, options = (
-        (config.small_px, config.large_px),
-        {
-            "statistic": config.statistic,
-            "n_sigma": config.clip_sigma,
-            "n_iterations": config.clip_iterations,
-        },
-    )
+    half = config.small_px, config.large_px
+    rule = LevelRule(config.statistic, config.clip_sigma, config.clip_iterations)
     places = draw_places(science.image.shape, config.n_samples, config.large_px, params["seed"])
     measured = {
-        f"out_measured_fringe{i}": measure_contrasts(frame.image, frame.mask, bits, places, half, **options)
+        f"out_measured_fringe{i}": measure_contrasts(frame.image, frame.mask, bits, places, half, rule)
         for i, frame in enumerate(frames)
     }
-    measured["out_measured_science"] = measure_contrasts(science.image, science.mask, bits, places, half, **options)
+    measured["out_measured_science"] = measure_contrasts(science.image, science.mask, bits, places, half, rule)
     finite = np.isfinite([measured[f"out_measured_fringe{i}"] for i in range(len(frames))])
     found = subtract_fringes(science, config, fringe=Fringe(frames=tuple(frames)))
     outputs = {f"out_{name}": getattr(science, name) for name in ("image", "mask", "variance")}
