@@ -116,6 +116,23 @@ def correct_file(
     )
 
 
+def is_possible_without(
+    steps: Iterable[str],
+    *,
+    instrument: str | None = None,
+    recipe: str | None = None,
+    config: Path | None = None,
+    settings: Iterable[str] = (),
+) -> bool:
+    """Tell whether the recipe of `correct_file` can do without these steps."""
+    camera = None if instrument is None else load_camera(instrument)
+    try:
+        _recipe(camera, recipe, config, settings, steps)
+    except ConfigError:
+        return False
+    return True
+
+
 def parse_settings(items: Iterable[str]) -> dict[str, Any]:
     """Read ``STEP.FIELD=VALUE`` items; values are YAML (numbers, true/false, lists).
 

@@ -61,7 +61,7 @@ def run(
     Steps that are on by default want their calibrations: give them with --calib, or say --without.
     """
     from flows.present.output import emit, say
-    from flows.single import correct_file
+    from flows.single import correct_file, is_possible_without
     from isrflow.errors import MissingCalibrations
 
     try:
@@ -79,13 +79,20 @@ def run(
             overwrite=force,
         )
     except MissingCalibrations as error:
-        raise _with_commands(error, list(context.obj)) from error
+        steps = [*comma_list(without), *(step for step, _ in error.missing)]
+        is_possible = is_possible_without(
+            steps, instrument=instrument, recipe=recipe, config=config, settings=settings or []
+        )
+        raise _with_commands(error, list(context.obj), is_possible=is_possible) from error
     emit(outcome, as_json=as_json, text=lambda: say(outcome.render()))
     return 0
 
 
-def _with_commands(error: MissingCalibrations, arguments: list[str]) -> MissingCalibrations:
-    """Replace the advice by whole command lines, made from the one that was typed."""
+def _with_commands(error: MissingCalibrations, arguments: list[str], *, is_possible: bool) -> MissingCalibrations:
+    """Replace the advice by whole command lines, made from the one that was typed.
+
+    Doing without the steps is advised only if the recipe can.
+    """
     from isrflow.errors import MissingCalibrations
 
     steps = list(dict.fromkeys(step for step, _ in error.missing))
@@ -94,7 +101,8 @@ def _with_commands(error: MissingCalibrations, arguments: list[str]) -> MissingC
     typed = [item for item in arguments if item != "--json"]
     proceed = shlex.join(["isrflow", *_merge_without(typed, steps)])
     give = shlex.join(["isrflow", *typed]) + "".join(f" --calib {kind}=FILE" for kind in kinds)
-    return MissingCalibrations(f"{error.message}\n{wanted}", missing=error.missing, fix=f"{proceed}\n  or:  {give}")
+    advice = f"{proceed}\n  or:  {give}" if is_possible else give
+    return MissingCalibrations(f"{error.message}\n{wanted}", missing=error.missing, fix=advice)
 
 
 def _merge_without(typed: list[str], steps: list[str]) -> list[str]:

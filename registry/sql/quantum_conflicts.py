@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -39,9 +41,10 @@ def refuse_other_content(
     if not changed:
         return
     stored = _stored(connection, [row for row, _ in changed])
+    settings = _changed_settings(connection, {one.config_id for one in stored.values()}, parts["config_id"])
     groups: defaultdict[tuple[str, str, str], list[DataId]] = defaultdict(list)
     for row, spec in changed:
-        groups[row.task, row.state, _difference(stored[row.id], spec, parts)].append(row.data_id)
+        groups[row.task, row.state, _difference(stored[row.id], spec, parts, settings)].append(row.data_id)
     lines = listed(f"{task} {spell_data_ids(ids)} ({state}): {what}" for (task, state, what), ids in groups.items())
     run = changed[0][0].run
     message = f"{len(changed)} quanta of run {run} are there with another content; nothing was planned:\n{lines}"
@@ -80,13 +83,41 @@ def _stored(connection: Connection, rows: Sequence[QuantumRow]) -> dict[int, _St
     return found
 
 
-def _difference(old: _Stored, spec: QuantumSpec, parts: Mapping[str, int]) -> str:
+def _difference(old: _Stored, spec: QuantumSpec, parts: Mapping[str, int], settings: Mapping[int, str]) -> str:
     """Say which parts of the content of a quantum differ."""
-    words = ["configuration"] if old.config_id != parts["config_id"] else []
+    words = [f"configuration{settings[old.config_id]}"] if old.config_id != parts["config_id"] else []
     words += ["software"] if old.software_id != parts["software_id"] else []
     words += _changed_roles(old.calibs, {role: match.ref.id for role, match in spec.calibs})
     words += _changed_roles(old.inputs, dict(spec.inputs))
     return ", ".join(words) or "something that only the content key sees (task or code version)"
+
+
+N_SETTINGS = 5
+"""Of how many settings that differ a refusal tells."""
+
+
+def _changed_settings(connection: Connection, old: Iterable[int], new: int) -> dict[int, str]:
+    """Say how configurations differ from the new one: the recipe, or else the settings, the first few of them."""
+    blob = t.config_blob.c
+    query = select(blob.id, blob.canonical).where(blob.id.in_({*old, new}))
+    leaves = {row.id: dict(_leaves(json.loads(row.canonical))) for row in connection.execute(query)}
+    return {one: _told_settings(leaves[one], leaves[new]) for one in old}
+
+
+def _told_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    names = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    names = ["recipe"] if "recipe" in names else names  # all else follows from it
+    told = [f"{name.removeprefix('settings.')} {old.get(name)} -> {new.get(name)}" for name in names[:N_SETTINGS]]
+    told += [f"and {len(names) - N_SETTINGS} more"] if len(names) > N_SETTINGS else []
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _changed_roles(old: Mapping[str, UUID], new: Mapping[str, UUID]) -> list[str]:

@@ -25,6 +25,8 @@ def test_a_single_file_is_corrected_in_the_newer_order(isrflow, raws) -> None:
     ordered = ("run", raw, "--instrument", "tiny", "--recipe", "lsst", "--without", "bias,dark,defects,flat")
     typed = isrflow(*ordered, "-o", "out.fits", code=1)
     assert "step gain_source wants --calib ptc=FILE" in typed.err
+    assert "gain_source,linearity" not in typed.err  # which it cannot do without
+    assert f"isrflow run {raw} --instrument tiny --recipe lsst" in typed.err
     detector = "A" if "A" in raw.name else "B"
     tables = [f"{kind}={raws / 'truth' / f'{kind}_{detector}.fits'}" for kind in ("ptc", "linearizer", "crosstalk")]
     calibs = [item for table in tables for item in ("--calib", table)]

@@ -108,13 +108,14 @@ def test_another_content_of_what_is_done_is_refused_naming_what_differs(night):
     other = night.calib("calibs/2")
     night.certify(other, 2000, 3000)
     changed = [replace(one, calibs=(("bias", Match(other, 3, "calib")),), content_key="new") for one in night.specs]
-    difference = rf"exposure=1 detector=0 \(done\): configuration, bias \w+ -> {other.short}"
+    setting = r"configuration \(overscan.kind median -> mean\)"
+    difference = rf"exposure=1 detector=0 \(done\): {setting}, bias \w+ -> {other.short}"
     pattern = rf"(?s)4 quanta of run products.*isr lupine {difference}"
     with pytest.raises(ConflictError, match=pattern) as caught:
         plan(night, changed, config={"overscan": {"kind": "mean"}})
     assert len(caught.value.conflicts) == 4  # two done, two being done
     assert "isrflow reprocess WHERE --out RUN" in caught.value.fix
-    with pytest.raises(ConflictError, match=r"isr lupine exposures 1, detectors 0-1 \(done\): configuration\n"):
+    with pytest.raises(ConflictError, match=r"exposures 1, detectors 0-1 \(done\): configuration \(overscan None -> 1"):
         plan(night, [replace(one, content_key="new") for one in night.specs[:2]], config={"overscan": 1})
     with pytest.raises(ConflictError, match="something that only the content key sees"):
         plan(night, [replace(night.specs[0], content_key="new")])
