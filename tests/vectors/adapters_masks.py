@@ -94,8 +94,11 @@ def widened_trails(vector: Vector) -> Outputs:
 def edges(vector: Vector) -> Outputs:
     params, picture = vector.params, exposure(vector, in_detector=vector.params["level"] == "AMP")
     plane = params.get("maskPlane", (vector.quoted() or ["SUSPECT"])[0])
-    mask_edges(picture, EdgesConfig(width_px=params["numEdgePixels"], level=params["level"], plane=plane))
-    return Outputs(out_mask=picture.mask)
+    width = params["numEdgePixels"]
+    mask_edges(picture, EdgesConfig(width_px=width, level=params["level"], plane=plane))
+    boxes_inside = [amp.box for amp in picture.detector.amplifiers] if picture.detector else [picture.box]
+    wide = any(2 * width >= min(each.width, each.height) for each in boxes_inside)
+    return Outputs(differs={"out_mask": "Edges wider than half the image"} if wide else {}, out_mask=picture.mask)
 
 
 @covers("IsrTask.maskNan", "IsrTask.maskNan(exposure)", "IsrTaskLSST.maskNan")

@@ -20,6 +20,7 @@ from tests.vectors.geometry import exposure
 from tests.vectors.harness import Outputs, Vector, Where, covers
 
 SQUARE = "A square parallel overscan"
+SHARED = "Marks shared between parallel overscans"
 NONFINITE = "Overscan pixels that are not finite"
 EMPTY = "Empty overscan lines near other empty lines"
 
@@ -309,9 +310,14 @@ def _cards(text: str) -> dict[str, Any]:
 
 @covers("OverscanCorrectionTask.maskParallelOverscan(exposure, detector)")
 def parallel_mask(vector: Vector) -> Outputs:
-    picture = exposure(vector)
+    picture, marks = exposure(vector), 0
+    others = np.zeros(picture.mask.shape, bool)
+    for amp in picture.detector.amplifiers:
+        box = amp.raw_parallel_overscan.slices()
+        others[box], marks = True, marks | int(np.bitwise_or.reduce(picture.mask[box], axis=None))
     mask_parallel_overscan(picture, picture.detector.amplifiers, classic_config(vector.params))
-    return Outputs(out_image=picture.image, out_mask=picture.mask)
+    shared = {"out_mask": Where(SHARED, others)} if marks & ~mask_bits("SAT") else {}
+    return Outputs(differs=shared, out_image=picture.image, out_mask=picture.mask)
 
 
 # --- the tasks of the newer order --------------------------------------------------------------------------------
