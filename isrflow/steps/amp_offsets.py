@@ -123,8 +123,12 @@ def even_out_amplifiers(exposure: Exposure, config: AmpOffsetsConfig) -> AmpOffs
     return found
 
 
+def _amplifiers_of(exposure: Exposure) -> tuple[Amplifier, ...]:
+    return assembled_detector(exposure, "amplifiers meet only in a finished picture").amplifiers
+
+
 def _checked_amplifiers(exposure: Exposure, config: AmpOffsetsConfig) -> tuple[Amplifier, ...]:
-    amplifiers = assembled_detector(exposure, "amplifiers meet only in a finished picture").amplifiers
+    amplifiers = _amplifiers_of(exposure)
     shapes = {amp.box.shape for amp in amplifiers}
     if len(shapes) > 1:
         sizes = ", ".join(f"{amp.name} {amp.box.width} x {amp.box.height}" for amp in amplifiers)
@@ -141,8 +145,7 @@ def _checked_amplifiers(exposure: Exposure, config: AmpOffsetsConfig) -> tuple[A
 
 def interfaces_of(exposure: Exposure) -> list[kernel.Interface]:
     """Find which amplifiers of an exposure meet; raises `GeometryError` if they form no grid."""
-    assert exposure.detector is not None
-    amplifiers = exposure.detector.amplifiers
+    amplifiers = _amplifiers_of(exposure)
     along_y = _places([amp.box.y0 for amp in amplifiers], amplifiers[0].box.height)
     along_x = _places([amp.box.x0 for amp in amplifiers], amplifiers[0].box.width)
     if along_y is None or along_x is None:
@@ -165,11 +168,10 @@ def _places(starts: list[int], size: int) -> list[int] | None:
 
 def flattened(exposure: Exposure, config: AmpOffsetsConfig) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Return image and mask to measure on: without background, sources marked; copies where they differ."""
-    assert exposure.detector is not None
     image, mask, _ = exposure.planes()
     if config.subtract_background:
         image = image.copy()
-        cell = min(exposure.detector.amplifiers[0].box.shape) * config.cell_fraction
+        cell = min(_amplifiers_of(exposure)[0].box.shape) * config.cell_fraction
         n_cells = int(image.shape[1] // cell) + 1, int(image.shape[0] // cell) + 1
         subtract_surface(image, mask, mask_bits(config.ignored_planes), n_cells)
     if config.detect_sources:
@@ -188,24 +190,14 @@ def profiles_at(
     mask: NDArray[np.int32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the levels along both sides of an interface, of a flattened picture."""
-    assert exposure.detector is not None
-    amplifiers, bits = exposure.detector.amplifiers, mask_bits(config.ignored_planes)
-    first, second = (
-        kernel.edge_profile(
-            image,
-            mask,
-            bits,
-            amplifiers[index].box.slices(exposure.xy0),
-            side,
-            inset=config.edge_inset_px,
-            width=config.edge_width_px,
-        )
-        for index, side in (
-            (interface.first, interface.side),
-            (interface.second, kernel.opposite(interface.side)),
-        )
-    )
-    return first, second
+    amplifiers, bits = _amplifiers_of(exposure), mask_bits(config.ignored_planes)
+    inset, width = config.edge_inset_px, config.edge_width_px
+
+    def profile(index: int, side: int) -> NDArray[np.float32]:
+        section = amplifiers[index].box.slices(exposure.xy0)
+        return kernel.edge_profile(image, mask, bits, section, side, inset=inset, width=width)
+
+    return profile(interface.first, interface.side), profile(interface.second, kernel.opposite(interface.side))
 
 
 def _measure(
@@ -217,8 +209,7 @@ def _measure(
 ) -> kernel.Step:
     first, second = profiles_at(exposure, interface, config, image, mask)
     if np.isnan(first).all() or np.isnan(second).all():
-        assert exposure.detector is not None
-        names = [exposure.detector.amplifiers[index].name for index in (interface.first, interface.second)]
+        names = [_amplifiers_of(exposure)[index].name for index in (interface.first, interface.second)]
         log.warning("%s: no level where %s meet, the step is taken as zero", exposure.label, " and ".join(names))
     return kernel.measure_step(
         first,

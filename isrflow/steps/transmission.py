@@ -19,9 +19,6 @@ from isrflow.steps.step import StepConfig
 
 log = logging.getLogger(__name__)
 
-_IN_FOCAL_PLANE = ("atmosphere", "optics", "filter")
-"""Parts of the light's path whose curves speak of places in the focal plane, not of pixels."""
-
 
 class TransmissionConfig(StepConfig):
     """Which of the curves at hand are used."""
@@ -74,19 +71,20 @@ def attach_transmission(
     ``(x, y)`` in the focal plane in mm; l in Angstrom, T a fraction. Tables are interpolated linearly.
     """
     whole_filter = transmission_filter if transmission_filter_detector is None else None
-    curves = {
-        "atmosphere": transmission_atmosphere.curve if transmission_atmosphere and config.use_atmosphere else None,
-        "optics": transmission_optics.curve if transmission_optics and config.use_optics else None,
-        "filter": whole_filter.curve if whole_filter and config.use_filter else None,
-        "filter above the detector": transmission_filter_detector.curve
-        if transmission_filter_detector and config.use_filter
-        else None,
-        "sensor": transmission_sensor.curve if transmission_sensor and config.use_sensor else None,
-    }
-    given = {name: curve for name, curve in curves.items() if curve is not None}
+    in_focal_plane = (
+        ("atmosphere", transmission_atmosphere, config.use_atmosphere),
+        ("optics", transmission_optics, config.use_optics),
+        ("filter", whole_filter, config.use_filter),
+    )
+    in_pixels = (
+        ("filter above the detector", transmission_filter_detector, config.use_filter),
+        ("sensor", transmission_sensor, config.use_sensor),
+    )
+    given = {name: _in_pixels(part.curve, exposure) for name, part, is_used in in_focal_plane if part and is_used}
+    given |= {name: part.curve for name, part, is_used in in_pixels if part and is_used}
     product = TransmissionCurve()
-    for name, curve in given.items():
-        product = product * (_in_pixels(curve, exposure) if name in _IN_FOCAL_PLANE else curve)
+    for curve in given.values():
+        product = product * curve
     exposure.transmission = product
     log.info("%s: transmission of %s", exposure.label, ", ".join(given) or "nothing: no curve was given")
 
