@@ -247,6 +247,8 @@ def raw_of(vector: Vector, described: Detector) -> Exposure:
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         image = np.clip(np.rint(image), limits.min, limits.max).astype(dtype)
+    if not params.get("INFO", {}).get("raw_class", "Exposure").startswith(("Exposure", "MaskedImage")):
+        mask[...] = 0  # bare images have none
     label = params["filterLabel"] or {}
     obs = Observation(
         exposure_id=params["exposureId"],
