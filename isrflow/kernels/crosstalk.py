@@ -8,15 +8,17 @@ is copied into a small buffer, the couplings are summed there, and the sums are 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
+from isrflow.kernels.bands import over_bands
 from isrflow.kernels.coupling import AmplifierGrid, Coupling
 from isrflow.kernels.layout import Float32, Int32, Planes, rows_of
 from isrflow.kernels.statistics import median
-from isrflow.kernels.threads import map_in_threads, parallel_njit
+from isrflow.kernels.threads import map_in_threads
 
 _Int64 = NDArray[np.int64]
 
@@ -52,8 +54,8 @@ def subtract_crosstalk(
     """
     planes = rows_of(target)
     origin = planes if source is None else rows_of(source)
-    no_plane = np.empty((0, 0), np.float32)
-    _subtract(*planes, *origin, no_plane, grid.as_array(), *coupling.by_target(), np.int32(bit), float(threshold))
+    no_plane, how = np.empty((0, 0), np.float32), (*coupling.by_target(), np.int32(bit), float(threshold))
+    _subtract_in_bands(*planes, *origin, no_plane, grid.as_array(), *how)
     _clear_outside(target[1], grid, bit)
 
 
@@ -83,10 +85,18 @@ def subtract_crosstalk_marking_subtrahend(
     image, mask, variance = target
     planes = rows_of((image, mask, variance if with_variance else np.empty((0, 0), np.float32)))
     subtrahend = np.zeros(image.shape, np.float32)
-    _subtract(*planes, *planes, subtrahend, grid.as_array(), *coupling.by_target(), np.int32(bit), np.inf)
+    _subtract_in_bands(*planes, *planes, subtrahend, grid.as_array(), *coupling.by_target(), np.int32(bit), np.inf)
     boxes = np.array([(y.start, y.stop, x.start, x.stop) for y, x in levels], np.int64).reshape(-1, 4)
     medians = np.array(map_in_threads(lambda section: float(median(subtrahend[section])), levels), np.float32)
-    _take_and_mark(*planes[:2], subtrahend, boxes, medians, np.int32(bit), np.float32(threshold))
+    given = (*planes[:2], subtrahend, boxes, medians, np.int32(bit), np.float32(threshold))
+    over_bands(lambda first, end: _take_and_mark(*given, first, end), 0, len(subtrahend))
+
+
+def _subtract_in_bands(*given: Any) -> None:
+    """Share the readout rows of all amplifiers among threads."""
+    kernel: Any = _subtract
+    height = int(given[7][0, 2])
+    over_bands(lambda first, end: kernel(*given, first, end), 0, height)
 
 
 def _clear_outside(mask: Int32, grid: AmplifierGrid, bit: int) -> None:
@@ -99,7 +109,7 @@ def _clear_outside(mask: Int32, grid: AmplifierGrid, bit: int) -> None:
     mask[outside] &= ~np.int32(bit)
 
 
-@parallel_njit()
+@njit(cache=True, nogil=True)
 def _subtract(
     image: Float32,
     mask: Int32,
@@ -114,11 +124,14 @@ def _subtract(
     backgrounds: Float32,
     bit: np.int32,
     threshold: float,
+    first: int,
+    end: int,
 ) -> None:
     n, width = amplifiers.shape[0], amplifiers[0, 3]
-    for r in prange(amplifiers[0, 2]):
-        signal, spread = np.empty((n, width), np.float32), np.empty((n, width), np.float32)
-        marked, anywhere = np.empty((n, width), np.bool_), np.zeros(n, np.bool_)
+    signal, spread = np.empty((n, width), np.float32), np.empty((n, width), np.float32)
+    marked, anywhere = np.empty((n, width), np.bool_), np.empty(n, np.bool_)
+    total, total_variance = np.empty(width, np.float32), np.empty(width, np.float32)
+    for r in range(first, end):
         for s in range(n):
             y, start, right = _readout_row(amplifiers[s], r)
             _read(signal[s], source[y, start : start + width], right)
@@ -129,7 +142,6 @@ def _subtract(
             )
             if backgrounds[s] != 0:
                 _raise_by(signal[s], -backgrounds[s])
-        total, total_variance = np.empty(width, np.float32), np.empty(width, np.float32)
         for t in range(n):
             y, start, right = _readout_row(amplifiers[t], r)
             _add_up(total, signal, sources[t], factors[0, :, t], factors[1, :, t])
@@ -143,7 +155,7 @@ def _subtract(
             _mark(mask[y, start : start + width], marked, anywhere, sources[t], right, bit)
 
 
-@parallel_njit()
+@njit(cache=True, nogil=True)
 def _take_and_mark(
     image: Float32,
     mask: Int32,
@@ -152,10 +164,12 @@ def _take_and_mark(
     medians: Float32,
     bit: np.int32,
     threshold: np.float32,
+    first: int,
+    end: int,
 ) -> None:
     """Subtract, and mark what is far from the level of its box; the level is taken off and put back, which rounds."""
     width = subtrahend.shape[1]
-    for y in prange(subtrahend.shape[0]):
+    for y in range(first, end):
         taken, marks, pixels = subtrahend[y], mask[y, :width], image[y, :width]
         for k in range(medians.size):
             if boxes[k, 0] <= y < boxes[k, 1]:

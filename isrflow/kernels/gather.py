@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
-from numpy.typing import NDArray
+from numba import njit
 
+from isrflow.kernels.bands import over_bands
 from isrflow.kernels.layout import Float32, Int32, whole_rows
 from isrflow.kernels.runs import next_marked
 from isrflow.kernels.select import select_quantiles
-from isrflow.kernels.threads import parallel_njit
 
 
 def good_median(image: Float32, mask: Int32, exclude_bits: int) -> float:
@@ -29,24 +28,28 @@ class Census(NamedTuple):
 
 def count_signs(image: Float32, mask: Int32, exclude_bits: int) -> Census:
     """Count pixels that are no numbers, or infinite, below zero and above, whose mask has none of `exclude_bits`."""
-    counts = np.zeros((image.shape[0], 3), np.int64)
-    _count_signs(whole_rows(image), whole_rows(mask), image.shape[1], np.int32(exclude_bits), counts)
-    return Census(*counts.sum(axis=0).tolist())
+    given = whole_rows(image), whole_rows(mask), image.shape[1], np.int32(exclude_bits)
+    counts = over_bands(lambda first, end: _count_signs(*given, first, end), 0, image.shape[0])
+    return Census(*(sum(column) for column in zip(*counts, strict=True)))
 
 
 def fill_where(image: Float32, mask: Int32, *, has: int, lacks: int, value: float) -> None:
     """Set pixels whose mask has a bit of `has` and none of `lacks` to a value, in place."""
-    _fill(whole_rows(image), whole_rows(mask), image.shape[1], np.int32(has), np.int32(lacks), np.float32(value))
+    given = whole_rows(image), whole_rows(mask), image.shape[1], np.int32(has), np.int32(lacks), np.float32(value)
+    over_bands(lambda first, end: _fill(*given, first, end), 0, image.shape[0])
 
 
 def count_where(mask: Int32, *, has: int, lacks: int) -> int:
     """Count pixels whose mask has a bit of `has` and none of `lacks`."""
-    return int(_count_where(whole_rows(mask), mask.shape[1], np.int32(has), np.int32(lacks)))
+    given = whole_rows(mask), mask.shape[1], np.int32(has), np.int32(lacks)
+    return sum(over_bands(lambda first, end: int(_count_where(*given, first, end)), 0, mask.shape[0]))
 
 
-@parallel_njit()
-def _fill(image: Float32, mask: Int32, width: int, has: np.int32, lacks: np.int32, value: np.float32) -> None:
-    for y in prange(image.shape[0]):
+@njit(cache=True, nogil=True)
+def _fill(
+    image: Float32, mask: Int32, width: int, has: np.int32, lacks: np.int32, value: np.float32, first: int, end: int
+) -> None:
+    for y in range(first, end):
         marks = mask[y, :width]
         x = next_marked(marks, 0, has)
         while x < width:
@@ -55,9 +58,12 @@ def _fill(image: Float32, mask: Int32, width: int, has: np.int32, lacks: np.int3
             x = next_marked(marks, x + 1, has)
 
 
-@parallel_njit()
-def _count_signs(image: Float32, mask: Int32, width: int, exclude: np.int32, counts: NDArray[np.int64]) -> None:
-    for y in prange(image.shape[0]):
+@njit(cache=True, nogil=True)
+def _count_signs(
+    image: Float32, mask: Int32, width: int, exclude: np.int32, first: int, end: int
+) -> tuple[int, int, int]:
+    all_odd, all_negative, all_positive = 0, 0, 0
+    for y in range(first, end):
         pixels, marks = image[y, :width], mask[y, :width]
         odd, negative, positive = np.int32(0), np.int32(0), np.int32(0)
         for x in range(width):
@@ -66,13 +72,16 @@ def _count_signs(image: Float32, mask: Int32, width: int, exclude: np.int32, cou
             negative += np.int32((pixels[x] < 0) & (marks[x] & exclude == 0))
         for x in range(width):
             positive += np.int32((pixels[x] > 0) & (marks[x] & exclude == 0))
-        counts[y, 0], counts[y, 1], counts[y, 2] = odd, negative, positive
+        all_odd += int(odd)
+        all_negative += int(negative)
+        all_positive += int(positive)
+    return all_odd, all_negative, all_positive
 
 
-@parallel_njit()
-def _count_where(mask: Int32, width: int, has: np.int32, lacks: np.int32) -> int:
+@njit(cache=True, nogil=True)
+def _count_where(mask: Int32, width: int, has: np.int32, lacks: np.int32, first: int, end: int) -> int:
     count = 0
-    for y in prange(mask.shape[0]):
+    for y in range(first, end):
         n = np.int32(0)
         for x in range(width):
             n += np.int32((mask[y, x] & has != 0) & (mask[y, x] & lacks == 0))

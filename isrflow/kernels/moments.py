@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isrflow.kernels.quantiles import is_large
-from isrflow.kernels.threads import has_all_cores, parallel_njit
+from isrflow.kernels.threads import map_in_threads
 
 _LANES = 16
 _BLOCKS = 16  # of large samples; a fixed number, so that results do not depend on the number of threads
@@ -35,24 +35,11 @@ def moments(sample: NDArray[Any], centre: float, width: float) -> tuple[float, f
 
 def _sums_of_blocks(sample: NDArray[Any], centre: float, width: float) -> tuple[float, float, int]:
     """Do `_sums_about` for a fixed number of blocks, on all cores if they are free, and add up their sums in order."""
-    if has_all_cores():
-        sums = _sums_by_block(sample, centre, width)
-    else:
-        step = -(-sample.size // _BLOCKS)
-        parts = (sample[block * step : (block + 1) * step] for block in range(_BLOCKS))
-        sums = np.array([_sums_about(part, centre, width) for part in parts])
+    step = -(-sample.size // _BLOCKS)
+    parts = [sample[block * step : (block + 1) * step] for block in range(_BLOCKS)]
+    sums = np.array(map_in_threads(lambda part: _sums_about(part, centre, width), parts))
     first, second, kept = np.cumsum(sums, axis=0)[-1]
     return float(first), float(second), int(kept)
-
-
-@parallel_njit()
-def _sums_by_block(sample: NDArray[Any], centre: float, width: float) -> NDArray[np.float64]:
-    sums = np.zeros((_BLOCKS, 3))
-    step = -(-sample.size // _BLOCKS)
-    for block in nb.prange(_BLOCKS):
-        first, second, kept = _sums_about(sample[block * step : min((block + 1) * step, sample.size)], centre, width)
-        sums[block, 0], sums[block, 1], sums[block, 2] = first, second, kept
-    return sums
 
 
 @nb.njit(cache=True, nogil=True)

@@ -13,14 +13,15 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from isrflow.kernels.threads import parallel_njit
+from isrflow.kernels.bands import over_bands
 
 _Bytes = NDArray[np.uint8]
 _Int64 = NDArray[np.int64]
 _LEADING_ZEROS = np.array([8 - number.bit_length() for number in range(256)], np.int64)
+_BANDS = 16
 _LONGEST_PIXEL = 8
 """Bytes that a pixel takes at most, or is looked for in; broken code is noticed only at the end of a block."""
 
@@ -53,11 +54,12 @@ def decode_rice(
     image = np.empty(shape, np.int32)
     stored = np.concatenate([stored, np.zeros(_LONGEST_PIXEL * (block + 1), np.uint8)])
     good = np.zeros(len(places), np.bool_)
-    _decode(stored, places, boxes, n_bytes, block, image, good)
+    given = stored, places, boxes, n_bytes, block, image, good
+    over_bands(lambda first, end: _decode(*given, first, end), 0, len(places), height=len(places) // _BANDS + 1)
     return image if good.all() else None
 
 
-@parallel_njit()
+@njit(cache=True, nogil=True)
 def _decode(
     stored: _Bytes,
     places: _Int64,
@@ -66,8 +68,10 @@ def _decode(
     block: int,
     image: NDArray[np.int32],
     good: NDArray[np.bool_],
+    first: int,
+    end: int,
 ) -> None:
-    for k in prange(places.shape[0]):
+    for k in range(first, end):
         y0, y1, x0, x1 = boxes[k]
         start, length = places[k]
         pixels = np.empty((y1 - y0) * (x1 - x0), np.int32)

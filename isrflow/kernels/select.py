@@ -16,11 +16,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from isrflow.kernels.layout import Float32, Int32, whole_rows
-from isrflow.kernels.threads import has_all_cores, parallel_njit
+from isrflow.kernels.threads import map_in_threads
 
 WORTHWHILE = 1 << 23
 """Below this many values partial sorting by numpy, in cache, takes less time."""
@@ -63,11 +63,7 @@ def select_quantiles(
     good = np.zeros(_BLOCKS, np.int64)
     counts = np.zeros((_BLOCKS, len(bounds), 4), np.int64)
     kept = np.empty((_BLOCKS, len(bounds), room), np.float32)
-    if has_all_cores():
-        _sift_all(*rows, bits, bounds, good, counts, kept)
-    else:
-        for block in range(_BLOCKS):
-            _sift(*rows, bits, bounds, block, good, counts, kept)
+    map_in_threads(lambda block: _sift(*rows, bits, bounds, block, good, counts, kept), range(_BLOCKS))
     n = int(good.sum())
     found = [_between(fraction, n, bounds[k], counts[:, k], kept[:, k]) for k, fraction in enumerate(fractions)]
     if n == 0 or any(value is None for value in found):
@@ -136,21 +132,6 @@ def _between(fraction: float, n: int, bounds: Float32, counts: _Int64, kept: Flo
         for rank in ranks
     ]
     return interpolated(values[0], values[1], position - first)
-
-
-@parallel_njit()
-def _sift_all(
-    image: Float32,
-    mask: Int32,
-    width: int,
-    bits: np.int32,
-    bounds: Float32,
-    good: _Int64,
-    counts: _Int64,
-    kept: Float32,
-) -> None:
-    for block in prange(_BLOCKS):
-        _sift(image, mask, width, bits, bounds, block, good, counts, kept)
 
 
 @njit(cache=True, nogil=True)

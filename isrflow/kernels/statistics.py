@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isrflow.kernels.moments import moments
 from isrflow.kernels.quantiles import is_integer, is_large, quantile, quartiles
-from isrflow.kernels.threads import has_all_cores, parallel_njit
+from isrflow.kernels.threads import has_all_cores, map_in_threads
 
 IQR_TO_SIGMA = 0.741301109252802
 """Standard deviation of a Gaussian over its interquartile range."""
@@ -233,14 +233,11 @@ def _gather(values: NDArray[Any], exclude: NDArray[np.bool_], buffer: NDArray[An
     return n
 
 
-@parallel_njit()
 def _all_finite(values: NDArray[np.float32]) -> bool:
     """Do `_is_finite` for a large sample."""
-    finite = np.ones(_BLOCKS, np.bool_)
     step = -(-values.size // _BLOCKS)
-    for block in nb.prange(_BLOCKS):
-        finite[block] = _is_finite(values[block * step : min((block + 1) * step, values.size)])
-    return bool(finite.all())
+    parts = [values[block * step : (block + 1) * step] for block in range(_BLOCKS)]
+    return all(map_in_threads(_is_finite, parts))
 
 
 @nb.njit(cache=True, nogil=True)

@@ -57,7 +57,7 @@ def map_in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     the items, is raised. The function should spend its time in numpy or in compiled kernels that are not parallel
     themselves; `has_all_cores` is false in it.
     """
-    n_threads = min(nb.get_num_threads(), len(items))
+    n_threads = min(nb.get_num_threads(), len(items)) if has_all_cores() else 1
     if n_threads < 2:
         return [function(item) for item in items]
     with ThreadPoolExecutor(n_threads, initializer=_share_cores) as pool:
