@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from isrflow.calibs.base import Calibration
-from isrflow.calibs.electrostatic import Electrostatic
-from isrflow.calibs.gain_correction import GainCorrection
-from isrflow.errors import MissingCalibrations, NotAnExposureError, StepError, UnprocessableError
+from isrflow.errors import MissingCalibrations, StepError, UnprocessableError
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
 from isrflow.quantum.statistics_layout import lsst_statistics
@@ -24,31 +21,12 @@ from isrflow.steps.isr_statistics import IsrStatistics
 from isrflow.steps.nonfinite import NonfinitePixels
 from isrflow.task.base import Struct, Task
 from isrflow.task.provenance import date_of, note_inputs
-from isrflow.task.supplies import SUPPLIES, Given
+from isrflow.task.supplies import SUPPLIES_LSST, Given, calibrations_of
 
-KINDS = {
-    "bias": "bias",
-    "deferredChargeCalib": "deferred_charge",
-    "linearizer": "linearizer",
-    "ptc": "ptc",
-    "gainCorrection": "gain_correction",
-    "crosstalk": "crosstalk",
-    "defects": "defects",
-    "bfKernel": "bfk",
-    "electroBfDistortionMatrix": "electrostatic",
-    "dark": "dark",
-    "flat": "flat",
-}
+KINDS = {supply.keyword: supply.step_keyword for supply in SUPPLIES_LSST}
 """Keyword of `IsrTaskLSST.run` -> kind of calibration."""
 INPUTS: Mapping[str, str] = {"ccdExposure": RAW, "camera": CAMERA} | KINDS
 """Keyword of `IsrTaskLSST.run` -> role among the inputs of a quantum, for `isrflow.task.task_context.TaskContext`."""
-_MAKERS: Mapping[str, Callable[[Any, Given], Calibration]] = {
-    supply.keyword: supply.make for supply in SUPPLIES if supply.make is not None
-}
-_OWN: Mapping[str, type[Calibration]] = {
-    "gainCorrection": GainCorrection,
-    "electroBfDistortionMatrix": Electrostatic,
-}
 
 
 class IsrTaskLSST(Task):
@@ -135,7 +113,7 @@ class IsrTaskLSST(Task):
             "dark": dark,
             "flat": flat,
         }
-        calibs = _calibrations_of(Given(given, exposure.detector))
+        calibs = calibrations_of(Given(given, exposure.detector), SUPPLIES_LSST)
         overwrite = exposure.image.dtype == np.float32
         with self.timer("run"):
             try:
@@ -183,20 +161,6 @@ class IsrTaskLSST(Task):
         """Raise `UnprocessableError` if every amplifier of the detector is bad."""
         bad = BadAmplifiers(frozenset(name for name, is_bad in badAmpDict.items() if is_bad))
         bad.refuse_if_all(Exposure(np.zeros((1, 1), np.float32), detector=detector))
-
-
-def _calibrations_of(given: Given) -> dict[str, Calibration]:
-    found: dict[str, Calibration] = {}
-    for keyword, value in given.values.items():
-        if value is None:
-            continue
-        if keyword in _MAKERS:
-            found[KINDS[keyword]] = _MAKERS[keyword](value, given)
-        elif isinstance(value, _OWN[keyword]):
-            found[KINDS[keyword]] = value
-        else:
-            raise NotAnExposureError(f"{keyword} must be a {_OWN[keyword].__name__}, not {type(value).__name__}")
-    return found
 
 
 def _tell_dates(butlerQC: Any, inputs: Mapping[str, Any], inputRefs: Any) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from isrflow.calibs.dark import Dark
+from isrflow.calibs.flat import Flat
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.calibs.stated import cards_of
 from isrflow.errors import CalibrationError, HeaderError, NotAnExposureError
@@ -37,7 +39,7 @@ from isrflow.steps.zero_point import set_zero_point
 from isrflow.task.arguments import flatness_settings, on_exposure
 from isrflow.task.base import Struct, Task
 from isrflow.task.provenance import date_of
-from isrflow.task.supplies import to_dark, to_defects, to_flat
+from isrflow.task.supplies import to_defects, to_picture
 
 
 class IsrMethods(Task):
@@ -85,7 +87,7 @@ class IsrMethods(Task):
     @on_exposure
     def darkCorrection(self, exposure: Exposure, darkExposure: Any, invert: bool = False) -> None:
         """Subtract the dark scaled by dark times, or add it back; RuntimeError if either time is undefined."""
-        dark = to_dark(darkExposure)
+        dark = to_picture(darkExposure, Dark, "dark")
         if np.isnan(dark.exposure.obs.dark_time_s):
             raise HeaderError("the dark does not state its dark time, so it cannot be scaled")
         subtract_dark(exposure, self.config.dark, dark=dark, invert=invert)
@@ -93,7 +95,7 @@ class IsrMethods(Task):
     @on_exposure
     def flatCorrection(self, exposure: Exposure, flatExposure: Any, invert: bool = False) -> None:
         """Divide by the flat as the settings scale it, or multiply by it."""
-        divide_by_flat(exposure, self.config.flat, flat=to_flat(flatExposure), invert=invert)
+        divide_by_flat(exposure, self.config.flat, flat=to_picture(flatExposure, Flat, "flat"), invert=invert)
 
     @on_exposure
     @contextmanager

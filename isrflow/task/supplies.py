@@ -1,13 +1,13 @@
-"""What `IsrTask.run` is given, and where it goes: one table from its keywords to steps and dataset types."""
+"""What the tasks are given, and where it goes: a table from the keywords of each to those of the steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from operator import index
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from isrflow.calibs.deferred_charge import DeferredCharge
 from isrflow.calibs.electrostatic import Electrostatic
 from isrflow.calibs.flat import Flat
 from isrflow.calibs.fringe import Fringe
+from isrflow.calibs.gain_correction import GainCorrection
 from isrflow.calibs.illumination import Illumination
+from isrflow.calibs.image import ImageCalibration
 from isrflow.calibs.linearizer import Linearizer
 from isrflow.calibs.ptc import PhotonTransferCurve
 from isrflow.calibs.stray_light import StrayLight
@@ -39,10 +41,12 @@ from isrflow.frame.exposure import Exposure
 from isrflow.frame.transmission import TransmissionCurve
 from isrflow.steps.convert import ConvertConfig, convert_to_float
 
+PictureT = TypeVar("PictureT", bound=ImageCalibration)
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What `IsrTask.run` was given, by keyword, and the detector it is about."""
+    """What a task was given, by keyword, and the detector it is about."""
 
     values: Mapping[str, Any]
     detector: Detector
@@ -50,30 +54,19 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """One keyword of `IsrTask.run`."""
+    """One keyword of `IsrTask.run` or `IsrTaskLSST.run`."""
 
     keyword: str
     step_keyword: str
     """Keyword of the steps that take it, which is also the calibration kind."""
-    dataset_type: str
     make: Callable[[Any, Given], Calibration] | None = None
     """Turns what users of the reference pass (an exposure, a list of boxes, an array) into our calibration; None: it is
     no calibration of its own."""
 
 
-def to_bias(given: Any) -> Bias:
-    """Return a bias, made of an exposure or image if need be."""
-    return given if isinstance(given, Bias) else Bias(exposure=_picture(given, "bias"))
-
-
-def to_dark(given: Any) -> Dark:
-    """Return a dark, made of an exposure or image if need be."""
-    return given if isinstance(given, Dark) else Dark(exposure=_picture(given, "dark"))
-
-
-def to_flat(given: Any) -> Flat:
-    """Return a flat, made of an exposure or image if need be."""
-    return given if isinstance(given, Flat) else Flat(exposure=_picture(given, "flat"))
+def to_picture(given: Any, kind: type[PictureT], keyword: str) -> PictureT:
+    """Return a calibration that is one picture, made of an exposure or image if need be."""
+    return given if isinstance(given, kind) else kind(exposure=_picture(given, keyword))
 
 
 def to_defects(given: Any) -> Defects:
@@ -141,16 +134,6 @@ def fringe_seed(given: Any) -> int | None:
     return None if seed is None else int(seed)
 
 
-def to_illumination(given: Any) -> Illumination:
-    """Return an illumination correction, made of an exposure or image if need be."""
-    return given if isinstance(given, Illumination) else Illumination(exposure=_picture(given, "illumMaskedImage"))
-
-
-def to_stray_light(given: Any) -> StrayLight:
-    """Return a model of stray light, made of an exposure or image if need be."""
-    return given if isinstance(given, StrayLight) else StrayLight(exposure=_picture(given, "strayLightData"))
-
-
 def _transmission(keyword: str, kind: type[Transmission]) -> Supply:
     def make(value: Any, _: Given) -> Calibration:
         if isinstance(value, kind):
@@ -161,50 +144,71 @@ def _transmission(keyword: str, kind: type[Transmission]) -> Supply:
             )
         return kind(curve=value)
 
-    return Supply(keyword, kind.kind, kind.kind, make)
+    return Supply(keyword, kind.kind, make)
 
 
-def _one_of(keyword: str, kind: type[Calibration]) -> Callable[[Any, Given], Calibration]:
+def _image(keyword: str, kind: type[ImageCalibration]) -> Supply:
+    return Supply(keyword, kind.kind, lambda value, _: to_picture(value, kind, keyword))
+
+
+def _ready(keyword: str, kind: type[Calibration]) -> Supply:
+    """Return the row of a calibration that nothing else can stand for."""
+
     def checked(value: Any, _: Given) -> Calibration:
         if not isinstance(value, kind):
             raise NotAnExposureError(f"{keyword} must be a {kind.__name__}, not {type(value).__name__}")
         return value
 
-    return checked
+    return Supply(keyword, kind.kind, checked)
 
 
 SUPPLIES = (
-    Supply("bias", "bias", "bias", lambda value, _: to_bias(value)),
-    Supply("linearizer", "linearizer", "linearizer", _one_of("linearizer", Linearizer)),
-    Supply("crosstalk", "crosstalk", "crosstalk", _one_of("crosstalk", Crosstalk)),
-    Supply("crosstalkSources", "sources", "pre_crosstalk"),
-    Supply("dark", "dark", "dark", lambda value, _: to_dark(value)),
-    Supply("flat", "flat", "flat", lambda value, _: to_flat(value)),
-    Supply("ptc", "ptc", "ptc", _one_of("ptc", PhotonTransferCurve)),
-    Supply("defects", "defects", "defects", lambda value, _: to_defects(value)),
-    Supply("bfKernel", "bfk", "bfk", lambda value, all_: to_kernel(value, all_.values.get("bfGains"), all_.detector)),
-    Supply("bfGains", "bfk", "bfk"),
-    Supply("fringes", "fringe", "fringe", lambda value, _: to_fringe(value)),
+    _image("bias", Bias),
+    _ready("linearizer", Linearizer),
+    _ready("crosstalk", Crosstalk),
+    Supply("crosstalkSources", "sources"),
+    _image("dark", Dark),
+    _image("flat", Flat),
+    _ready("ptc", PhotonTransferCurve),
+    Supply("defects", "defects", lambda value, _: to_defects(value)),
+    Supply("bfKernel", "bfk", lambda value, all_: to_kernel(value, all_.values.get("bfGains"), all_.detector)),
+    Supply("bfGains", "bfk"),
+    Supply("fringes", "fringe", lambda value, _: to_fringe(value)),
     _transmission("opticsTransmission", TransmissionOptics),
     _transmission("filterTransmission", TransmissionFilter),
     _transmission("sensorTransmission", TransmissionSensor),
     _transmission("atmosphereTransmission", TransmissionAtmosphere),
-    Supply("strayLightData", "stray_light", "stray_light", lambda value, _: to_stray_light(value)),
-    Supply("illumMaskedImage", "illumination", "illumination", lambda value, _: to_illumination(value)),
-    Supply("deferredChargeCalib", "deferred_charge", "deferred_charge", _one_of("deferredChargeCalib", DeferredCharge)),
+    _image("strayLightData", StrayLight),
+    _image("illumMaskedImage", Illumination),
+    _ready("deferredChargeCalib", DeferredCharge),
 )
 """Every keyword of `IsrTask.run` that brings a calibration."""
+_SHARED = {supply.keyword: supply for supply in SUPPLIES}
+SUPPLIES_LSST = (
+    _SHARED["bias"],
+    _SHARED["deferredChargeCalib"],
+    _SHARED["linearizer"],
+    _SHARED["ptc"],
+    _ready("gainCorrection", GainCorrection),
+    _SHARED["crosstalk"],
+    _SHARED["defects"],
+    _SHARED["bfKernel"],
+    _ready("electroBfDistortionMatrix", Electrostatic),
+    _SHARED["dark"],
+    _SHARED["flat"],
+)
+"""Every keyword of `IsrTaskLSST.run` that brings a calibration, in the order in which the reference misses them."""
 
 
-def calibrations_of(given: Given) -> dict[str, Calibration]:
-    """Turn the keywords of `IsrTask.run` into calibrations by kind; what is None is left out.
+def calibrations_of(given: Given, supplies: Sequence[Supply] = SUPPLIES) -> dict[str, Calibration]:
+    """Turn the keywords of a task into calibrations by kind; what is None is left out.
 
     Raises
     ------
     NotAnExposureError
         If something cannot be the calibration its keyword asks for.
     """
-    present = [supply for supply in SUPPLIES if not _is_nothing(given.values.get(supply.keyword))]
+    present = [supply for supply in supplies if not _is_nothing(given.values.get(supply.keyword))]
     made = [supply.make(given.values[supply.keyword], given) for supply in present if supply.make is not None]
     return {calib.kind: calib for calib in made}
 
