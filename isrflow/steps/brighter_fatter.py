@@ -61,7 +61,7 @@ class BrighterFatterConfig(StepConfig):
     """Divide by the flat, if there is one, while bad pixels are replaced."""
     use_dark_time: bool = True
     """Scale the dark by dark time; if false, by exposure time."""
-    note_in_header: bool = False
+    note_in_header: bool = True
     """Whether the header notes the method and the last iteration."""
     refuse_other_gains: bool = False
     """Refuse kernels measured with other gains than the exposure has, in place of a warning."""
