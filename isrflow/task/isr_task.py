@@ -10,12 +10,8 @@ import numpy as np
 from isrflow.errors import ConfigError, NotAnExposureError
 from isrflow.frame.exposure import Exposure
 from isrflow.lsst_names.classic import CLASSIC
-from isrflow.quantum.statistics_layout import lsst_statistics
 from isrflow.recipe import IsrConfig
 from isrflow.run import IsrResult, run_isr
-from isrflow.steps.binned import BinnedExposures
-from isrflow.steps.byproducts import PreInterpolation
-from isrflow.steps.isr_statistics import IsrStatistics
 from isrflow.steps.recipe_base import Recipe
 from isrflow.steps.statistics import Statistics
 from isrflow.steps.thumbnail import FlattenedThumbnail, OverscanThumbnail
@@ -24,6 +20,7 @@ from isrflow.task.base import Struct, SubtaskField
 from isrflow.task.measured import note_result, note_row
 from isrflow.task.methods import IsrMethods
 from isrflow.task.provenance import note_inputs
+from isrflow.task.results import shared_results
 from isrflow.task.supplies import Given, calibrations_of, fringe_seed, sources_of
 
 _NO_FRINGES = Struct(fringes=None)
@@ -268,20 +265,12 @@ def seeded(recipe: Recipe, seed: int | None) -> Recipe:
 def _struct_of(result: IsrResult) -> Struct:
     """Name the results as the reference does, its aliases included."""
     oss, flattened = result.get(OverscanThumbnail), result.get(FlattenedThumbnail)
-    binned, before, measured = result.get(BinnedExposures), result.get(PreInterpolation), result.get(IsrStatistics)
     thumbs = None if oss is None else oss.rgb, None if flattened is None else flattened.rgb
-    detector = result.exposure.detector
-    assert detector is not None
     return Struct(
-        exposure=result.exposure,
-        outputExposure=result.exposure,
+        **shared_results(result),
         ossThumb=thumbs[0],
         outputOssThumbnail=thumbs[0],
         flattenedThumb=thumbs[1],
         outputFlattenedThumbnail=thumbs[1],
-        preInterpExposure=None if before is None else before.exposure,
-        outputBin1Exposure=None if binned is None else binned.bin1,
-        outputBin2Exposure=None if binned is None else binned.bin2,
-        outputStatistics=None if measured is None else lsst_statistics(measured, detector.id),
         amplifierStatistics=result.get(Statistics),
     )

@@ -10,17 +10,15 @@ import numpy as np
 from isrflow.errors import MissingCalibrations, StepError, UnprocessableError
 from isrflow.frame.camera import Detector
 from isrflow.frame.exposure import Exposure
-from isrflow.quantum.statistics_layout import lsst_statistics
 from isrflow.quantum.types import CAMERA, RAW
 from isrflow.recipe_lsst import IsrLsstConfig
-from isrflow.run import IsrResult, run_isr
-from isrflow.steps.binned import BinnedExposures
-from isrflow.steps.byproducts import BadAmplifiers, PreInterpolation
+from isrflow.run import run_isr
+from isrflow.steps.byproducts import BadAmplifiers
 from isrflow.steps.convert import ensure_exposure
-from isrflow.steps.isr_statistics import IsrStatistics
 from isrflow.steps.nonfinite import NonfinitePixels
 from isrflow.task.base import Struct, Task
 from isrflow.task.provenance import date_of, note_inputs
+from isrflow.task.results import shared_results
 from isrflow.task.supplies import SUPPLIES_LSST, Given, calibrations_of
 
 KINDS = {supply.keyword: supply.step_keyword for supply in SUPPLIES_LSST}
@@ -125,7 +123,7 @@ class IsrTaskLSST(Task):
         nans = result.get(NonfinitePixels)
         if nans is not None:
             self.metadata["NUMNANS"] = nans.count
-        return _struct_of(result)
+        return Struct(**shared_results(result))
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:
         """Read the inputs, note them in the raw's header, run, and write the outputs.
@@ -168,19 +166,3 @@ def _tell_dates(butlerQC: Any, inputs: Mapping[str, Any], inputRefs: Any) -> Non
         date = date_of(inputs.get(name))
         if hasattr(ref, "run") and date != "Unknown Unknown":
             butlerQC.add_additional_provenance(ref, {"calib date": date})
-
-
-def _struct_of(result: IsrResult) -> Struct:
-    """Name the results as the reference does, its aliases included."""
-    binned, before, measured = result.get(BinnedExposures), result.get(PreInterpolation), result.get(IsrStatistics)
-    detector = result.exposure.detector
-    return Struct(
-        exposure=result.exposure,
-        outputExposure=result.exposure,
-        preInterpExposure=None if before is None else before.exposure,
-        outputBin1Exposure=None if binned is None else binned.bin1,
-        outputBin2Exposure=None if binned is None else binned.bin2,
-        outputStatistics=None
-        if measured is None
-        else lsst_statistics(measured, 0 if detector is None else detector.id),
-    )
