@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from isrflow.kernels import select
 from isrflow.kernels.quantiles import quantile, quartiles
 from isrflow.kernels.select import WORTHWHILE, select_quantiles
+from isrflow.kernels.threads import map_in_threads
 
 FRACTIONS = [0.0, 0.25, 0.5, 0.75, 1.0]
 
@@ -71,11 +72,10 @@ def test_pictures_that_mislead_the_sample_are_right_too(picture) -> None:
 
 
 @pytest.mark.usefixtures("in_one_pass")
-def test_one_core_and_all_find_the_same(monkeypatch) -> None:
+def test_one_core_and_all_find_the_same() -> None:
     image = np.random.default_rng(4).normal(50, 9, (200, 301)).astype(np.float32)
     on_all = select_quantiles(image, FRACTIONS)
-    monkeypatch.setattr(select, "has_all_cores", lambda: False)
-    assert select_quantiles(image, FRACTIONS) == on_all
+    assert map_in_threads(lambda each: select_quantiles(each, FRACTIONS), [image, image]) == [on_all, on_all]
 
 
 def test_medians_and_quartiles_of_large_samples_are_those_of_numpy() -> None:

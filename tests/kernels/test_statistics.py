@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from isrflow.kernels import moments, statistics
+from isrflow.kernels import statistics
 from isrflow.kernels.quantiles import quantile
 from isrflow.kernels.select import WORTHWHILE
 from isrflow.kernels.statistics import IQR_TO_SIGMA, clip, describe, mean, median, usable
@@ -157,6 +157,5 @@ def test_a_large_sample_measured_among_other_threads_gives_the_same_to_the_last_
     values = np.random.default_rng(5).normal(100, 7, WORTHWHILE + 5).astype(np.float32)
     alone = describe(values)
     both = map_in_threads(lambda _: describe(values), [0, 1])
-    for module in (moments, statistics):
-        monkeypatch.setattr(module, "has_all_cores", lambda: False)
+    monkeypatch.setattr(statistics, "has_all_cores", lambda: False)
     assert [describe(values), *both] == [alone] * 3
