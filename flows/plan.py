@@ -208,7 +208,8 @@ def resolve_all(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe, collecti
 
     @cache
     def needs(number: int, physical_filter: str | None) -> tuple[tuple[str, bool], ...]:
-        return ((CAMERA, True), *sorted(recipe.needs(repo.camera.detector(number), physical_filter).items()))
+        found = recipe.needs(repo.camera.detector(number), physical_filter, bands_are_spelled=True)
+        return ((CAMERA, True), *sorted(found.items()))
 
     groups: dict[tuple[tuple[str, bool], ...], list[DataId]] = defaultdict(list)
     for data_id in data_ids:
@@ -220,7 +221,8 @@ def resolve_all(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe, collecti
 def _filters_that_matter(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe) -> dict[int | None, str | None]:
     """Return exposure to filter, in one query; nothing is asked if the recipe needs the same in all filters."""
     detector = repo.camera.detectors[0]
-    needs = [recipe.needs(detector, each) for each in (None, *(each.name for each in repo.camera.filters))]
+    names = (None, *(each.name for each in repo.camera.filters))
+    needs = [recipe.needs(detector, each, bands_are_spelled=True) for each in names]
     numbers = [data_id.exposure for data_id in data_ids if data_id.exposure is not None]
     if not numbers or all(each == needs[0] for each in needs):
         return {}

@@ -32,6 +32,11 @@ class ByFilterConfig(StepConfig):
         """Look for no calibration unless some filter needs one."""
         return frozenset() if self.filters else frozenset({self.calibration.kind})
 
+    def idle_through(self, physical_filter: str | None) -> frozenset[str]:
+        """Look for no calibration of exposures through a filter that is not listed."""
+        is_idle = physical_filter is not None and physical_filter not in self.filters
+        return frozenset({self.calibration.kind}) if is_idle else frozenset()
+
 
 def wanted_calibration(exposure: Exposure, config: ByFilterConfig, given: CalibrationT | None) -> CalibrationT | None:
     """Return the calibration of an exposure through one of the filters; None for other exposures.

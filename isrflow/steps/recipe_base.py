@@ -69,10 +69,18 @@ class Recipe(BaseModel):
             if config.enabled:
                 yield row, config
 
-    def needs(self, detector: Detector | None = None, physical_filter: str | None = None) -> dict[str, bool]:
-        """Return calibration kind -> whether it is required, for the enabled steps on this detector and filter."""
+    def needs(
+        self, detector: Detector | None = None, physical_filter: str | None = None, *, bands_are_spelled: bool = False
+    ) -> dict[str, bool]:
+        """Return calibration kind -> whether it is required, for the enabled steps on this detector and filter.
+
+        With `bands_are_spelled` the settings list physical filters only
+        (`isrflow.quantum.filters.with_physical_filters`); then what steps do not use through this filter is left out.
+        """
         required: dict[str, bool] = {}
-        for _, kind, is_required in self._needs_by_step(detector, physical_filter):
+        for row, kind, is_required in self._needs_by_step(detector, physical_filter):
+            if bands_are_spelled and kind in getattr(self, row).idle_through(physical_filter):
+                continue
             required[kind] = required.get(kind, False) or is_required
         return required
 

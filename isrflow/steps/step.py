@@ -63,6 +63,10 @@ class StepConfig(BaseModel):
         """Name the optional calibrations of which these settings make no use: they are not even looked for."""
         return frozenset()
 
+    def idle_through(self, physical_filter: str | None) -> frozenset[str]:  # noqa: ARG002 - the default is never idle
+        """Name the optional calibrations that are of no use for exposures through this filter."""
+        return frozenset()
+
     def wants_sources(self) -> bool:
         """Say whether these settings ask for other detectors' pixels, where the step can take them."""
         return True

@@ -34,6 +34,10 @@ class StrayLightConfig(ByFilterConfig):
         """Look for a model in any case: a function of the user's own may want it through all filters."""
         return frozenset()
 
+    def idle_through(self, physical_filter: str | None) -> frozenset[str]:  # noqa: ARG002
+        """Look for a model in any case, likewise."""
+        return frozenset()
+
 
 def subtract_stray_light(
     exposure: Exposure, config: StrayLightConfig, *, stray_light: StrayLight | None = None

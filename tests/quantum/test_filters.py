@@ -24,6 +24,15 @@ def test_filters_the_camera_does_not_have_are_refused_together() -> None:
     assert "r_01 (band r)" in str(caught.value)
 
 
+def test_a_plan_looks_for_no_fringes_of_exposures_through_other_filters() -> None:
+    recipe = recipe_for(TINY, {"fringe.filters": ["r"], "illumination": {"enabled": True, "filters": ["g"]}})
+    detector = TINY.detector("A")
+    through_r, through_g = (recipe.needs(detector, name, bands_are_spelled=True) for name in ("r_01", "g_01"))
+    assert (through_r.get("fringe"), through_r.get("illumination")) == (True, None)
+    assert (through_g.get("fringe"), through_g.get("illumination")) == (None, True)
+    assert "fringe" in recipe.needs(detector, "g_01")
+
+
 def test_filters_of_steps_that_are_off_are_left_alone() -> None:
     assert recipe_for(TINY, {"stray_light.filters": ["y"]}).stray_light.filters == ("y",)
 
