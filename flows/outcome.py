@@ -190,7 +190,7 @@ def _lines(troubles: Sequence[Trouble]) -> list[str]:
         alike.setdefault(f"{item.kind}: {_NUMBERED.sub('', item.message)}", []).append(item)
     lines = []
     for group in alike.values():
-        lines += [f"  {item.what}: {item.kind}: {item.message}" for item in group[:SHOWN]]
-        more = len(group) - SHOWN
-        lines += [f"  and {more} more that failed in the same way"] if more > 0 else []
+        shown = group if len(group) == SHOWN + 1 else group[:SHOWN]
+        lines += [f"  {item.what}: {item.kind}: {item.message}" for item in shown]
+        lines += [f"  and {len(group) - SHOWN} more for the same reason"] if len(group) > len(shown) else []
     return lines

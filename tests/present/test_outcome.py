@@ -13,7 +13,7 @@ def test_troubles_that_are_alike_are_told_a_few_times_and_counted():
     assert len(lines) == 7
     assert lines[1] == "failed:"
     assert lines[2].endswith("exposure 0 detector A: no time")
-    assert lines[5] == "  and 97 more that failed in the same way"
+    assert lines[5] == "  and 97 more for the same reason"
     assert lines[6] == "  isr of exposure=7: crash: its worker process was killed"
 
 
