@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.signal import medfilt
 
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Amplifier
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
+from isrflow.kernels.footprints import grow
 from isrflow.kernels.masks import grow_mask, mask_at_least
 from isrflow.kernels.overscan import CONSTANTS, OverscanFit, OverscanRules, correct_overscan
 from isrflow.kernels.overscan_fit import exclude_outliers, line_means, line_medians
@@ -69,8 +71,10 @@ class Region:
     def is_square(self) -> bool:
         return self.columns and self.overscan.width == self.overscan.height and self.fit_type not in CONSTANTS
 
-    def nonfinite_matters(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, bool]:
-        """Lines whose model is changed by pixels that are not finite, and whether the mask is."""
+    def nonfinite_matters(
+        self, image: np.ndarray, mask: np.ndarray, *, rejection: bool = True
+    ) -> tuple[np.ndarray, bool]:
+        """Lines whose model is changed by pixels that are not finite, and whether the mask may be, by `rejection`."""
         pixels, free = self.lines(image), (self.lines(mask) & self.reject_bits) == 0
         strange = ~np.isfinite(pixels)  # quartiles of lines and smoothed profiles do not look at the mask
         nothing, everything = np.zeros(len(pixels), bool), np.ones(len(pixels), bool)
@@ -79,7 +83,7 @@ class Region:
         finite = pixels[free & ~strange]
         far = bool(finite.size) and bool(np.any(np.abs(finite - np.median(finite)) > self.max_deviation))
         outliers = far and bool((free & strange).any())
-        if outliers or self.smoothing:
+        if rejection and (outliers or self.smoothing):
             return everything, True
         if self.fit_type in CONSTANTS:
             return nothing, False
@@ -91,12 +95,16 @@ class Region:
         width[some] = np.ptp(np.nanpercentile(np.where(np.isfinite(pixels), pixels, np.nan)[some], (25, 75), axis=1), 0)
         return strange.any(axis=1) | (width > 2.0 * np.median(width[some])), False
 
+    def empty_lines(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Lines without any pixel to fit, which are filled from their neighbours."""
+        masked = (self.lines(mask) & self.reject_bits) != 0
+        return exclude_outliers(self.lines(image), masked, self.clip_sigma).all(axis=1)
+
     def filling_matters(self, image: np.ndarray, mask: np.ndarray) -> bool:
         """Whether an empty line is filled from lines of which some are empty themselves."""
         if self.fit_type in CONSTANTS:
             return False
-        masked = (self.lines(mask) & self.reject_bits) != 0
-        empty = exclude_outliers(self.lines(image), masked, self.clip_sigma).all(axis=1)
+        empty = self.empty_lines(image, mask)
         steps = np.diff(np.concatenate([[False], empty, [False]]).astype(int))
         for start, stop in zip(np.nonzero(steps == 1)[0], np.nonzero(steps == -1)[0], strict=True):
             after = empty[stop : stop + 5] if stop < empty.size - 5 else empty[:0]
@@ -114,10 +122,15 @@ class Differences:
         self.found: dict[str, str | Where] = {}
         self.model_heading = ""
         self.lines = np.zeros(0, bool)
+        self.rejected: np.ndarray | None = None
 
-    def before(self, region: Region, exposure: Exposure) -> None:
-        """Look at the inputs of one overscan's correction, just before it."""
-        self.lines, mask = region.nonfinite_matters(exposure.image, exposure.mask)
+    def before(self, region: Region, exposure: Exposure, rejected: np.ndarray | None = None) -> None:
+        """Look at the inputs of one overscan's correction, just before it, and at the mask the reference makes of them.
+
+        Where that mask is not known, it may differ wherever pixels are not finite.
+        """
+        self.rejected = rejected
+        self.lines, mask = region.nonfinite_matters(exposure.image, exposure.mask, rejection=rejected is None)
         if self.model_heading:  # an earlier model differs, so what this one is fitted to does
             self.lines = np.ones_like(self.lines)
         if self.lines.any():
@@ -127,11 +140,18 @@ class Differences:
         infinite[box] = np.isinf(exposure.image[box])
         if mask:
             self.found[self.mask] = NONFINITE
-        elif infinite.any():
-            self.found.setdefault(self.mask, Where(NONFINITE, infinite))
+        elif infinite.any() and rejected is None:
+            earlier = self.found.get(self.mask, Where(NONFINITE, infinite))
+            if isinstance(earlier, Where):
+                self.found[self.mask] = Where(NONFINITE, earlier.pixels | infinite)
 
     def after(self, region: Region, exposure: Exposure) -> None:
         """Look at the rejection's result, just after it."""
+        if self.rejected is not None and (self.rejected != exposure.mask).any():
+            self.found[self.mask] = Where(NONFINITE, self.rejected != exposure.mask)
+            self.model_heading, self.lines = NONFINITE, np.ones_like(self.lines)
+        if self.lines.any():
+            self.lines = self.lines | region.empty_lines(exposure.image, exposure.mask)
         if region.filling_matters(exposure.image, exposure.mask):
             self.model_heading = self.model_heading or EMPTY
             self.lines = np.ones_like(self.lines)
@@ -297,7 +317,7 @@ def _fit_differences(differences: Differences, regions: list[Region], arrays: di
         if len(regions) == 1 and not differences.lines.all():
             found["out_imageFit"] = differences.spread(regions[0], regions[0].picture)
             found["out_overscanFit"] = differences.spread(regions[0], regions[0].overscan)
-    elif regions[0].is_square():
+    if regions[0].is_square():
         found["out_overscanFit"] = SQUARE
     return found
 
@@ -344,8 +364,10 @@ def newer_overscan(vector: Vector) -> Outputs:
     region = _newer_region(amp, settings, gain, parallel=parallel)
     prefix = "out_exposure_" if "out_exposure_image" in vector.arrays else "out_"
     differences = Differences(f"{prefix}image", f"{prefix}mask", picture.image.shape)
-    differences.before(region, picture)
-    fit = _correct(picture, region, _newer_rules(settings, gain, parallel=parallel))
+    rules = _newer_rules(settings, gain, parallel=parallel)
+    strange = not np.isfinite(picture.image[region.overscan.slices()]).all()
+    differences.before(region, picture, rejected_by_reference(picture, region, rules) if strange else None)
+    fit = _correct(picture, region, rules)
     differences.after(region, picture)
     arrays |= _fit_arrays([fit], [region])
     differs = {**differences.found, **_scalar_differences(differences, [region], "", [fit])}
@@ -363,6 +385,31 @@ def newer_overscan(vector: Vector) -> Outputs:
         **{f"{prefix}image": picture.image, f"{prefix}mask": picture.mask},
         **arrays,
     )
+
+
+def rejected_by_reference(picture: Exposure, region: Region, rules: OverscanRules) -> np.ndarray:
+    """The mask after a rejection in which one pixel that is not a number makes every median of it one that is none."""
+    found = picture.mask.copy()
+    lines, whole = found[region.overscan.slices()], picture.image[region.overscan.slices()]
+    lines, whole = (lines.T, whole.T) if region.columns else (lines, whole)
+    pixels, bits = whole[:, region.used], lines[:, region.used]
+    free = (bits & rules.reject_bits) == 0
+    level, sky = np.nanmedian(pixels), np.nanmedian(picture.image[region.picture.slices()])
+    if not free.any() or (level / sky > rules.flood_fraction and sky > rules.flood_level):
+        return found
+    with np.errstate(invalid="ignore"):
+        deviation = pixels - np.median(pixels[free])
+        far = (np.abs(deviation) if rules.two_sided else deviation) > rules.max_deviation
+        profile = np.median(pixels, axis=1).astype(np.float32)
+    bits[far & free] |= rules.bad_bit
+    bad = (far & free).all(axis=1)
+    if (n := rules.smoothing_kernel) > 0:
+        high = profile - medfilt(profile, n) >= rules.smoothing_threshold
+        bad[n:-n] |= high[n:-n]
+    if bad.any():
+        spoiled = np.broadcast_to(bad[:, np.newaxis], lines.shape) | (whole >= 1e30)
+        lines[grow(spoiled, rules.grow_bad_lines)] |= rules.bad_bit
+    return found
 
 
 def _correct(picture: Exposure, region: Region, rules: OverscanRules) -> OverscanFit:
