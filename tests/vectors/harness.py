@@ -293,10 +293,17 @@ def _compare_raising(vector: Vector, adapter: Adapter, raised: str) -> Compariso
 def compare(vector: Vector, outputs: Outputs) -> Comparison:
     """Compare outputs with those of the reference."""
     expected = {name: array for name, array in vector.arrays.items() if name.startswith("out_")}
-    inputs = [array for name, array in vector.arrays.items() if not name.startswith("out_")]
-    largest = max([_largest(array) for array in [*inputs, *expected.values()]] + [outputs.largest])
-    tolerance = ULPS * float(np.spacing(np.float64(largest) if outputs.double else np.float32(largest)))
-    found = {name: _compare_array(vector, outputs, name, tolerance) for name in expected}
+
+    def tolerance_for(kept: Callable[[str], bool]) -> float:
+        largest = max([_largest(array) for name, array in vector.arrays.items() if kept(name)] + [outputs.largest])
+        return ULPS * float(np.spacing(np.float64(largest) if outputs.double else np.float32(largest)))
+
+    tolerance = tolerance_for(lambda name: "variance" not in name)  # variances are squares, and no part of images
+    for_variances = tolerance_for(lambda name: True)
+    found = {
+        name: _compare_array(vector, outputs, name, for_variances if "variance" in name else tolerance)
+        for name in expected
+    }
     wanted = {key: value for key, value in vector.scalars.items() if key != "outcome"}
     outcome = vector.scalars.get("outcome")
     if isinstance(outcome, dict) and outcome.get("returned") is not None:
