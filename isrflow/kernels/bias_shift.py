@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from isrflow.kernels.runs import runs_of
+
 Levels = NDArray[np.float64]
 
 
@@ -71,7 +73,7 @@ def find_bias_shifts(levels: NDArray[Any], rules: ShiftRules) -> BiasShifts:
     answer = _answer(levels, rules.window)
     above = np.abs(answer) > rules.threshold * noise
     above[: rules.skip_rows] = False
-    found = (_largest(answer, start, stop) for start, stop in _runs(above))
+    found = (_largest(answer, start, stop) for start, stop in runs_of(above))
     return BiasShifts(noise, tuple(shift for shift in found if _stands_between_flats(levels, shift, rules.window)))
 
 
@@ -88,11 +90,6 @@ def _answer(levels: Levels, window: int) -> Levels:
     ramp = np.arange(window, dtype=np.float64)
     kernel = np.concatenate([ramp, -ramp[::-1]]) / ramp.sum()
     return np.pad(np.convolve(levels, kernel, "valid"), (window, window - 1))
-
-
-def _runs(marks: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _largest(answer: Levels, start: int, stop: int) -> Shift:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isrflow.kernels.interp1d import interpolate
+from isrflow.kernels.runs import runs_of
 
 FitKind = Literal[
     "MEAN",
@@ -132,8 +133,7 @@ def fill_empty_lines(values: Vector) -> Vector:
     if not empty.any() or empty.all():
         return filled
     everywhere = float(np.median(values[~empty]))
-    steps = np.diff(np.concatenate([[False], empty, [False]]).astype(np.int8))
-    for start, stop in zip(np.nonzero(steps == 1)[0], np.nonzero(steps == -1)[0], strict=True):
+    for start, stop in runs_of(empty):
         before = filled[start - FILL_REACH : start] if start > FILL_REACH else filled[:0]
         after = filled[stop : stop + FILL_REACH] if stop < values.size - FILL_REACH else filled[:0]
         near = np.concatenate([before, after])

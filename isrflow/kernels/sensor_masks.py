@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isrflow.kernels.regions import Region
+from isrflow.kernels.runs import runs_of
 from isrflow.kernels.select import select_quantiles
 
 Image = NDArray[np.float32]
@@ -76,20 +77,14 @@ def find_cores(region: Region, min_area: int, max_area: float) -> list[Core] | N
     """
     x, y = region.centroid
     row = region.pixels[int(y) - region.y0]
-    starts, ends = _segments(row)
-    if len(starts) > 2:
+    runs = runs_of(row)
+    if len(runs) > 2:
         return None
-    if len(starts) < 2:
+    if len(runs) < 2:
         return [Core(int(x), int(np.count_nonzero(row)))]
-    split = (int(ends[0]) + int(starts[1])) // 2
+    split = (runs[0][1] + runs[1][0]) // 2
     halves = ((region.pixels[:, :split], region.x0), (region.pixels[:, split:], region.x0 + split))
     return [_core_of_half(half, x0) for half, x0 in halves if min_area < np.count_nonzero(half) < max_area]
-
-
-def _segments(row: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the first columns of the runs of a row, and the columns after them."""
-    steps = np.diff(row.astype(np.int8), prepend=0, append=0)
-    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
 def _core_of_half(half: NDArray[np.bool_], x0: int) -> Core:

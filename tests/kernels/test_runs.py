@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from isrflow.kernels.footprints import grow
 from isrflow.kernels.masks import grow_mask
-from isrflow.kernels.runs import next_marked
+from isrflow.kernels.runs import next_marked, runs_of
 
 
 @given(st.integers(1, 300), st.sets(st.integers(0, 299), max_size=4), st.integers(0, 299))
@@ -24,3 +24,9 @@ def test_growing_a_mask_sets_the_diamonds_around_its_marks_once(ny, nx, radius, 
     expected = mask | (2 * grow((mask & 3) != 0, radius) if radius else 0)
     grow_mask(mask, radius, 3, 2)
     np.testing.assert_array_equal(mask, expected)
+
+
+def test_runs_are_given_by_their_first_element_and_the_one_after_the_last() -> None:
+    assert runs_of(np.array([1, 1, 0, 1, 0, 0, 1], bool)) == [(0, 2), (3, 4), (6, 7)]
+    assert runs_of(np.ones(3, bool)) == [(0, 3)]
+    assert runs_of(np.zeros(3, bool)) == runs_of(np.zeros(0, bool)) == []
