@@ -179,9 +179,12 @@ class IsrTask(IsrMethods):
         exposure = self.ensureExposure(ccdExposure, camera, detectorNum)
         if exposure is None or exposure.detector is None:
             raise NotAnExposureError("there is no exposure to correct: ccdExposure is None")
+        is_bent = self.doLinearize(exposure.detector)
+        if linearizer is not None and not is_bent:
+            self.log.info("%s: linearity is off or its camera calls it linear: no linearizer is used", exposure.label)
         values = {
             "bias": bias,
-            "linearizer": linearizer if self.doLinearize(exposure.detector) else None,
+            "linearizer": linearizer if is_bent else None,
             "crosstalk": crosstalk,
             "dark": dark,
             "flat": flat,

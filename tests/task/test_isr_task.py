@@ -194,7 +194,7 @@ def test_a_picture_from_before_interpolation_and_statistics_come_back_when_asked
     assert result.outputStatistics["CTI"] is None
 
 
-def test_a_linearizer_is_used_only_where_the_camera_asks_for_one(raw, calibs, camera) -> None:
+def test_a_linearizer_is_used_only_where_the_camera_asks_for_one(raw, calibs, camera, caplog) -> None:
     from isrflow.calibs.linearizer import Linearizer
 
     linearizer = Linearizer(
@@ -207,7 +207,9 @@ def test_a_linearizer_is_used_only_where_the_camera_asks_for_one(raw, calibs, ca
     assert task.doLinearize(bent)
     plain, other = raw.copy(), raw.copy()
     other.detector = bent
-    task.run(plain, linearizer=linearizer, **calibs)
+    with caplog.at_level("INFO", logger="lsst.isr"):
+        task.run(plain, linearizer=linearizer, **calibs)
+    assert "calls it linear: no linearizer is used" in caplog.text
     task.run(other, linearizer=linearizer, **calibs)
     assert plain.header["LSST ISR LINEARIZER APPLIED"] is False
     assert other.header["LSST ISR LINEARIZER APPLIED"] is True
