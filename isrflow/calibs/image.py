@@ -94,7 +94,8 @@ class ImageCalibration(Calibration):
     @property
     def label(self) -> str:
         """Name the calibration for messages."""
-        return f"{self.kind} of detector {self.info.detector_name or self.info.detector_id or '?'}"
+        detector = self.info.detector_name or self.info.detector_id
+        return self.kind if detector is None else f"{self.kind} of detector {detector}"
 
     def mismatch(self, exposure: Exposure) -> str | None:
         """Say why this picture cannot serve the exposure: detector, filter or size; None if it can."""

@@ -49,7 +49,8 @@ class TableCalibration(Calibration):
     @property
     def label(self) -> str:
         """Name the calibration for messages."""
-        return f"{self.kind} of detector {self.info.detector_name or self.info.detector_id or '?'}"
+        detector = self.info.detector_name or self.info.detector_id
+        return self.kind if detector is None else f"{self.kind} of detector {detector}"
 
     def mismatch(self, exposure: Exposure) -> str | None:
         """Say why this calibration cannot serve the exposure: detector, filter or amplifiers; None if it can."""
