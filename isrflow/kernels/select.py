@@ -23,7 +23,10 @@ from isrflow.kernels.layout import Float32, Int32, whole_rows
 from isrflow.kernels.threads import map_in_threads
 
 WORTHWHILE = 1 << 23
-"""Below this many values partial sorting by numpy, in cache, takes less time."""
+"""Below this many values that have been copied anyway, partial sorting by numpy, in cache, takes less time."""
+
+ONE_PASS_FROM = 1 << 19
+"""Below this many pixels copying the good ones and sorting them partially takes less time."""
 
 _BLOCKS = 16
 _CHUNK = 64
@@ -55,7 +58,7 @@ def select_quantiles(
     """
     rows = whole_rows(image), whole_rows(np.empty((1, 0), np.int32) if mask is None else mask), image.shape[1]
     bits = np.int32(exclude_bits)
-    if image.size < WORTHWHILE:
+    if image.size < ONE_PASS_FROM:
         return _partially_sorted(image, mask, bits, fractions)
     bounds = _bounds(_sample(image, mask, bits), fractions)
     # Few pixels lie between bounds, but a smooth picture may have them all in one block: room there is for all of them.

@@ -20,7 +20,7 @@ FRACTIONS = [0.0, 0.25, 0.5, 0.75, 1.0]
 @pytest.fixture
 def in_one_pass(monkeypatch):
     """Do small pictures like large ones."""
-    monkeypatch.setattr(select, "WORTHWHILE", 1)
+    monkeypatch.setattr(select, "ONE_PASS_FROM", 1)
 
 
 def by_sorting(values: np.ndarray, fractions: list[float]) -> list[float]:
@@ -37,7 +37,7 @@ def by_sorting(values: np.ndarray, fractions: list[float]) -> list[float]:
 )
 def test_quantiles_of_the_good_pixels_are_those_of_sorting(shape, spread, digits, share_bad, seed) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select, "WORTHWHILE", 1)
+        patch.setattr(select, "ONE_PASS_FROM", 1)
         rng = np.random.default_rng(seed)
         parent = np.full((shape[0], shape[1] + 9), np.float32(7e7))
         image, mask = parent[:, 3:-6], np.zeros(parent.shape, np.int32)[:, 3:-6]
