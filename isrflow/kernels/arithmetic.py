@@ -54,8 +54,8 @@ def multiply_by(image: Float32, variance: Float32 | None, factor: float) -> None
     """Multiply a picture by a number, in place: the image by it, the variance (unless None) by its square."""
     scale = np.float32(factor)
     image *= scale
-    if variance is not None:
-        variance *= scale * scale
+    if variance is not None and (variance.any() or not np.isfinite(scale)):
+        variance *= scale * scale  # zeros that nobody has written cost no memory: they are left alone
 
 
 def divide_by(image: Float32, variance: Float32 | None, divisor: float) -> None:

@@ -113,6 +113,8 @@ def _assemble(sources: Mapping[str, Exposure], target: Exposure, detector: Detec
 
         def copy(amp: Amplifier, name: str = name, plane: NDArray[Any] = plane) -> None:
             pixels = getattr(sources[amp.name], name)[sections[amp.name]]
+            if name == "variance" and not pixels.any():
+                return  # zeros that nobody has written cost no memory, and the new plane begins with them
             plane[places[amp.name].slices(origin)] = _turned(pixels, amp)
 
         map_in_threads(copy, detector.amplifiers)

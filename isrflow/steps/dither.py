@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isrflow.frame.exposure import Exposure
 from isrflow.steps.exceptions import ExceptionsConfig
@@ -52,8 +54,15 @@ def dither_counts(exposure: Exposure, config: DitherConfig) -> None:
     seed = _FALLBACK_SEED if exposure_id is None else exposure_id & 0xFFFFFFFF
     numbers = np.random.RandomState(seed)  # the generator of the reference, whose pictures are to be met
     image = exposure.planes()[0]
-    for start in range(0, len(image), _ROWS_AT_ONCE):
-        rows = image[start : start + _ROWS_AT_ONCE]
-        dithered = numbers.uniform(_LOW[mode], _LOW[mode] + 1.0, rows.shape)
-        dithered += rows
-        rows[...] = dithered
+    bands = [image[start : start + _ROWS_AT_ONCE] for start in range(0, len(image), _ROWS_AT_ONCE)]
+    with ThreadPoolExecutor(1) as adder:  # numbers can only be drawn one after the other: adding need not wait
+        added = [adder.submit(_add, numbers.random_sample(rows.shape), rows, _LOW[mode]) for rows in bands]
+    for each in added:
+        each.result()
+
+
+def _add(numbers: NDArray[np.float64], rows: NDArray[np.float32], low: float) -> None:
+    """Add numbers of [0, 1), shifted, in double precision; the numbers are used up."""
+    numbers += low
+    numbers += rows
+    rows[...] = numbers
