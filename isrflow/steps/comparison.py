@@ -15,6 +15,7 @@ from isrflow.calibs.stated import cards_of, stated_unit
 from isrflow.errors import CalibrationError, CalibrationMismatch
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.mask import mask_bits
+from isrflow.kernels.threads import map_in_threads
 from isrflow.steps.step import StepConfig
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,9 @@ def compare_calibrations(
             if kind in config.unit_of:
                 compare_unit(stated_unit(given[kind]), config.unit, name, refuse=config.refuse)
     if config.check:
-        for kind, calib in given.items():
-            _check(NAMES.get(kind, kind), calib, refuse=config.refuse)
+        map_in_threads(
+            lambda item: _check(NAMES.get(item[0], item[0]), item[1], refuse=config.refuse), [*given.items()]
+        )
 
 
 def compare_cards(
