@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
+from isrflow.kernels.bands import over_bands
 from isrflow.kernels.layout import Float32, Float64, Int32, whole_rows
 from isrflow.kernels.statistics import clip
-from isrflow.kernels.threads import parallel_njit
 
 Marks = NDArray[np.uint8]
 
@@ -53,7 +53,8 @@ def detect_positive(
         return detected.view(np.bool_), border
     smooth, unreliable = np.empty(inner_shape, np.float32), np.empty(inner_shape, np.uint8)
     bits = np.int32(unreliable_bits)
-    _smooth(whole_rows(image), whole_rows(mask), bits, weights, image.shape[1], smooth, unreliable)
+    source = whole_rows(image), whole_rows(mask), bits, weights, image.shape[1]
+    over_bands(lambda first, end: _smooth(*source, smooth, unreliable, first, end), 0, len(smooth))
     noise = clip(smooth[unreliable == 0]).stdev if not unreliable.all() else math.nan
     if noise > 0:
         radius = int(GROWTH_SIGMA * sigma_px + 0.5)
@@ -69,15 +70,23 @@ def gaussian_weights(sigma_px: float) -> Float64:
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-@parallel_njit()
+@njit(cache=True, nogil=True)
 def _smooth(
-    image: Float32, mask: Int32, bits: np.int32, weights: Float64, width: int, smooth: Float32, unreliable: Marks
+    image: Float32,
+    mask: Int32,
+    bits: np.int32,
+    weights: Float64,
+    width: int,
+    smooth: Float32,
+    unreliable: Marks,
+    first: int,
+    end: int,
 ) -> None:
-    """Convolve where the kernel fits, along y and then along x, and note where any of the bits entered."""
+    """Convolve some rows where the kernel fits, along y and then along x, and note where any of the bits entered."""
     size, half = weights.size, weights.size // 2
-    for y in prange(smooth.shape[0]):
-        column = np.empty(width)
-        marks = np.zeros(width, np.int32)
+    column, marks, total = np.empty(width), np.empty(width, np.int32), np.empty(smooth.shape[1])
+    for y in range(first, end):
+        marks[:] = 0
         for x in range(width):
             column[x] = weights[half] * image[y + half, x]
         for i in range(half):
@@ -89,7 +98,6 @@ def _smooth(
             row = mask[y + i]
             for x in range(width):
                 marks[x] |= row[x] & bits
-        total = np.empty(smooth.shape[1])
         for x in range(total.size):
             total[x] = weights[half] * column[x + half]
         for i in range(half):
