@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from isrflow.kernels.bands import over_bands
 from isrflow.kernels.kriging import REACH, WIDE, WIDE_CENTRE, weight_table
 from isrflow.kernels.layout import Float32, Float64, Int32, whole_rows
 from isrflow.kernels.runs import next_marked
-from isrflow.kernels.threads import parallel_njit
 
 _LEFT2, _LEFT1, _RIGHT1, _RIGHT2 = 8, 4, 2, 1
+_BAND = 256
+"""Rows dealt with by one thread at a time: most hold nothing to do."""
 _LOWEST = -float(np.finfo(np.float32).max)
 _Neighbours = tuple[np.float32, np.float32, np.float32, np.float32]
 
@@ -44,9 +46,18 @@ def interpolate_rows(
         Value where no neighbour is near, for the image and for the variance, in the unit of the image; any where
         `needs_fallback` is false.
     """
-    planes = whole_rows(image), whole_rows(np.empty((0, 0), np.float32) if variance is None else variance)
-    marks = np.int32(bits), np.int32(interpolated_bit)
-    _interpolate(*planes, whole_rows(mask), image.shape[1], *marks, np.float32(fallback), weight_table())
+    no_variance = np.empty((0, 0), np.float32)
+    pixels, spread, marks = (
+        whole_rows(image),
+        whole_rows(no_variance if variance is None else variance),
+        whole_rows(mask),
+    )
+    rules = image.shape[1], np.int32(bits), np.int32(interpolated_bit), np.float32(fallback), weight_table()
+
+    def work(first: int, end: int) -> None:
+        _interpolate(pixels[first:end], spread[first:end], marks[first:end], *rules)
+
+    over_bands(work, 0, len(mask), height=_BAND)
 
 
 def needs_fallback(mask: Int32, bits: int) -> bool:
@@ -55,7 +66,7 @@ def needs_fallback(mask: Int32, bits: int) -> bool:
     return any(bool(((end & bits) != 0).all(axis=1).any()) for end in ends)
 
 
-@parallel_njit(error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _interpolate(
     image: Float32,
     variance: Float32,
@@ -66,7 +77,7 @@ def _interpolate(
     fallback: np.float32,
     table: Float64,
 ) -> None:
-    for y in prange(mask.shape[0]):
+    for y in range(mask.shape[0]):
         marks = mask[y, :width]
         first = next_marked(marks, 0, bits)
         previous = -3
