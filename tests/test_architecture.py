@@ -78,6 +78,7 @@ REGISTRY_FLOORS = (
     ("migrate", "repository"),
     ("outputs", "presence", "refusals"),
     ("query", "resolve", "explain", "lineage", "publish", "planning", "recover", "ingest", "audit"),
+    ("face",),
     ("butler",),
     ("export",),
 )
