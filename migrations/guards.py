@@ -144,3 +144,47 @@ CHAINS = (
 )
 
 SQLITE_0001 = VALIDITY + EVENTS + DATASETS + CHAINS
+
+
+def _remembered(table: str, fixed: tuple[str, ...]) -> tuple[str, str, str]:
+    """Spell the triggers of a table whose rows enter open, are closed once, and stay."""
+    return (
+        _trigger(
+            f"{table}_enters_open",
+            f"INSERT ON {table}",
+            f"NEW.removed_at <> {_OPEN} OR NEW.added_at IS NOT {_NEWEST}",
+            f"append-only: a row of {table} must enter open, stamped with the newest event",
+        ),
+        _trigger(
+            f"{table}_is_only_closed",
+            f"UPDATE ON {table}",
+            f"OLD.removed_at <> {_OPEN} OR NEW.removed_at IS NOT {_NEWEST} OR "
+            + " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in ("id", *fixed, "added_at")),
+            f"append-only: of a row of {table} only removed_at may be closed, once, with the newest event",
+        ),
+        _trigger(f"{table}_stays", f"DELETE ON {table}", "1", f"append-only: rows of {table} are never deleted"),
+    )
+
+
+REMEMBERED = {
+    "dataset_mark": ("dataset_id", "kind"),
+    "quality_flag": ("exposure_id", "detector_id", "flag"),
+    "header_correction": ("exposure_id", "detector_id", "keyword", "value"),
+    "calib_policy": ("type_id", "on_missing", "max_gap_ns"),
+    "dataset_tag": (
+        "collection_id",
+        "type_id",
+        "instrument_id",
+        "exposure_id",
+        "detector_id",
+        "filter_id",
+        "dataset_id",
+    ),
+}
+"""Tables of 0002 whose rows are taken back instead of deleted, with the columns that never change."""
+
+SQLITE_0002 = (
+    *(trigger for table, fixed in REMEMBERED.items() for trigger in _remembered(table, fixed)),
+    _trigger("context_does_not_change", "UPDATE ON context", "1", "append-only: a context is frozen"),
+    _trigger("context_stays", "DELETE ON context", "1", "append-only: a context is never deleted"),
+)

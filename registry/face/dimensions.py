@@ -83,7 +83,7 @@ class DescribingFace(Face):
     def tag(self, collection: str, refs: Sequence[DatasetRef]) -> int:
         """Put datasets into a TAGGED collection and return how many were new."""
         with self._repository.writing() as connection:
-            return collections_sql.tag(connection, collection, refs)
+            return collections_sql.tag(connection, collection, refs, actor=self._repository.actor)
 
     def collections(self, pattern: str = "*") -> list[CollectionRow]:
         """Return the collections whose name fits a shell pattern."""

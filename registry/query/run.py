@@ -13,6 +13,7 @@ from registry.query.fields import Kind, Source, Subject, What, subject
 from registry.refs import DataId, DatasetRef
 from registry.sql import tables as t
 from registry.sql.exposures import exposure_from_row
+from registry.sql.remembered import counts
 from registry.times import format_time
 
 _NOTHING: Mapping[str, Any] = {}
@@ -154,7 +155,9 @@ def ref_of(row: Row[Any]) -> DatasetRef:
 
 def _inside(collection_ids: Sequence[int]) -> ColumnElement[bool]:
     tagged = exists().where(
-        t.dataset_tag.c.dataset_id == t.dataset.c.id, t.dataset_tag.c.collection_id.in_(collection_ids)
+        t.dataset_tag.c.dataset_id == t.dataset.c.id,
+        t.dataset_tag.c.collection_id.in_(collection_ids),
+        counts(t.dataset_tag, None),
     )
     certified = exists().where(
         t.calib_validity.c.dataset_id == t.dataset.c.id,

@@ -17,6 +17,7 @@ from registry.sql.bulk import chunks
 from registry.sql.collections import FlatCollection
 from registry.sql.datasets import load_refs
 from registry.sql.events import until_ns
+from registry.sql.remembered import counts
 from registry.sql.validity_rows import ValidityRow, load_validity, visible
 from registry.timespan import ALL_TIME, Timespan
 
@@ -187,7 +188,11 @@ def _members(
         if collection.kind == "RUN":
             where = d.run_id == collection.id
         elif collection.kind == "TAGGED":
-            where = d.id.in_(select(g.dataset_id).where(g.collection_id == collection.id, g.type_id == scope.type_id))
+            where = d.id.in_(
+                select(g.dataset_id).where(
+                    g.collection_id == collection.id, g.type_id == scope.type_id, counts(t.dataset_tag, scope.as_of)
+                )
+            )
         else:
             continue
         for ref in load_refs(connection, *there, where):

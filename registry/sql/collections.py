@@ -17,6 +17,8 @@ from registry.errors import ConflictError, FrozenError, UnknownName, UserError, 
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
+from registry.sql.events import append_event
+from registry.sql.remembered import counts
 from registry.times import now_ns
 
 CollectionKind = Literal["RUN", "TAGGED", "CHAINED", "CALIBRATION"]
@@ -153,7 +155,7 @@ def freeze_run(connection: Connection, name: str) -> None:
     connection.execute(update(t.collection).where(t.collection.c.id == number).values(frozen=1))
 
 
-def tag(connection: Connection, name: str, refs: Sequence[DatasetRef]) -> int:
+def tag(connection: Connection, name: str, refs: Sequence[DatasetRef], *, actor: str = "", reason: str = "") -> int:
     """Put datasets into a TAGGED collection, which is made if it does not exist; return how many were new.
 
     Raises
@@ -171,17 +173,25 @@ def tag(connection: Connection, name: str, refs: Sequence[DatasetRef]) -> int:
         for row in connection.execute(select(*columns).where(d.uuid.in_(some)))
     ]
     known = select(g.type_id, g.instrument_id, g.exposure_id, g.detector_id, g.filter_id, g.dataset_id)
-    holder = {tuple(row[:5]): row[5] for row in connection.execute(known.where(g.collection_id == number))}
+    holder = {
+        tuple(row[:5]): row[5]
+        for row in connection.execute(known.where(g.collection_id == number, counts(t.dataset_tag, None)))
+    }
     stored = set(holder.values())
     clashes = [row.uuid for row in rows if holder.setdefault(tuple(row[2:]), row.id) != row.id]
     if clashes:
         lines = listed(ref for ref in refs if ref.id in set(clashes))
         message = f"collection {name} holds other datasets of the same type and data id; nothing was tagged:\n{lines}"
         raise ConflictError(message, conflicts=clashes)
+    fresh = [row for row in rows if row.id not in stored]
+    if not fresh:
+        return 0
+    payload = {"collection": name, "datasets": [str(row.uuid) for row in fresh]}
+    seq = append_event(connection, "tag", actor=actor, reason=reason, payload=payload)
     new = [
-        {"collection_id": number, "dataset_id": row.id} | dict(zip(("type_id", *t.DATA_ID), row[2:], strict=True))
-        for row in rows
-        if row.id not in stored
+        {"collection_id": number, "dataset_id": row.id, "added_at": seq}
+        | dict(zip(("type_id", *t.DATA_ID), row[2:], strict=True))
+        for row in fresh
     ]
     insert_rows(connection, t.dataset_tag, new)
     return len(new)
@@ -206,7 +216,7 @@ def _member_counts(connection: Connection) -> dict[int, int]:
     d, g, v = t.dataset.c, t.dataset_tag.c, t.calib_validity.c
     queries = (
         select(d.run_id, func.count()).where(d.status.in_(("LIVE", "MISSING"))).group_by(d.run_id),
-        select(g.collection_id, func.count()).group_by(g.collection_id),
+        select(g.collection_id, func.count()).where(counts(t.dataset_tag, None)).group_by(g.collection_id),
         select(v.collection_id, func.count(v.dataset_id.distinct()))
         .where(v.revoked_at == t.OPEN_ENDED)
         .group_by(v.collection_id),

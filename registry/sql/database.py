@@ -27,7 +27,7 @@ from registry.errors import UnavailableError, UserError, VersionError
 from registry.sql.failures import translate
 from registry.sql.file_system import refuse_network_file_system
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every schema revision this program knows, oldest first; a test compares it with the migrations."""
 HEAD = REVISIONS[-1]
 """The revision this program works with."""

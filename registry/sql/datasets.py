@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, select, update
 
 from registry.errors import AmbiguousId, ConflictError, UnknownName, listed
 from registry.refs import DataId, DatasetRef
@@ -16,6 +16,7 @@ from registry.sql.bulk import chunks, insert_rows
 from registry.sql.collections import FlatCollection, run_ids
 from registry.sql.dataset_types import dataset_types
 from registry.sql.keys import Key, data_id_from_row, data_id_keys, with_data_id
+from registry.sql.remembered import counts
 from registry.times import now_ns
 
 _SHORTEST_ID = 4
@@ -225,7 +226,7 @@ def _members(
         queries = (
             live.add_columns(d.run_id.label("home")).where(d.run_id.in_(ids["RUN"])),
             live.add_columns(g.collection_id.label("home"))
-            .join(t.dataset_tag, g.dataset_id == d.id)
+            .join(t.dataset_tag, and_(g.dataset_id == d.id, counts(t.dataset_tag, None)))
             .where(g.collection_id.in_(ids["TAGGED"])),
         )
         for query in queries:

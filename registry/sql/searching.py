@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from registry.sql import tables as t
 from registry.sql.collections import FlatCollection
 from registry.sql.events import until_ns
+from registry.sql.remembered import counts
 from registry.sql.validity_rows import visible
 from registry.timespan import ALL_TIME, Timespan
 
@@ -111,7 +112,9 @@ def _unbounded(connection: Connection, rank: dict[int, int], scope: Scope) -> It
     ids = sorted(rank)
     queries = (
         base.add_columns(d.run_id).where(d.run_id.in_(ids)),
-        base.add_columns(g.collection_id).join(t.dataset_tag, g.dataset_id == d.id).where(g.collection_id.in_(ids)),
+        base.add_columns(g.collection_id)
+        .join(t.dataset_tag, g.dataset_id == d.id)
+        .where(g.collection_id.in_(ids), counts(t.dataset_tag, scope.as_of)),
     )
     for query in queries:
         for row in connection.execute(query):

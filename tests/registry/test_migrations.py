@@ -96,9 +96,9 @@ def test_a_newer_database_asks_for_a_newer_program(path):
 
 
 def test_an_older_database_asks_for_an_upgrade(path, monkeypatch):
-    monkeypatch.setattr("registry.sql.database.REVISIONS", (*REVISIONS, "0002"))
-    monkeypatch.setattr("registry.sql.database.HEAD", "0002")
-    with pytest.raises(VersionError, match=r"older than 0002.*\n  fix: isrflow db upgrade"):
+    monkeypatch.setattr("registry.sql.database.REVISIONS", (*REVISIONS, "0003"))
+    monkeypatch.setattr("registry.sql.database.HEAD", "0003")
+    with pytest.raises(VersionError, match=r"older than 0003.*\n  fix: isrflow db upgrade"):
         open_database(path)
 
 
