@@ -15,6 +15,7 @@ from registry.errors import UnavailableError, UserError
 from registry.face.calibrations import CalibrationFace
 from registry.face.datasets import DatasetFace
 from registry.face.dimensions import DescribingFace
+from registry.face.notes import NoteFace
 from registry.face.provenance import ProvenanceFace
 from registry.face.work import WorkFace
 from registry.ingest import IngestItem, IngestResult
@@ -27,7 +28,7 @@ DATABASE = "registry.sqlite3"
 DATASTORE = "datastore"
 
 
-class Butler(DescribingFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceFace):
+class Butler(DescribingFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceFace, NoteFace):
     """An open repository.
 
     Parameters

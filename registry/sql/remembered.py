@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Table, and_
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, update
 
 from registry.sql import tables as t
+from registry.sql.bulk import chunks
 
 
 def counts(table: Table, as_of: int | None) -> ColumnElement[bool]:
     """Return the condition that a row with `added_at` and `removed_at` counts; `as_of` is an event, None is now."""
     c = table.c
     return c.removed_at == t.OPEN_ENDED if as_of is None else and_(c.added_at <= as_of, as_of < c.removed_at)
+
+
+def take_back(connection: Connection, table: Table, ids: Iterable[int], seq: int) -> None:
+    """Let rows count no longer, from the newest event on; they stay, so that the past can be asked."""
+    for some in chunks(sorted(set(ids))):
+        connection.execute(update(table).where(table.c.id.in_(some)).values(removed_at=seq))
