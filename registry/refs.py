@@ -10,7 +10,7 @@ import platform as _platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID, uuid5
 
 from registry.canonical import canonical_json, sha256_json
@@ -20,6 +20,8 @@ NAMESPACE = UUID("8a5cc02e-5ec5-5b0e-9f0e-6d3f6c5b7a41")
 """Namespace of all predictable ids; changing it would orphan every repository."""
 
 OnMissing = Literal["error", "skip", "optional"]
+PolicyWord = Literal["error", "skip", "optional", "nearest"]
+MatchKind = Literal["valid", "always", "nearest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class DatasetType:
     formatter: str
     is_calibration: bool = False
     on_missing: OnMissing = "error"
+    matches_mode: bool = False
+    """Whether a calibration serves only exposures read out in the mode that it was made in."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.dimensions) - set(DIMENSIONS))
@@ -111,13 +115,64 @@ class DatasetRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What is done where a calibration type has nothing valid.
+
+    ``error``: the quantum is not done, and it is reported; ``skip``: it is not done, and the reason is kept quietly;
+    ``optional``: it is done without; ``nearest``: the nearest in time is taken, if its validity is at most
+    `max_gap_ns` from mid-exposure, else it is an error.
+
+    A policy decides only about what the recipe requires: where the recipe can do without, a missing calibration is
+    mentioned and no more, whatever the policy; `nearest` fills gaps for both.
+
+    Raises
+    ------
+    ValueError
+        If the word is unknown, or a gap is given for anything but ``nearest``, or none for that.
+    """
+
+    on_missing: PolicyWord = "error"
+    max_gap_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.on_missing not in get_args(PolicyWord):
+            raise ValueError(f"'{self.on_missing}' is not a policy; there is {', '.join(get_args(PolicyWord))}")
+        if (self.on_missing == "nearest") != (self.max_gap_ns is not None):
+            raise ValueError("the policy nearest, and no other, says how far away the nearest may be (max_gap_ns)")
+        if self.max_gap_ns is not None and self.max_gap_ns < 0:
+            raise ValueError(f"the nearest cannot be less than nothing away: max_gap_ns is {self.max_gap_ns}")
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return plain values."""
+        return {"on_missing": self.on_missing, "max_gap_ns": self.max_gap_ns}
+
+    def __str__(self) -> str:
+        if self.max_gap_ns is None:
+            return self.on_missing
+        # Imported here: only printing needs it.
+        from registry.times import format_duration
+
+        return f"{self.on_missing} within {format_duration(self.max_gap_ns)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
-    """A calibration found for an exposure; `validity_id` is None if it came from a RUN or TAGGED collection."""
+    """A calibration found for an exposure; `validity_id` is None if it came from a RUN or TAGGED collection.
+
+    `kind` says how it was found: ``valid`` at mid-exposure, ``always`` (in a run or tag of the path), or ``nearest``
+    by a policy, with its validity `gap_ns` away from mid-exposure.
+    """
 
     ref: DatasetRef
     validity_id: int | None
     collection: str
     warning: str | None = None
+    kind: MatchKind = "valid"
+    gap_ns: int = 0
+    kind: str = "valid"
+    """``valid`` at mid-exposure, ``always`` (of a RUN or TAGGED collection), or the ``nearest`` by a policy."""
+    gap_ns: int = 0
+    """How far its validity is from mid-exposure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,19 +247,28 @@ class QuantumInputs:
     software: Mapping[str, Any]
     software_sha256: str
     calib_set_sha256: str
+    context: tuple[str, str] | None = None
+    """Name and hash of the frozen context that its run took calibrations from."""
 
 
 @dataclass(frozen=True)
 class Software:
-    """What a result was computed with: package versions, interpreter, platform."""
+    """What a result was computed with: package versions, interpreter, platform, and what else can change a pixel."""
 
     packages: Mapping[str, str]
     python: str = field(default_factory=_platform.python_version)
     platform: str = field(default_factory=_platform.platform)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Processor, linear algebra, threads, commit of the code: whatever is known."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain mapping that is stored."""
-        return {"packages": dict(self.packages), "python": self.python, "platform": self.platform}
+        return {
+            "packages": dict(self.packages),
+            "python": self.python,
+            "platform": self.platform,
+            **self.details,
+        }
 
     @property
     def sha256(self) -> str:

@@ -28,6 +28,7 @@ VOLATILE_CARDS = frozenset(
         "ISRFLOW DATASET",
         "ISRFLOW QUANTUM",
         "ISRFLOW RUN",
+        "ISRFLOW SOFTWARE",
         "ISRFLOW ATTEMPT",
         "ISRFLOW HOST",
         "ISRFLOW WRITTEN",

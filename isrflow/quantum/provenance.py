@@ -9,7 +9,7 @@ from isrflow import __version__
 from isrflow.quantum.config import decisive
 from isrflow.quantum.types import SOURCE_ROLE
 from registry.canonical import sha256_json
-from registry.refs import DatasetRef, Match, QuantumInputs, Software, dataset_uuid
+from registry.refs import DatasetRef, Match, QuantumInputs, dataset_uuid
 
 
 def content_key(
@@ -42,15 +42,20 @@ def content_key(
 
 
 def software() -> Mapping[str, Any]:
-    """Return what results are computed with: the versions that can change a pixel."""
-    from importlib.metadata import version
+    """Return what results are computed with: all that can change a pixel, see `isrflow.quantum.environment`."""
+    from isrflow.quantum.environment import environment
 
-    packages = {name: version(name) for name in ("astropy", "numba", "numpy", "scipy")}
-    return Software({"isrflow": __version__, **packages}).to_dict()
+    return environment()
 
 
 def provenance_cards(inputs: QuantumInputs, product: str) -> dict[str, str]:
-    """Return the header cards of a product: its own id, and those and the hashes of all that went into it."""
+    """Return the header cards of a product: its own id, and those and the hashes of all that went into it.
+
+    ``ISRFLOW`` DATASET, QUANTUM, RUN, SOFTWARE say which run this was and where it ran: they are volatile. What
+    decided the pixels counts: TASK, VERSION, CONFIG and CALIBSET (hashes of what the registry keeps), CONTEXT (the
+    frozen context, if there was one), and for each role ID and SHA256, for calibrations also MATCH (how it was
+    found) and, if that is ``nearest``, GAP in seconds. `flows.headers` compares these cards with the registry.
+    """
     quantum = inputs.quantum
     cards = {
         "ISRFLOW DATASET": str(dataset_uuid(quantum.run, product, quantum.data_id)),
@@ -59,12 +64,28 @@ def provenance_cards(inputs: QuantumInputs, product: str) -> dict[str, str]:
         "ISRFLOW TASK": quantum.task,
         "ISRFLOW VERSION": __version__,
         "ISRFLOW CONFIG": inputs.config_sha256,
+        "ISRFLOW SOFTWARE": inputs.software_sha256,
         "ISRFLOW CALIBSET": inputs.calib_set_sha256,
     }
+    if inputs.context is not None:
+        cards["ISRFLOW CONTEXT"], cards["ISRFLOW CONTEXT SHA256"] = inputs.context
     for role, ref in sorted({**inputs.data, **inputs.calibs}.items()):
-        word = role.upper().replace(":", " ")
+        word = role_word(role)
         cards[f"ISRFLOW {word} ID"] = str(ref.id)
         cards[f"ISRFLOW {word} SHA256"] = ref.sha256 or ""
         if role.startswith(SOURCE_ROLE):  # made in the same run, so that id and file are others each time
             cards[f"ISRFLOW CONTENT {word}"] = ref.content_sha256 or ""
+        if role in inputs.matches:
+            cards |= _match_cards(word, inputs.matches[role])
     return cards
+
+
+def role_word(role: str) -> str:
+    """Spell a role as it stands in cards."""
+    return role.upper().replace(":", " ")
+
+
+def _match_cards(word: str, match: Match) -> dict[str, str]:
+    """Return how a calibration was found; one that was not valid says how far off it is."""
+    cards = {f"ISRFLOW {word} MATCH": match.kind}
+    return cards if match.kind != "nearest" else cards | {f"ISRFLOW {word} GAP": f"{match.gap_ns / 1e9:.3f} s"}

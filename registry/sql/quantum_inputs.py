@@ -31,10 +31,13 @@ def quantum_inputs(connection: Connection, quantum_id: int) -> QuantumInputs:
             *(config.canonical.label("config"), config.sha256.label("config_sha256")),
             *(software.canonical.label("software"), software.sha256.label("software_sha256")),
             t.calib_set.c.sha256.label("set_sha256"),
+            *(t.context.c.name.label("context"), t.context.c.sha256.label("context_sha256")),
         )
         .join_from(t.quantum, t.config_blob, q.config_id == config.id)
         .join(t.software_env, q.software_id == software.id)
         .join(t.calib_set, q.calib_set_id == t.calib_set.c.id)
+        .outerjoin(t.run, q.run_id == t.run.c.collection_id)
+        .outerjoin(t.context, t.run.c.context_id == t.context.c.id)
         .where(q.id == quantum_id)
     )
     row = connection.execute(query).one()
@@ -49,6 +52,7 @@ def quantum_inputs(connection: Connection, quantum_id: int) -> QuantumInputs:
         software=json.loads(row.software),
         software_sha256=row.software_sha256,
         calib_set_sha256=row.set_sha256,
+        context=None if row.context is None else (row.context, row.context_sha256),
     )
 
 
@@ -63,12 +67,15 @@ def output_refs(connection: Connection, quantum_id: int) -> dict[str, DatasetRef
 def set_members(connection: Connection, set_id: int) -> dict[str, Match]:
     """Return the calibrations of a set by role, and how each was found."""
     m = t.calib_set_member.c
-    query = select(m.role, m.dataset_id, m.validity_id, t.collection.c.name, m.warning)
+    query = select(m.role, m.dataset_id, m.validity_id, t.collection.c.name, m.warning, m.match_kind, m.gap_ns)
     rows = connection.execute(
         query.join(t.collection, m.collection_id == t.collection.c.id).where(m.set_id == set_id)
     ).all()
     refs = refs_by_row(connection, [row.dataset_id for row in rows])
-    return {row.role: Match(refs[row.dataset_id], row.validity_id, row.name, row.warning) for row in rows}
+    return {
+        row.role: Match(refs[row.dataset_id], row.validity_id, row.name, row.warning, row.match_kind, row.gap_ns)
+        for row in rows
+    }
 
 
 def _data(connection: Connection, quantum_id: int) -> dict[str, DatasetRef]:
