@@ -32,6 +32,7 @@ def upgrade() -> None:
     _create_quality_flag()
     _create_dataset_mark()
     _create_replay()
+    _create_quantum_note()
     _remake("run", _create_run, "collection_id, host, flow_run, started_ns")
     _remake(
         "dataset_tag",
@@ -299,6 +300,24 @@ def _create_replay() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_replay_dataset_id"), "replay", ["dataset_id"], unique=False)
+
+
+def _create_quantum_note() -> None:
+    """Create `quantum_note`."""
+    op.create_table(
+        "quantum_note",
+        sa.Column("quantum_id", INT, nullable=False),
+        sa.Column("note_id", INT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["note_id"], ["config_blob.id"], name=op.f("fk_quantum_note_note_id_config_blob"), ondelete="RESTRICT"
+        ),
+        sa.ForeignKeyConstraint(
+            ["quantum_id"], ["quantum.id"], name=op.f("fk_quantum_note_quantum_id_quantum"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("quantum_id", name=op.f("pk_quantum_note")),
+        sqlite_strict=True,
+    )
+    op.create_index(op.f("ix_quantum_note_note_id"), "quantum_note", ["note_id"], unique=False)
 
 
 def _create_run() -> None:

@@ -49,6 +49,7 @@ from registry.sql.tables.work import (
     quantum,
     quantum_attempt,
     quantum_input,
+    quantum_note,
     quantum_output,
     software_env,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "quantum",
     "quantum_attempt",
     "quantum_input",
+    "quantum_note",
     "quantum_output",
     "readout_mode",
     "registry_event",

@@ -107,6 +107,13 @@ quantum_input = table(
     rowid=False,
 )
 
+quantum_note = table(
+    "quantum_note",
+    Column("quantum_id", INT, ForeignKey("quantum.id", ondelete="RESTRICT"), primary_key=True),
+    refers("note_id", "config_blob.id"),  # what was noted of its raws when it was planned: corrected cards, flags
+    Index(None, "note_id"),
+)
+
 quantum_output = table(
     "quantum_output",
     Column("dataset_id", INT, ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True),
