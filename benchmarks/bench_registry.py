@@ -1,175 +1,106 @@
-"""What the registry costs: a big night resolved and planned, and one quantum through all its transactions.
+"""What the registry costs, side by side with `lsst-daf-butler` on the same work, on SQLite and on PostgreSQL.
 
-The night is 189 detectors x 100 exposures with 7 calibration types. Budgets: resolved in 1.5 s, planned in 3 s; the
-transactions of a quantum well under 5 % of one that takes a second; with four processes writing at once, 99 of 100
-datasets stored within 0.1 s each. Wall times, with the processor's beside them: a
-busy machine stretches only the first.
+A night of raws, seven types of calibrations in twelve monthly epochs: created, ingested in place, certified, asked for,
+resolved, planned, put and got, by one process and by four at once; then the same questions with 360 epochs. Each
+registry has a process of its own, so that its memory can be told. `--full` takes the night of a large camera, 189
+detectors x 100 exposures; without it the targets in seconds are scaled to the smaller night.
+
+What is compared is not the same in one line: daf_butler plans quanta in another package (`lsst-pipe-base`), so the
+times of as many `find_dataset` calls as that night needs are given, extrapolated from a sample and marked. Resolving is
+done there by its query system, a set query for each type, which names datasets and says nothing of what is missing.
 """
 
 from __future__ import annotations
 
-import hashlib
+import argparse
 import json
-import multiprocessing
+import os
+import subprocess
+import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable
+import warnings
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from registry.butler import Butler
-from registry.dimensions import DetectorRecord, ExposureRecord, FilterRecord, InstrumentRecord
-from registry.refs import DataId, DatasetRef, DatasetType, QuantumSpec, dataset_uuid
-from registry.sql.database import open_database, write
-from registry.sql.datasets import insert_datasets
-from registry.times import SECOND_NS, parse_time
-from registry.timespan import Timespan
+from registry_report import failures, render
+from registry_workload import FULL, Results, Workload, postgresql, write_files
 
-DETECTORS, EXPOSURES, EPOCHS = 189, 100, 12
-QUANTA = 100
-WRITERS, PUTS = 4, 50
-NIGHT = 20260301
-BEGIN = parse_time(f"{NIGHT}")
-MONTH_NS = 30 * 86_400 * SECOND_NS
-CALIBS = ("bias", "dark", "defects", "linearizer", "crosstalk", "flat", "fringe")
-FILTERED = ("flat", "fringe")
-Times = tuple[float, float]
-
-
-class JsonFormatter:
-    """The smallest file there is: what remains is the registry."""
-
-    extension = ".json"
-
-    def write(self, value: object, path: Path) -> str:
-        path.write_text(json.dumps(value))
-        return self.content_sha256(path)
-
-    def read(self, path: Path) -> object:
-        return json.loads(path.read_text())
-
-    def content_sha256(self, path: Path) -> str:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+HERE = Path(__file__).resolve().parent
+ENGINES = ("sqlite", "postgresql")
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        butler = Butler.create(Path(folder) / "repo", formatters={"json": JsonFormatter()}, actor="bench")
-        data_ids = furnish(butler)
-        types = dict.fromkeys(CALIBS, True)
-        resolution, seconds = timed(lambda: butler.resolve(data_ids, types, ["calib"]))
-        count = sum(len(found) for found in resolution.matches.values())
-        print(f"  {f'resolve {count}, {EPOCHS} epochs':28s} {spell(seconds)}  (budget 1.5 s)")
-        specs = [
-            QuantumSpec(
-                "isr", i, (("raw", dataset_uuid("raw/all", "raw", i)),), tuple(resolution.matches[i].items()), "key"
-            )
-            for i in data_ids
-        ]
-        rows, seconds = timed(lambda: butler.plan("products", specs, config={"a": 1}, software={"numpy": "2"}))
-        print(f"  {f'plan {len(rows)} quanta':28s} {spell(seconds)}  (budget 3 s)")
-        per_quantum(butler, [row.id for row in rows[:: len(rows) // QUANTA]][:QUANTA])
-        butler.close()
-        contention(butler.root, data_ids)
-
-
-def per_quantum(butler: Butler, ids: list[int]) -> None:
-    """Take quanta one by one through lease, inputs and durable publication of two products."""
-    spent: defaultdict[str, Times] = defaultdict(lambda: (0.0, 0.0))
-
-    def do(name: str, work: Callable[..., object], *args: object, **options: object) -> object:
-        result, (wall, cpu) = timed(lambda: work(*args, **options))
-        spent[name] = (spent[name][0] + wall / len(ids), spent[name][1] + cpu / len(ids))
-        return result
-
-    for one in ids:
-        do("lease", butler.lease, [one], "bench")
-        data_id = do("inputs", butler.inputs, one).quantum.data_id
-        outputs = {"post_isr": {"quantum": one}, "statistics": {"quantum": one}}
-        do("publish", butler.publish, one, outputs, run="products", data_id=data_id, worker="bench")
-    for name, seconds in spent.items():
-        print(f"  {f'{name} one quantum':28s} {spell(seconds)}")
-    whole, cpu = (sum(times) for times in zip(*spent.values(), strict=True))
-    print(f"  {'one quantum in all':28s} {spell((whole, cpu))}  {whole:.1%} of a second (budget 5 %)")
-
-
-def contention(root: Path, data_ids: list[DataId]) -> None:
-    """Let several processes store datasets as fast as they can, and tell how long the unlucky ones wait."""
-    spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(WRITERS) as pool:
-        shares = [(root, data_ids[i * PUTS : (i + 1) * PUTS]) for i in range(WRITERS)]
-        waits = sorted(wait for share in pool.starmap(put_all, shares) for wait in share)
-    middle, late = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
-    print(f"  {f'put, {WRITERS} processes':28s} median {middle:.4f} s, of 100 the slowest {late:.4f} s (budget 0.1 s)")
-
-
-def put_all(root: Path, data_ids: list[DataId]) -> list[float]:
-    """Store one small dataset for each data id; return how long each took."""
-    with Butler(root, formatters={"json": JsonFormatter()}, actor="bench") as butler:
-        butler.put(0, "crowd", data_ids[0], "crowd")
-        return [timed(lambda one=one: butler.put(1, "crowd", one, "crowd"))[1][0] for one in data_ids[1:]]
-
-
-def furnish(butler: Butler) -> list[DataId]:
-    """Register an instrument, a night of raws and a year of calibrations; no files, only rows."""
-    butler.register_instrument(
-        InstrumentRecord("big"),
-        [DetectorRecord("big", i, f"D{i}") for i in range(DETECTORS)],
-        [FilterRecord("big", "r", "r")],
+    options = parse()
+    if options.side:
+        print(json.dumps(run_side(options).to_dict()))
+        return
+    work = FULL if options.full else Workload()
+    if options.detectors:
+        work = Workload(options.detectors, options.exposures)
+    started = time.perf_counter()
+    ours, theirs = compare(work, options.engines.split(","), butler=not options.alone)
+    print(
+        f"{work.detectors} detectors x {work.exposures} exposures = {work.quanta} quanta, {work.resolutions} matches;"
     )
-    exposed = ("instrument", "exposure", "detector")
-    butler.register_dataset_type(
-        *(DatasetType(name, exposed, "json") for name in ("raw", "post_isr", "statistics", "crowd")),
-        *(DatasetType(name, dimensions(name), "json", is_calibration=True) for name in CALIBS),
+    print(
+        f"{work.epochs} epochs; load average {os.getloadavg()[0]:.1f}; {time.perf_counter() - started:.0f} s in all\n"
     )
-    for name, kind in (("calib", "CALIBRATION"), ("raw/all", "RUN"), ("products", "RUN"), ("crowd", "RUN")):
-        butler.register_collection(name, kind)
-    butler.insert_exposures([exposure(i) for i in range(EXPOSURES)])
-    data_ids = [DataId("big", NIGHT * 1000 + i, d) for i in range(EXPOSURES) for d in range(DETECTORS)]
-    insert(butler, [DatasetRef(dataset_uuid("raw/all", "raw", i), "raw", "raw/all", i) for i in data_ids])
-    for epoch in range(EPOCHS):
-        run = f"calibs/{epoch}"
-        butler.register_collection(run, "RUN")
-        refs = [
-            DatasetRef(dataset_uuid(run, name, data_id), name, run, data_id)
-            for name in CALIBS
-            for data_id in (DataId("big", None, d, "r" if name in FILTERED else None) for d in range(DETECTORS))
-        ]
-        insert(butler, refs)
-        begin = BEGIN - (EPOCHS - 1 - epoch) * MONTH_NS
-        butler.certify("calib", refs, Timespan(begin, begin + MONTH_NS))
-    return data_ids
+    print(render(work.quanta, work.many_epochs, ours, theirs))
+    for line in failures(work.quanta, ours):
+        print(f"MISSED {line}")
 
 
-def insert(butler: Butler, refs: list[DatasetRef]) -> None:
-    """Add rows of datasets that have no files."""
-    engine = open_database(butler.root / "registry.sqlite3")
-    with write(engine) as connection:
-        insert_datasets(connection, refs)
-    engine.dispose()
+def compare(work: Workload, engines: list[str], *, butler: bool) -> tuple[dict[str, Results], dict[str, Results]]:
+    """Let both registries do the work on every engine, one after the other."""
+    ours: dict[str, Results] = {}
+    theirs: dict[str, Results] = {}
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        folder.chmod(0o755)  # the PostgreSQL server runs as another user
+        write_files(work, folder / "files")
+        make = stack.enter_context(postgresql(folder / "pg")) if "postgresql" in engines else None
+        for engine in engines:
+            for side, results in [("ours", ours)] + ([("lsst", theirs)] if butler else []):
+                url = make(side) if make is not None and engine == "postgresql" else ""
+                results[engine] = in_own_process(work, side, folder / f"{side}-{engine}", url, folder / "files")
+    return ours, theirs
 
 
-def dimensions(name: str) -> tuple[str, ...]:
-    return ("instrument", "detector", "physical_filter") if name in FILTERED else ("instrument", "detector")
+def in_own_process(work: Workload, side: str, root: Path, url: str, files: Path) -> Results:
+    """Run one side in a fresh interpreter and return what it measured."""
+    command = [sys.executable, "-W", "ignore", str(Path(__file__)), "--side", side]
+    command += ["--work", json.dumps(asdict(work)), "--root", str(root), "--url", url, "--files", str(files)]
+    print(f"  {root.name} ...", file=sys.stderr, flush=True)
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise SystemExit(f"{root.name} failed:\n{done.stderr[-3000:]}")
+    return Results.from_dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def exposure(i: int) -> ExposureRecord:
-    begin = BEGIN + i * 60 * SECOND_NS
-    span = (begin, begin + 30 * SECOND_NS, 30.0)
-    return ExposureRecord("big", NIGHT * 1000 + i, f"obs-{i}", NIGHT, i, "r", "science", "field", *span)
+def run_side(options: argparse.Namespace) -> Results:
+    """Do the work in this process."""
+    from registry_lsst import LsstSide
+    from registry_ours import OurSide
+
+    warnings.simplefilter("ignore")
+    side = {"ours": OurSide, "lsst": LsstSide}[options.side]
+    work = Workload(**json.loads(options.work))
+    return side(work, Path(options.root), options.url or None, Path(options.files)).run()
 
 
-def timed(work: Callable[[], Any]) -> tuple[Any, Times]:
-    """Return what the work gives, and its wall and processor seconds."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = work()
-    return result, (time.perf_counter() - wall, time.process_time() - cpu)
-
-
-def spell(times: Times) -> str:
-    wall, cpu = times
-    return f"{wall:8.4f} s, {cpu:8.4f} s of processor" if wall < 1 else f"{wall:8.2f} s, {cpu:8.2f} s of processor"
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="189 detectors x 100 exposures")
+    parser.add_argument("--engines", default=",".join(ENGINES), help="sqlite, postgresql, or both")
+    parser.add_argument("--alone", action="store_true", help="measure isrflow only")
+    parser.add_argument("--detectors", type=int, default=0)
+    parser.add_argument("--exposures", type=int, default=10)
+    for name in ("side", "work", "root", "url", "files"):
+        parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
