@@ -17,6 +17,7 @@ from registry.face.datasets import DatasetFace
 from registry.face.dimensions import DescribingFace
 from registry.face.notes import NoteFace
 from registry.face.provenance import ProvenanceFace
+from registry.face.questions import QuestionFace
 from registry.face.work import WorkFace
 from registry.ingest import IngestItem, IngestResult
 from registry.repository import Formatter, Repository
@@ -28,7 +29,7 @@ DATABASE = "registry.sqlite3"
 DATASTORE = "datastore"
 
 
-class Butler(DescribingFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceFace, NoteFace):
+class Butler(DescribingFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceFace, NoteFace, QuestionFace):
     """An open repository.
 
     Parameters

@@ -77,14 +77,15 @@ REGISTRY_FLOORS = (
     ("sql", "datastore"),
     ("migrate", "repository"),
     ("outputs", "presence", "refusals"),
-    ("query", "resolve", "explain", "lineage", "publish", "planning", "recover", "ingest", "audit"),
+    ("query", "resolve", "explain", "lineage", "questions", "publish", "planning", "recover", "ingest", "audit"),
     ("face",),
     ("butler",),
     ("export",),
 )
 REGISTRY_THEIRS = frozenset({"sqlalchemy", "astropy", "lark", "fsspec", "pydantic", "alembic", "pandas", "s3fs"})
 SQLALCHEMY = tuple(
-    f"registry.{name}" for name in ("sql", "migrate", "repository", "query", "resolve", "explain", "lineage")
+    f"registry.{name}"
+    for name in ("sql", "migrate", "repository", "query", "resolve", "explain", "lineage", "questions")
 )
 ONLY_IN = {
     "numba": ("isrflow.kernels",),

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import calibs, datasets, demo, ingest, night, query, recipe, repo, reprocess, simulate
+from flows.cli import calibs, datasets, demo, ingest, night, query, questions, recipe, repo, reprocess, simulate
 from flows.cli import run as run_one
 from flows.cli.groups import InOrder
 from flows.cli.options import MARKUP, PANEL_CARE, PANEL_NIGHT
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (repo, ingest, night, reprocess, query, datasets, run_one, recipe, simulate, demo):
+for group in (repo, ingest, night, reprocess, query, questions, datasets, run_one, recipe, simulate, demo):
     app.add_typer(group.app)
 app.add_typer(calibs.app, name="calibs", rich_help_panel=PANEL_NIGHT)
 app.add_typer(repo.db_app, name="db", rich_help_panel=PANEL_CARE)

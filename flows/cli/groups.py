@@ -8,7 +8,21 @@ from typer.core import TyperGroup
 
 ORDER = (
     *("init", "ingest", "calibs", "night", "reprocess"),
-    *("query", "explain", "lineage", "show", "get", "report"),
+    *(
+        "query",
+        "explain",
+        "lineage",
+        "impact",
+        "recall",
+        "unrecall",
+        "diff",
+        "whatif",
+        "coverage",
+        "lint",
+        "show",
+        "get",
+        "report",
+    ),
     *("status", "recover", "db", "up", "down"),
 )
 

@@ -1,0 +1,24 @@
+"""Questions about what was done and what would be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from registry.face.base import Face
+from registry.refs import DatasetRef
+
+if TYPE_CHECKING:
+    from registry.questions.impact import Impact
+
+
+class QuestionFace(Face):
+    """Impact, recall, diff, whatif, coverage, lint."""
+
+    def impact(self, refs: Sequence[DatasetRef | UUID]) -> Impact:
+        """Say what was made with datasets: products, masters, what those touched, and what it takes to redo it."""
+        from registry.questions.impact import impact
+
+        with self._repository.reading() as connection:
+            return impact(connection, refs)
