@@ -9,7 +9,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.guards import SQLITE_0002
+from migrations.guards import REMEMBERED, SQLITE_0002
+from migrations.guards_postgresql import postgresql_0002
 from migrations.views import VIEWS_0002
 
 revision = "0002"
@@ -19,6 +20,7 @@ depends_on = None
 
 INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 UID = sa.Uuid().with_variant(sa.Text(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _OPEN = sa.text("removed_at = 4611686018427387904")  # spelled out: a released revision must not change with the code
 
 
@@ -47,10 +49,9 @@ def upgrade() -> None:
         {"match_kind": "CASE WHEN validity_id IS NULL THEN 'always' ELSE 'valid' END"},
     )
     connection = op.get_bind()
-    if connection.dialect.name == "sqlite":
-        for trigger in SQLITE_0002:
-            connection.exec_driver_sql(trigger)
-    for view in VIEWS_0002:
+    for statement in SQLITE_0002 if connection.dialect.name == "sqlite" else postgresql_0002(REMEMBERED):
+        connection.exec_driver_sql(statement)
+    for view in VIEWS_0002[connection.dialect.name]:
         connection.exec_driver_sql(view)
 
 
@@ -102,13 +103,13 @@ def _create_context() -> None:
     op.create_table(
         "context",
         sa.Column("id", INT, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("event_seq", INT, nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("policies", sa.Text(), nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("doc", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("path", TEXT, nullable=False),
+        sa.Column("policies", TEXT, nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
+        sa.Column("doc", TEXT, nullable=False),
+        sa.Column("owner", TEXT, nullable=False),
         sa.Column("created_ns", INT, nullable=False),
         sa.ForeignKeyConstraint(
             ["event_seq"], ["registry_event.seq"], name=op.f("fk_context_event_seq_registry_event"), ondelete="RESTRICT"
@@ -126,7 +127,7 @@ def _create_calib_policy() -> None:
         "calib_policy",
         sa.Column("id", INT, nullable=False),
         sa.Column("type_id", INT, nullable=False),
-        sa.Column("on_missing", sa.Text(), nullable=False),
+        sa.Column("on_missing", TEXT, nullable=False),
         sa.Column("max_gap_ns", INT, nullable=True),
         sa.Column("added_at", INT, nullable=False),
         sa.Column("removed_at", INT, server_default=sa.text("4611686018427387904"), nullable=False),
@@ -161,8 +162,8 @@ def _create_header_correction() -> None:
         sa.Column("id", INT, nullable=False),
         sa.Column("exposure_id", INT, nullable=False),
         sa.Column("detector_id", INT, nullable=False),
-        sa.Column("keyword", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=True),
+        sa.Column("keyword", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=True),
         sa.Column("added_at", INT, nullable=False),
         sa.Column("removed_at", INT, server_default=sa.text("4611686018427387904"), nullable=False),
         sa.CheckConstraint("added_at < removed_at", name=op.f("ck_header_correction_added_before_removed")),
@@ -210,7 +211,7 @@ def _create_quality_flag() -> None:
         sa.Column("id", INT, nullable=False),
         sa.Column("exposure_id", INT, nullable=False),
         sa.Column("detector_id", INT, nullable=False),
-        sa.Column("flag", sa.Text(), nullable=False),
+        sa.Column("flag", TEXT, nullable=False),
         sa.Column("added_at", INT, nullable=False),
         sa.Column("removed_at", INT, server_default=sa.text("4611686018427387904"), nullable=False),
         sa.CheckConstraint("flag IN ('bad', 'suspect')", name=op.f("ck_quality_flag_flag_known")),
@@ -249,7 +250,7 @@ def _create_dataset_mark() -> None:
         "dataset_mark",
         sa.Column("id", INT, nullable=False),
         sa.Column("dataset_id", INT, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
         sa.Column("added_at", INT, nullable=False),
         sa.Column("removed_at", INT, server_default=sa.text("4611686018427387904"), nullable=False),
         sa.CheckConstraint("kind IN ('bad', 'missing', 'deleted')", name=op.f("ck_dataset_mark_kind_known")),
@@ -286,8 +287,8 @@ def _create_replay() -> None:
         sa.Column("id", INT, nullable=False),
         sa.Column("dataset_id", INT, nullable=False),
         sa.Column("at_ns", INT, nullable=False),
-        sa.Column("verdict", sa.Text(), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("verdict", TEXT, nullable=False),
+        sa.Column("detail", TEXT, nullable=False),
         sa.Column("software_id", INT, nullable=False),
         sa.CheckConstraint("verdict IN ('reproduced', 'differs', 'impossible')", name=op.f("ck_replay_verdict_known")),
         sa.ForeignKeyConstraint(
@@ -325,8 +326,8 @@ def _create_run() -> None:
     op.create_table(
         "run",
         sa.Column("collection_id", INT, nullable=False),
-        sa.Column("host", sa.Text(), nullable=False),
-        sa.Column("flow_run", sa.Text(), nullable=False),
+        sa.Column("host", TEXT, nullable=False),
+        sa.Column("flow_run", TEXT, nullable=False),
         sa.Column("started_ns", INT, nullable=False),
         sa.Column("context_id", INT, nullable=True),
         sa.ForeignKeyConstraint(
@@ -410,12 +411,12 @@ def _create_calib_set_member() -> None:
     op.create_table(
         "calib_set_member",
         sa.Column("set_id", INT, nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("role", TEXT, nullable=False),
         sa.Column("dataset_id", INT, nullable=False),
         sa.Column("validity_id", INT, nullable=True),
         sa.Column("collection_id", INT, nullable=False),
-        sa.Column("warning", sa.Text(), nullable=True),
-        sa.Column("match_kind", sa.Text(), server_default="valid", nullable=False),
+        sa.Column("warning", TEXT, nullable=True),
+        sa.Column("match_kind", TEXT, server_default="valid", nullable=False),
         sa.Column("gap_ns", INT, server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
             "match_kind IN ('valid', 'always', 'nearest')", name=op.f("ck_calib_set_member_match_kind_known")
