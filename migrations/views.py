@@ -70,8 +70,8 @@ def _utc_ns(column: str) -> str:
     for number, day in enumerate(_LEAP_DAYS_0002):
         offset_s = 10 + number
         start_s = (date.fromisoformat(day) - date(1970, 1, 1)).days * 86400 + offset_s
-        whens.append(f"WHEN {column} >= {start_s}000000000 THEN {offset_s}")
-    return f"({column} - (CASE {' '.join(reversed(whens))} ELSE 10 END) * 1000000000)"
+        whens.append(f"WHEN {column} >= {start_s}000000000 THEN {offset_s}000000000")
+    return f"({column} - (CASE {' '.join(reversed(whens))} ELSE 10000000000 END))"
 
 
 def _mjd(column: str, dialect: Dialect) -> str:
