@@ -1,0 +1,97 @@
+"""What was made of raws: products by run, and masters of raws that were flagged bad only afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, or_, select
+
+from registry.refs import DataId, DatasetRef
+from registry.sql import tables as t
+from registry.sql.bulk import chunks
+from registry.sql.datasets import dataset_rows, refs_by_row
+from registry.sql.flags import FlagRow, flags_of
+from registry.sql.noted_targets import Place
+from registry.sql.remembered import counts
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How many datasets of a type a run holds that were made of certain raws."""
+
+    run: str
+    type: str
+    number: int
+    is_calibration: bool
+
+    def render(self) -> str:
+        """Say it."""
+        return f"{self.number} {self.type} in {self.run}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"run": self.run, "type": self.type, "number": self.number, "is_calibration": self.is_calibration}
+
+
+def made_of(connection: Connection, places: Iterable[Place]) -> list[Made]:
+    """Return what was published that read, as data, what is at these places; calibrations first."""
+    at = set(places)
+    whole = {exposure for exposure, detector in at if detector == t.NOT_APPLICABLE}
+    source, made = t.dataset.alias("source"), t.dataset.alias("made")
+    i, o = t.quantum_input.c, t.quantum_output.c
+    query = (
+        select(source.c.exposure_id, source.c.detector_id, made.c.id, t.collection.c.name, t.dataset_type.c.name)
+        .add_columns(t.dataset_type.c.is_calibration)
+        .join_from(source, t.quantum_input, i.dataset_id == source.c.id)
+        .join(t.quantum_output, o.quantum_id == i.quantum_id)
+        .join(made, made.c.id == o.dataset_id)
+        .join(t.collection, t.collection.c.id == made.c.run_id)
+        .join(t.dataset_type, t.dataset_type.c.id == made.c.type_id)
+        .where(made.c.status.in_(("LIVE", "MISSING")))
+    )
+    found: dict[int, tuple[int, str, str]] = {}
+    for some in chunks(sorted({exposure for exposure, _ in at})):
+        for exposure, detector, id_, run, kind, is_calib in connection.execute(
+            query.where(source.c.exposure_id.in_(some))
+        ):
+            if exposure in whole or (exposure, detector) in at:
+                found[id_] = (-is_calib, run, kind)
+    return [Made(run, kind, n, bool(minus)) for (minus, run, kind), n in sorted(Counter(found.values()).items())]
+
+
+def flagged_inputs(
+    connection: Connection, datasets: Iterable[UUID], as_of: int | None = None
+) -> dict[UUID, list[tuple[DatasetRef, FlagRow]]]:
+    """Return, of datasets, the raws they were made of that are flagged bad; those without any are left out."""
+    rows = dataset_rows(connection, datasets)
+    d, i, o, f = t.dataset.c, t.quantum_input.c, t.quantum_output.c, t.quality_flag.c
+    here = or_(f.detector_id == t.NOT_APPLICABLE, f.detector_id == d.detector_id)
+    query = (
+        select(o.dataset_id, d.id)
+        .join_from(t.quantum_output, t.quantum_input, i.quantum_id == o.quantum_id)
+        .join(t.dataset, d.id == i.dataset_id)
+        .join(t.quality_flag, and_(f.exposure_id == d.exposure_id, here))
+        .where(f.flag == "bad", counts(t.quality_flag, as_of))
+        .distinct()
+    )
+    pairs = [
+        tuple(row)
+        for some in chunks(sorted(rows.values()))
+        for row in connection.execute(query.where(o.dataset_id.in_(some)).order_by(o.dataset_id, d.id))
+    ]
+    raws = refs_by_row(connection, [raw for _, raw in pairs])
+    flags = flags_of(connection, [ref.data_id for ref in raws.values()], as_of)
+    uuid_of = {row: uuid for uuid, row in rows.items()}
+    found: dict[UUID, list[tuple[DatasetRef, FlagRow]]] = {}
+    for made, raw in pairs:
+        ref = raws[raw]
+        found.setdefault(uuid_of[made], []).append((ref, _worst(flags, ref.data_id)))
+    return found
+
+
+def _worst(flags: dict[DataId, list[FlagRow]], data_id: DataId) -> FlagRow:
+    return flags[data_id.subset(("exposure", "detector"))][0]
