@@ -184,6 +184,8 @@ class QuantumSpec:
     inputs: tuple[tuple[str, UUID], ...]
     calibs: tuple[tuple[str, Match], ...]
     content_key: str
+    notes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What is noted of its raws: see `registry.sql.quantum_notes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,8 @@ class QuantumInputs:
     calib_set_sha256: str
     context: tuple[str, str] | None = None
     """Name and hash of the frozen context that its run took calibrations from."""
+    notes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What was noted of its raws when it was planned: see `registry.sql.quantum_notes`."""
 
 
 @dataclass(frozen=True)

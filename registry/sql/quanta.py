@@ -25,6 +25,7 @@ from registry.sql.collections import collection_id
 from registry.sql.datasets import dataset_rows
 from registry.sql.keys import Key, data_id_from_row, data_id_keys, with_data_id
 from registry.sql.quantum_conflicts import refuse_other_content
+from registry.sql.quantum_notes import note_ids, notes_of, replace_notes
 from registry.sql.remaking import with_products
 from registry.times import now_ns
 
@@ -79,7 +80,8 @@ def plan_quanta(
     refuse_other_content(connection, {u: (there[u], wanted[u]) for u in there if u not in free}, parts)
     open_specs = {u: spec for u, spec in wanted.items() if u not in there or u in free}
     set_of = calib_set_ids(connection, {u: spec.calibs for u, spec in open_specs.items()})
-    same = _unchanged(connection, free, open_specs, set_of)
+    note_of = dict(zip(open_specs, note_ids(connection, [spec.notes for spec in open_specs.values()]), strict=True))
+    same = _unchanged(connection, free, open_specs, set_of, note_of)
     fresh = {u: spec for u, spec in open_specs.items() if u not in same}
     keys = data_id_keys(connection, {spec.data_id for spec in fresh.values()})
     rows = {
@@ -91,7 +93,7 @@ def plan_quanta(
     }
     insert_rows(connection, t.quantum, [values for u, values in rows.items() if u not in there])
     _change(connection, [values | {"row": there[u].id} for u, values in rows.items() if u in there])
-    _replace_inputs(connection, fresh)
+    _replace_inputs(connection, fresh, note_of)
     if retry_failed:
         _plan_again(
             connection, [quantum.id for u, quantum in idle.items() if u not in fresh and quantum.state == "failed"]
@@ -234,8 +236,10 @@ def _unchanged(
     idle: Mapping[UUID, QuantumRow],
     specs: Mapping[UUID, QuantumSpec],
     set_of: Mapping[UUID, int],
+    note_of: Mapping[UUID, int | None],
 ) -> set[UUID]:
-    """Return the idle quanta that need not be written again: same content, found by the same validity rows."""
+    """Return the idle quanta that need not be written again: same content, same validity rows, same notes."""
+    noted = notes_of(connection, [quantum.id for quantum in idle.values()])
     stored: dict[UUID, int] = {}
     for some in chunks(sorted(idle)):
         query = select(t.quantum.c.uuid, t.quantum.c.calib_set_id).where(t.quantum.c.uuid.in_(some))
@@ -244,7 +248,7 @@ def _unchanged(
         u
         for u, quantum in idle.items()
         if quantum.state in {"planned", "failed"}
-        and (quantum.content_key, stored[u]) == (specs[u].content_key, set_of[u])
+        and (quantum.content_key, stored[u], noted.get(quantum.id)) == (specs[u].content_key, set_of[u], note_of[u])
     }
 
 
@@ -276,8 +280,10 @@ def _change(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         connection.execute(statement, lines)
 
 
-def _replace_inputs(connection: Connection, specs: Mapping[UUID, QuantumSpec]) -> None:
-    """Write what the quanta read, in place of anything written before."""
+def _replace_inputs(
+    connection: Connection, specs: Mapping[UUID, QuantumSpec], note_of: Mapping[UUID, int | None]
+) -> None:
+    """Write what the quanta read, and what is noted of it, in place of anything written before."""
     quanta_there: dict[UUID, int] = {}
     for some in chunks(sorted(specs)):
         query = select(t.quantum.c.uuid, t.quantum.c.id).where(t.quantum.c.uuid.in_(some))
@@ -295,6 +301,7 @@ def _replace_inputs(connection: Connection, specs: Mapping[UUID, QuantumSpec]) -
         for role, uuid in spec.inputs
     ]
     insert_rows(connection, t.quantum_input, rows)
+    replace_notes(connection, {row: note_of[u] for u, row in quanta_there.items()})
 
 
 def _plan_again(connection: Connection, ids: Sequence[int]) -> None:

@@ -16,6 +16,7 @@ from registry.refs import DataId, QuantumRow, QuantumSpec
 from registry.resolution import spell_data_ids
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
+from registry.sql.quantum_notes import headers_of
 
 
 def refuse_other_content(
@@ -61,6 +62,8 @@ class _Stored:
     calib_set_id: int
     inputs: dict[str, UUID] = field(default_factory=dict)
     calibs: Mapping[str, UUID] = field(default_factory=dict)
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    """Role to the cards that were corrected."""
 
 
 def _stored(connection: Connection, rows: Sequence[QuantumRow]) -> dict[int, _Stored]:
@@ -80,6 +83,8 @@ def _stored(connection: Connection, rows: Sequence[QuantumRow]) -> dict[int, _St
             sets[row.set_id][row.role] = row.uuid
     for one in found.values():
         one.calibs = sets[one.calib_set_id]
+    for id_, headers in headers_of(connection, found).items():
+        found[id_].headers = headers
     return found
 
 
@@ -89,6 +94,7 @@ def _difference(old: _Stored, spec: QuantumSpec, parts: Mapping[str, int], setti
     words += ["software"] if old.software_id != parts["software_id"] else []
     words += _changed_roles(old.calibs, {role: match.ref.id for role, match in spec.calibs})
     words += _changed_roles(old.inputs, dict(spec.inputs))
+    words += _changed_headers(old.headers, spec.notes.get("headers", {}))
     return ", ".join(words) or "something that only the content key sees (task or code version)"
 
 
@@ -127,6 +133,19 @@ def _changed_roles(old: Mapping[str, UUID], new: Mapping[str, UUID]) -> list[str
         for role in sorted(old.keys() | new.keys())
         if old.get(role) != new.get(role)
     ]
+
+
+def _changed_headers(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Name the cards that were corrected since, or restored."""
+    return [
+        f"header of {role} corrected otherwise ({', '.join(keys)})"
+        for role in sorted(old.keys() | new.keys())
+        if (keys := _differing(old.get(role, {}), new.get(role, {})))
+    ]
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [key for key in sorted(old.keys() | new.keys()) if (key in old, old.get(key)) != (key in new, new.get(key))]
 
 
 def _short(uuid: UUID | None) -> str:

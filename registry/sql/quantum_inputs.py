@@ -11,6 +11,7 @@ from registry.refs import DatasetRef, Match, QuantumInputs
 from registry.sql import tables as t
 from registry.sql.datasets import refs_by_row
 from registry.sql.quanta import load_quanta
+from registry.sql.quantum_notes import read_notes
 
 
 def quantum_inputs(connection: Connection, quantum_id: int) -> QuantumInputs:
@@ -52,6 +53,7 @@ def quantum_inputs(connection: Connection, quantum_id: int) -> QuantumInputs:
         software=json.loads(row.software),
         software_sha256=row.software_sha256,
         calib_set_sha256=row.set_sha256,
+        notes=read_notes(connection, quantum_id),
         context=None if row.context is None else (row.context, row.context_sha256),
     )
 
