@@ -30,3 +30,27 @@ def impact(
         found = ask_impact(opened, what)
     emit(found.to_dict(), as_json=as_json, text=lambda: say(found.render()))
     return 0
+
+
+@app.command(
+    rich_help_panel=PANEL_LOOK,
+    epilog=example("isrflow diff night/20260301 try/order3", "isrflow diff calibs/20260301 calibs/20260302 --json"),
+)
+def diff(
+    *,
+    before: Annotated[str, typer.Argument(metavar="RUN", help="A run.")],
+    after: Annotated[str, typer.Argument(metavar="RUN", help="The run to compare it with.")],
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say why the products of two runs differ: calibrations, settings, software, inputs, in as few lines as it takes.
+
+    Quanta of the same task and data id are compared; two datasets of the same content are the same.
+    """
+    from flows.present.output import emit, say
+    from flows.repo import open_repo
+
+    with open_repo(repo, read_only=True) as opened:
+        found = opened.butler.diff(before, after)
+    emit(found.to_dict(), as_json=as_json, text=lambda: say(found.render()))
+    return 0

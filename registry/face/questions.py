@@ -10,6 +10,7 @@ from registry.face.base import Face
 from registry.refs import DatasetRef
 
 if TYPE_CHECKING:
+    from registry.questions.diff import RunDiff
     from registry.questions.impact import Impact
 
 
@@ -22,3 +23,10 @@ class QuestionFace(Face):
 
         with self._repository.reading() as connection:
             return impact(connection, refs)
+
+    def diff(self, before: str, after: str) -> RunDiff:
+        """Say in which calibrations, settings, software, inputs and products two runs differ."""
+        from registry.questions.diff import diff
+
+        with self._repository.reading() as connection:
+            return diff(connection, before, after)

@@ -21,8 +21,7 @@ class Certified:
     """A dataset that shall be taken as certified in a collection; `mode` says who wins where something is already."""
 
     collection_id: int
-    key: tuple[int, int, int, int]
-    """type_id, instrument_id, detector_id, filter_id"""
+    key: Key
     span: Timespan
     dataset_id: int
     mode: Mode = "replace"
