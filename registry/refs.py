@@ -168,8 +168,6 @@ class Match:
     collection: str
     warning: str | None = None
     kind: MatchKind = "valid"
-    gap_ns: int = 0
-    kind: str = "valid"
     """``valid`` at mid-exposure, ``always`` (of a RUN or TAGGED collection), or the ``nearest`` by a policy."""
     gap_ns: int = 0
     """How far its validity is from mid-exposure."""
