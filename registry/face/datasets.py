@@ -12,7 +12,9 @@ from registry.errors import CorruptDataset, MissingDataset
 from registry.face.base import Face
 from registry.ingest import IngestItem, IngestResult, Transfer, ingest
 from registry.publish import publish
+from registry.query.empty import EmptyAnswer, explain_empty
 from registry.query.fields import What
+from registry.query.rows import Rows
 from registry.query.run import select_refs, select_rows
 from registry.refs import DataId, DatasetRef
 from registry.repository import Formatter
@@ -131,8 +133,10 @@ class DatasetFace(Face):
         bind: Mapping[str, Any] | None = None,
         order_by: Sequence[str] = (),
         limit: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """Return exposures, datasets, collections or quanta as plain rows for people.
+        after: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Rows:
+        """Return exposures, datasets, collections or quanta: rows, or with one more word an astropy or pandas table.
 
         Parameters
         ----------
@@ -141,14 +145,42 @@ class DatasetFace(Face):
         where
             A condition: ``obs_type = 'science' and day_obs in 20260301..20260331``; see `registry.query.syntax`.
         bind
-            Values of ``:name`` in the condition.
+            Values of ``:name`` in the condition, and lists for ``in :name``.
         order_by
             Fields to sort by, ``-name`` for descending.
         limit
-            At most so many.
+            At most so many; if there are more, `Rows.next_page` says where to go on.
+        after
+            The `Rows.next_page` of the page before. Rows that were added since the first page are on no page, so
+            that none is lost or doubled.
+        columns
+            Fields to show (``attrs.airmass`` too); the usual ones if not given.
+
+        Raises
+        ------
+        QuerySyntaxError
+            If the condition cannot be read; points at the column.
+        UnknownName
+            If a field or a value of `bind` is not known.
+        UserError
+            If `after` is no page of this query.
         """
         with self._repository.reading() as connection:
-            return select_rows(connection, what, where, bind=bind or {}, order_by=order_by, limit=limit)
+            return select_rows(
+                connection,
+                what,
+                where,
+                bind=bind or {},
+                order_by=order_by,
+                limit=limit,
+                after=after,
+                columns=columns,
+            )
+
+    def explain_empty(self, what: What, where: str = "", *, bind: Mapping[str, Any] | None = None) -> EmptyAnswer:
+        """Say why a query answers nothing: which condition alone does, which two together, and what is nearest."""
+        with self._repository.reading() as connection:
+            return explain_empty(connection, what, where, bind=bind)
 
     @contextmanager
     def _file(self, ref: DatasetRef | UUID) -> Iterator[tuple[DatasetRef, Path]]:

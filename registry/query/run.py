@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select
 
 from registry.dimensions import ExposureRecord
-from registry.query.build import condition, ordering
-from registry.query.fields import Kind, Source, Subject, What, subject
+from registry.errors import UnknownName, UserError
+from registry.query.build import condition
+from registry.query.fields import Source, Subject, What, subject
+from registry.query.paging import Page, beyond, fingerprint, read_token, sortings, write_token
+from registry.query.rows import Rows
 from registry.refs import DataId, DatasetRef
 from registry.sql import tables as t
 from registry.sql.exposures import exposure_from_row
 from registry.sql.remembered import counts
-from registry.times import format_time
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -27,17 +30,53 @@ def select_rows(
     bind: Mapping[str, Any] = _NOTHING,
     order_by: Sequence[str] = (),
     limit: int | None = None,
-) -> list[dict[str, Any]]:
-    """Return rows for people: plain values by field name, times as texts in UTC, ids in full.
+    after: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Rows:
+    """Return rows for people; of datasets only those that are LIVE, unless the condition speaks of ``status``.
 
-    Of datasets only those that are LIVE, unless the condition speaks of ``status``.
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    what, where, bind
+        What is asked for, see `registry.query.syntax`.
+    order_by
+        Fields to sort by, ``-name`` for descending.
+    limit
+        At most so many; a page of so many if there are more.
+    after
+        The `Rows.next_page` of the page before.
+    columns
+        Fields to show; the usual ones if None.
+
+    Raises
+    ------
+    QuerySyntaxError, UnknownName
+        If the condition cannot be read, or a field is not known.
+    UserError
+        If `after` is not a page of this query.
     """
+    if limit is not None and limit < 1:
+        raise UserError(f"a limit is a whole number from 1, not {limit}")
     about = subject(what)
-    chosen = {name: about.fields[name] for name in about.shown}
-    query = _query(
-        about, [source.column for source in chosen.values()], where, bind=bind, order_by=order_by, limit=limit
-    )
-    return [_row(chosen, row) for row in connection.execute(query)]
+    chosen = _chosen(about, columns)
+    order = sortings(about, order_by)
+    query = _query(about, [source.column for source in chosen.values()], where, bind)
+    if limit is None and after is None:
+        found = connection.execute(query.order_by(*(one.clause for one in order))).all()
+        return _rows(what, chosen, found, None)
+    identity = fingerprint(what, where, bind, order)
+    page = Page(_newest(connection, about)) if after is None else read_token(after, identity, order)
+    query = query.add_columns(*(one.source.column for one in order)).where(about.row <= page.newest)
+    if page.after is not None:
+        query = query.where(beyond(order, page.after))
+    query = query.order_by(*(one.clause for one in order)).limit(None if limit is None else limit + 1)
+    found = connection.execute(query).all()
+    more = limit is not None and len(found) > limit
+    last = tuple(found[limit - 1][len(chosen) :]) if more and limit is not None else None
+    token = write_token(identity, Page(page.newest, last)) if last is not None else None
+    return _rows(what, chosen, found[:limit], token)
 
 
 def select_refs(
@@ -61,12 +100,13 @@ def select_refs(
     collection_ids
         Flattened collections: members of a RUN or TAGGED one, and what is certified in a CALIBRATION one now.
     """
-    query = _query(subject("datasets"), REF_COLUMNS, where, bind=bind, order_by=order_by, limit=limit)
+    about = subject("datasets")
+    query = _query(about, REF_COLUMNS, where, bind)
     if types is not None:
         query = query.where(t.dataset_type.c.name.in_(types))
     if collection_ids is not None:
         query = query.where(_inside(collection_ids))
-    return [ref_of(row) for row in connection.execute(query)]
+    return [ref_of(row) for row in connection.execute(_ordered(query, about, order_by).limit(limit))]
 
 
 def select_exposures(
@@ -78,8 +118,9 @@ def select_exposures(
     limit: int | None = None,
 ) -> list[ExposureRecord]:
     """Return exposures as records."""
-    query = _query(subject("exposures"), _EXPOSURE_COLUMNS, where, bind=bind, order_by=order_by, limit=limit)
-    return [exposure_from_row(row) for row in connection.execute(query)]
+    about = subject("exposures")
+    query = _query(about, _EXPOSURE_COLUMNS, where, bind)
+    return [exposure_from_row(row) for row in connection.execute(_ordered(query, about, order_by).limit(limit))]
 
 
 def refs_where(connection: Connection, clause: ColumnElement[bool]) -> list[DatasetRef]:
@@ -88,43 +129,67 @@ def refs_where(connection: Connection, clause: ColumnElement[bool]) -> list[Data
     return [ref_of(row) for row in connection.execute(query)]
 
 
-def _query(
-    about: Subject,
-    columns: Sequence[ColumnElement[Any]],
-    where: str,
-    *,
-    bind: Mapping[str, Any],
-    order_by: Sequence[str],
-    limit: int | None,
-) -> Select[Any]:
+def dataset_ids(where: str, bind: Mapping[str, Any] = _NOTHING) -> Select[Any]:
+    """Return the query for the rows of the datasets that a condition selects."""
+    return _query(subject("datasets"), [t.dataset.c.id], where, bind)
+
+
+def base_conditions(about: Subject, spoken_of: frozenset[str] | set[str]) -> list[ColumnElement[bool]]:
+    """Return what always holds: no sentinel row, and only LIVE datasets unless the condition speaks of ``status``."""
+    if about.what == "exposures":
+        return [t.exposure.c.id != t.NOT_APPLICABLE]
+    if about.what == "datasets" and "status" not in spoken_of:
+        return [t.dataset.c.status == "LIVE"]
+    return []
+
+
+def _query(about: Subject, columns: Sequence[ColumnElement[Any]], where: str, bind: Mapping[str, Any]) -> Select[Any]:
     """Return the SELECT for a condition over a subject."""
-    query = select(*columns).select_from(about.tables).where(*_real_rows(about))
+    query = select(*columns).select_from(about.tables)
     spoken_of: frozenset[str] = frozenset()
     if where.strip():
         clause, spoken_of = condition(where, about, bind)
         query = query.where(clause)
-    if about.what == "datasets" and "status" not in spoken_of:
-        query = query.where(t.dataset.c.status == "LIVE")
-    return query.order_by(*ordering(about, order_by)).limit(limit)
+    elif bind:
+        raise UnknownName(f"the query does not use the value(s) {', '.join(bind)}", kind="bind", name=min(bind))
+    return query.where(*base_conditions(about, spoken_of))
 
 
-def _real_rows(about: Subject) -> list[ColumnElement[bool]]:
-    """Leave the sentinel row out."""
-    return [t.exposure.c.id != t.NOT_APPLICABLE] if about.what == "exposures" else []
+def _ordered(query: Select[Any], about: Subject, order_by: Sequence[str]) -> Select[Any]:
+    return query.order_by(*(one.clause for one in sortings(about, order_by)))
 
 
-def _row(chosen: Mapping[str, Source], row: Row[Any]) -> dict[str, Any]:
-    return {
-        name: None if value is None else _SHOWN.get(source.kind, _same)(value)
-        for (name, source), value in zip(chosen.items(), row, strict=True)
+def _newest(connection: Connection, about: Subject) -> int:
+    return int(connection.execute(select(func.coalesce(func.max(about.row), 0))).scalar_one())
+
+
+def _chosen(about: Subject, columns: Sequence[str] | None) -> dict[str, Source]:
+    """Return the fields to be shown."""
+    found = {name: about.find(name) for name in about.shown if columns is None} or {
+        name: about.find(name) for name in columns or ()
     }
+    shown = {name: source for name, source in found.items() if source is not None and source.some is None}
+    unknown = [name for name in found if name not in shown]
+    if unknown:
+        kind = f"column of {about.what}"
+        known = [name for name in about.names if about.fields[about.names[name]].some is None]
+        raise UnknownName(kind=kind, name=", ".join(unknown), known=known, fix=f"isrflow query {about.what} --fields")
+    return shown
 
 
-def _same(value: Any) -> Any:
-    return value
+def _rows(what: What, chosen: Mapping[str, Source], found: Sequence[Row[Any]], next_page: str | None) -> Rows:
+    keys = [source.key for source in chosen.values()]
+    width = len(keys)
+    values = [tuple(row[:width]) for row in found]
+    if any(key is not None for key in keys):
+        values = [tuple(_within(value, key) for value, key in zip(row, keys, strict=True)) for row in values]
+    return Rows(what, {name: (source.kind, source.unit) for name, source in chosen.items()}, values, next_page)
 
 
-_SHOWN: Mapping[Kind, Callable[[Any], Any]] = {Kind.TIME: format_time, Kind.ID: str, Kind.TRUTH: bool}
+def _within(value: Any, key: str | None) -> Any:
+    """Return what a JSON object has at a key."""
+    return value if key is None else json.loads(value or "{}").get(key)
+
 
 _DATASET_FIELDS = subject("datasets").fields
 REF_COLUMNS: tuple[ColumnElement[Any], ...] = (

@@ -5,36 +5,39 @@
     obs_type = 'science' and day_obs in 20260301..20260331
     physical_filter in ('g', 'r') and not (detector = 3 or exposure_time < 30)
     run ~ 'calibs/*' and created >= '2026-03-02T12:00:00'
-    exposure = :exposure
+    seq_num in 1..99:2 and exposure.end <= dataset.created and attrs.airmass < 1.5
+    exposure in :exposures
 
 Keywords are not case-sensitive, names are. Ranges include both ends. Days are ``YYYYMMDD``, times are quoted ISO texts
-in UTC, ``~`` compares with a glob pattern (``*``, ``?``), ``:name`` is a value handed over apart from the text.
+in UTC, ``~`` compares with a glob pattern (``*``, ``?``), ``:name`` is a value, or a list, handed over apart from the
+text.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from registry.errors import QuerySyntaxError
+from registry.query.complaints import complaint, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from lark import Lark, Token, Tree
-    from lark.exceptions import UnexpectedInput
 
 GRAMMAR = r"""
 ?either: both (_OR both)*
 ?both: opposite (_AND opposite)*
 ?opposite: test | NOT opposite -> negation
 ?test: "(" either ")" | compare | member | like | absent
-compare: FIELD COMPARISON value
+compare: (FIELD | value) COMPARISON (FIELD | value)
 member: FIELD [NOT] _IN _items
-_items: "(" _item ("," _item)* ")" | span
+_items: "(" _item ("," _item)* ")" | span | several
 _item: value | span
-span: value _RANGE value
+several: BIND
+span: value _RANGE value [":" NUMBER]
 like: FIELD [NOT] _LIKE value
 absent: FIELD _IS [NOT] _NULL
 value: NUMBER | STRING | BIND | TRUTH
@@ -49,34 +52,16 @@ TRUTH.2: /(true|false)\b/i
 _LIKE.2: /like\b|~/i
 _RANGE: ".."
 COMPARISON: "!=" | "<=" | ">=" | "=" | "<" | ">"
-FIELD: /[A-Za-z_]\w*(\.[A-Za-z_]\w*)*/
+FIELD: /[^\W\d]\w*(\.[^\W\d][\w-]*\b)*/
 NUMBER: /-?\d+(\.\d+)?([eE][+-]?\d+)?/
 STRING: /'(?:[^']|'')*'|"(?:[^"]|"")*"/
-BIND: /:[A-Za-z_]\w*/
+BIND: /:[^\W\d]\w*/
 %ignore /\s+/
 """
 
-_SPOKEN = {
-    "FIELD": "a field",
-    "COMPARISON": "one of = != < <= > >=",
-    "_LIKE": "~",
-    "_IN": "in",
-    "_IS": "is",
-    "_NULL": "null",
-    "NOT": "not",
-    "_AND": "and",
-    "_OR": "or",
-    "_RANGE": "..",
-    "NUMBER": "a number",
-    "STRING": "a text in quotes",
-    "BIND": ":name",
-    "TRUTH": "true or false",
-    "LPAR": "(",
-    "RPAR": ")",
-    "COMMA": ",",
-    "$END": "the end",
-}
-"""How each terminal of the grammar is called in an error, in the order in which they are listed."""
+DEEPEST = 30
+"""So many parentheses and nots may stand inside each other."""
+_NESTING = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<open>\()|(?P<close>\))|(?P<not>\bnot\b)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +83,27 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """All from `first` to `last`, both included."""
+    """All from `first` to `last`, both included; or, from `first`, every `stride`-th."""
 
     first: Value
     last: Value
+    stride: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A list handed over apart."""
+
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """``field operator value``."""
+    """``left operator right``: a field with a value, or with another field; the field stands on the left."""
 
     field: Field
     operator: str
-    value: Value
+    value: Value | Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +111,7 @@ class Member:
     """``field in (a, b, 1..9)``."""
 
     field: Field
-    items: tuple[Value | Span, ...]
+    items: tuple[Value | Span | Several, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +163,30 @@ def parse(text: str) -> Node:
     """
     from lark.exceptions import UnexpectedInput
 
+    _refuse_abyss(text)
     try:
-        return _node(_parser().parse(text))
+        tree = _parser().parse(text)
     except UnexpectedInput as problem:
-        raise _explained(text, problem) from None
+        raise unreadable(text, problem) from None
+    return _node(tree, text)
 
 
-def complaint(text: str, column: int, message: str, expected: Sequence[str] = ()) -> QuerySyntaxError:
-    """Return an error that shows the text with a caret under the column (from 1)."""
-    line = "".join(" " if letter.isspace() else letter for letter in text)
-    shown = f"{message}\n    {line}\n    {' ' * (column - 1)}^"
-    return QuerySyntaxError(shown, text=text, column=column, expected=expected)
+def conjuncts(node: Node) -> tuple[Node, ...]:
+    """Return the conditions that must all hold."""
+    if not isinstance(node, And):
+        return (node,)
+    return tuple(part for each in node.conditions for part in conjuncts(each))
+
+
+def _refuse_abyss(text: str) -> None:
+    """Refuse what is nested deeper than databases (and Python) can follow."""
+    depth, nots = 0, 0
+    for found in _NESTING.finditer(text):
+        nots = nots + 1 if found["not"] else 0
+        depth += (found["open"] is not None) - (found["close"] is not None)
+        if max(depth, nots) > DEEPEST:
+            message = f"the query is nested too deeply: more than {DEEPEST} parentheses or nots inside each other"
+            raise complaint(text, found.start() + 1, message)
 
 
 @cache
@@ -190,8 +196,8 @@ def _parser() -> Lark:
     return Lark(GRAMMAR, start="either", parser="lalr", maybe_placeholders=True)
 
 
-def _node(tree: Tree[Token]) -> Node:
-    return _BUILDERS[str(tree.data)](tree.children)
+def _node(tree: Tree[Token], text: str) -> Node:
+    return _BUILDERS[str(tree.data)](tree.children, text)
 
 
 def _field(token: object) -> Field:
@@ -200,7 +206,10 @@ def _field(token: object) -> Field:
 
 
 def _value(tree: object) -> Value:
-    token = cast("Token", cast("Tree[Token]", tree).children[0])
+    return _literal(cast("Token", cast("Tree[Token]", tree).children[0]))
+
+
+def _literal(token: Token) -> Value:
     column, text = (token.start_pos or 0) + 1, str(token)
     if token.type == "BIND":
         return Value(None, text[1:], column)
@@ -208,56 +217,49 @@ def _value(tree: object) -> Value:
         return Value(text[1:-1].replace(text[0] * 2, text[0]), None, column)
     if token.type == "TRUTH":
         return Value(text.lower() == "true", None, column)
-    return Value(int(text) if text.lstrip("-").isdigit() else float(text), None, column)
+    # Python reads no whole number of more digits than this; as a float it is too large for any field all the same.
+    whole = text.lstrip("-").isdigit() and len(text) < 1000
+    return Value(int(text) if whole else float(text), None, column)
 
 
-def _item(tree: object) -> Value | Span:
+def _item(tree: object) -> Value | Span | Several:
     found = cast("Tree[Token]", tree)
-    return _value(found) if found.data == "value" else Span(*map(_value, found.children))
+    if found.data == "several":
+        return Several(_value(found))
+    if found.data == "value":
+        return _value(found)
+    first, last, stride = found.children
+    return Span(_value(first), _value(last), None if stride is None else _literal(cast("Token", stride)))
+
+
+def _comparison(parts: Sequence[object], text: str) -> Node:
+    """Put the field on the left."""
+    left, operator, right = parts
+    sides = [_value(side) if hasattr(side, "children") else _field(side) for side in (left, right)]
+    if isinstance(sides[0], Field):
+        return Compare(sides[0], str(operator), sides[1])
+    if isinstance(sides[1], Field):
+        return Compare(sides[1], _MIRRORED.get(str(operator), str(operator)), sides[0])
+    raise complaint(text, sides[0].column, "one side of a comparison must be a field; both are values")
+
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def _perhaps_not(negated: object, condition: Node) -> Node:
     return Not(condition) if negated else condition
 
 
-_BUILDERS: dict[str, Callable[[Sequence[object]], Node]] = {
-    "either": lambda parts: Or(tuple(_node(cast("Tree[Token]", part)) for part in parts)),
-    "both": lambda parts: And(tuple(_node(cast("Tree[Token]", part)) for part in parts)),
-    "negation": lambda parts: Not(_node(cast("Tree[Token]", parts[1]))),
-    "compare": lambda parts: Compare(_field(parts[0]), str(parts[1]), _value(parts[2])),
-    "member": lambda parts: _perhaps_not(parts[1], Member(_field(parts[0]), tuple(map(_item, parts[2:])))),
-    "like": lambda parts: _perhaps_not(parts[1], Like(_field(parts[0]), _value(parts[2]))),
-    "absent": lambda parts: _perhaps_not(parts[1], Absent(_field(parts[0]))),
+def _nodes(parts: Sequence[object], text: str) -> tuple[Node, ...]:
+    return tuple(_node(cast("Tree[Token]", part), text) for part in parts)
+
+
+_BUILDERS: dict[str, Callable[[Sequence[object], str], Node]] = {
+    "either": lambda parts, text: Or(_nodes(parts, text)),
+    "both": lambda parts, text: And(_nodes(parts, text)),
+    "negation": lambda parts, text: Not(_node(cast("Tree[Token]", parts[1]), text)),
+    "compare": _comparison,
+    "member": lambda parts, _: _perhaps_not(parts[1], Member(_field(parts[0]), tuple(map(_item, parts[2:])))),
+    "like": lambda parts, _: _perhaps_not(parts[1], Like(_field(parts[0]), _value(parts[2]))),
+    "absent": lambda parts, _: _perhaps_not(parts[1], Absent(_field(parts[0]))),
 }
-
-
-def _explained(text: str, problem: UnexpectedInput) -> QuerySyntaxError:
-    """Say in words what lark found and what it would have accepted."""
-    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
-
-    if isinstance(problem, UnexpectedToken):
-        token = cast("Token", problem.token)
-        accepted: Collection[str] = problem.accepts or problem.expected
-        at_end = token.type == "$END"
-        column = len(text.rstrip()) + 1 if at_end else (token.start_pos or 0) + 1
-        found = "the end" if at_end else f"'{token}'"
-    else:
-        assert isinstance(problem, UnexpectedCharacters)  # lark raises nothing else here
-        accepted, column = problem.allowed or (), (problem.pos_in_stream or 0) + 1
-        found = f"'{text[column - 1]}'"
-    expected = [spoken for name, spoken in _SPOKEN.items() if name in accepted]
-    message = f"the query cannot be read at column {column}: found {found}, expected {_alternatives(expected)}"
-    return complaint(text, column, message + _hint(found, accepted), expected)
-
-
-def _alternatives(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _hint(found: str, accepted: Collection[str]) -> str:
-    """Return the usual way out of the usual mistakes."""
-    if "STRING" not in accepted or found == "the end":
-        return ""
-    if found[1] in "'\"":
-        return "; a quote is not closed"
-    return f"; texts are written in quotes: {found}" if found[1].isalpha() else ""

@@ -123,13 +123,14 @@ def test_values(text, content):
 @pytest.mark.parametrize(
     ("text", "column", "says"),
     [
-        ("a = ", 4, "found the end, expected a number, a text in quotes, :name or true or false"),
-        ("a = science", 5, "texts are written in quotes: 'science'"),
-        ("a == 1", 4, "found '=', expected a number"),
+        ("a = ", 4, "found the end, expected a field, a number, a text in quotes, :name or true or false"),
+        ("a == 1", 4, "found '=', expected a field, a number.*; equality is one ="),
+        ("1 = 2", 1, "one side of a comparison must be a field; both are values"),
+        ("a in 1..9:0.5..", 14, "found '..', expected and, or or the end"),
         ("a = 1 b = 2", 7, "found 'b', expected and, or or the end"),
         ("(a = 1", 7, r"found the end, expected and, or or \)|found the end, expected \)"),
         ("a in (1,", 9, "found the end, expected a number"),
-        ("= 3", 1, r"found '=', expected a field, not or \("),
+        ("= 3", 1, r"found '=', expected a field, not, a number.* or \("),
         ("a = 'x", 5, "a quote is not closed"),
         ("a & b", 3, "found '&', expected one of = != < <= > >=, ~, in, is or not"),
         ("a in 1", 7, r"found the end, expected \.\."),
@@ -147,6 +148,9 @@ def test_what_cannot_be_read_is_pointed_at(text, column, says):
     [
         ("obs_typ = 'bias'", 1, "no field 'obs_typ' of exposures; did you mean 'obs_type'"),
         ("seq_num = 1 and colour = 2", 17, "no field 'colour' of exposures; there is instrument, exposure, obs_id"),
+        ("obs_type = science", 12, "texts are written in quotes: 'science'"),
+        ("foo.seq_num = 1", 1, "no field 'foo.seq_num' of exposures; did you mean"),
+        ("type = 'raw'", 1, "datasets have one: ask for datasets"),
         ("seq_num = 'one'", 11, "seq_num is a whole number, not 'one'"),
         ("seq_num = 1.5", 11, "seq_num is a whole number, not 1.5"),
         ("obs_type = 3", 12, "obs_type is a text in quotes, not 3"),
