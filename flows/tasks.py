@@ -33,7 +33,10 @@ def combine_raws(context: QuantumContext, kind: str) -> None:
     make = {"bias": make_bias, "dark": make_dark, "flat": make_flat}[kind]
     camera = context.get("camera")
     detector = camera.detector(context.data_id.detector)
-    raws = [partial(read_raw, context.path(role), camera, detector) for role in sorted(context.inputs.data)]
+    raws = [
+        partial(read_raw, context.path(role), camera, detector, corrections=context.corrections(role))
+        for role in sorted(context.inputs.data)
+    ]
     config = MakerConfig.model_validate(context.config["maker"])
     _give(context, kind, make(raws, recipe_from(context.config), context.calibrations(), config))
 

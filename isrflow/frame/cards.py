@@ -39,9 +39,9 @@ VOLATILE_CARDS = frozenset(
     }
 )
 """Cards that may differ between two identical products: when, where, in which run and attempt they were written."""
-VOLATILE_PREFIXES = ("ISRFLOW SECONDS ", "ISRFLOW SOURCE ", "LSST CALIB DATE ")
+VOLATILE_PREFIXES = ("ISRFLOW SECONDS ", "ISRFLOW SOURCE ", "ISRFLOW FLAG ", "LSST CALIB DATE ")
 """Beginnings of further volatile cards: how long each step took, which files of the same run were read (what they say
-counts), when each calibration used was made."""
+counts), what people thought of the raw when it was read, when each calibration used was made."""
 
 _PLAIN_KEY = re.compile(r"^[A-Z0-9_-]{1,8}$")
 _STRUCTURAL = re.compile(

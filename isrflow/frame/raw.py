@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from isrflow.errors import GeometryError, HeaderError, RawFileError
 from isrflow.frame.box import Box
 from isrflow.frame.camera import Camera, Detector
+from isrflow.frame.corrected import CardValue, corrected
 from isrflow.frame.exposure import Exposure
 from isrflow.frame.fitsbytes import BLOCK, HduBytes, read_hdus
 from isrflow.frame.headers import detector_of, observation_from_header, recognise
@@ -28,7 +29,7 @@ from isrflow.frame.raw_wcs import wcs_of
 from isrflow.frame.sections import detector_from_header
 from isrflow.frame.tiles import decode_integers
 
-__all__ = ["RawSummary", "detector_from_header", "inspect_raw", "read_raw"]
+__all__ = ["RawSummary", "detector_from_header", "inspect_raw", "raw_header", "read_raw"]
 
 _STRUCTURE = re.compile(
     r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|TFIELDS|T(TYPE|FORM|UNIT|DIM|NULL|SCAL|ZERO)\d+|THEAP"
@@ -60,6 +61,7 @@ def read_raw(
     detector: Detector | int | str | None = None,
     *,
     verify: bool = True,
+    corrections: Mapping[str, CardValue] | None = None,
 ) -> Exposure:
     """Read one detector of a raw file as an exposure.
 
@@ -74,6 +76,8 @@ def read_raw(
         the one the file's own section cards describe.
     verify
         Refuse a file that does not match its CHECKSUM and DATASUM cards; false believes a file edited without them.
+    corrections
+        Cards laid over those of the file, None for one that is taken away, before anything is read off them.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def read_raw(
     hdus = read_hdus(path, verify=verify)
     chosen = detector if isinstance(detector, Detector) else _choose_detector(path, hdus, camera, detector)
     tiles = _tiles(path, hdus, chosen)
-    header = _merged_header(hdus, [hdu for hdu, _ in tiles], path)
+    header = corrected(_merged_header(hdus, [hdu for hdu, _ in tiles], path), corrections or {})
     return Exposure(
         image=_mosaic(path, tiles, chosen),
         detector=chosen,
@@ -121,6 +125,19 @@ def inspect_raw(path: str | Path, cameras: Sequence[Camera]) -> RawSummary:
     tiles = _tiles(path, hdus, detector)
     header = _merged_header(hdus, [hdu for hdu, _ in tiles], path)
     return RawSummary(path, camera, detector, observation_from_header(header, camera, where=str(path)), header)
+
+
+def raw_header(path: str | Path, detector: Detector) -> dict[str, Any]:
+    """Return the header that `read_raw` reads off a file of a detector; its pixels are not looked at.
+
+    Raises
+    ------
+    RawFileError, HeaderError, GeometryError
+        As `read_raw`.
+    """
+    path = Path(path)
+    hdus = read_hdus(path, verify=False)
+    return _merged_header(hdus, [hdu for hdu, _ in _tiles(path, hdus, detector)], path)
 
 
 def _choose_detector(path: Path, hdus: Sequence[HduBytes], camera: Camera | None, key: int | str | None) -> Detector:

@@ -88,6 +88,11 @@ class QuantumContext:
         ref = self.ref(role)
         return Path(self._butler.path(ref))
 
+    def corrections(self, role: str) -> Mapping[str, Any]:
+        """Return the cards to lay over the header of an input, as they were recorded when the quantum was planned."""
+        cards: Mapping[str, Any] = self.inputs.notes.get("headers", {}).get(role, {})
+        return cards
+
     def calibrations(self) -> dict[str, Calibration]:
         """Return all calibrations by kind, each carrying its dataset's id; the camera is not one of them."""
         found: dict[str, Calibration] = {}

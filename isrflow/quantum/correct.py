@@ -7,6 +7,7 @@ from typing import Any
 
 from isrflow.quantum.config import recipe_from
 from isrflow.quantum.context import QuantumContext
+from isrflow.quantum.notes import Notes, headers_in
 from isrflow.quantum.pre_crosstalk import source_role, sources_of
 from isrflow.quantum.products import products_of
 from isrflow.quantum.provenance import content_key, provenance_cards
@@ -32,6 +33,8 @@ def isr_spec(
     config: Mapping[str, Any],
     run: str = "",
     sources: Mapping[str, QuantumSpec] | None = None,
+    *,
+    notes: Notes | None = None,
 ) -> QuantumSpec:
     """Return the quantum that corrects one raw with the calibrations resolved for it.
 
@@ -43,11 +46,14 @@ def isr_spec(
         Collection in which the sources are made.
     sources
         Name of another detector to the quantum that makes what it left here.
+    notes
+        What is noted of the raw: corrected cards, and flags.
     """
     made = {source_role(name): spec for name, spec in (sources or {}).items()}
-    key = content_key(ISR, config, [(RAW, raw)], calibs, {role: spec.content_key for role, spec in made.items()})
+    keys = {role: spec.content_key for role, spec in made.items()}
+    key = content_key(ISR, config, [(RAW, raw)], calibs, keys, headers=headers_in(notes))
     inputs = [(role, dataset_uuid(run, PRE_CROSSTALK, spec.data_id)) for role, spec in sorted(made.items())]
-    return QuantumSpec(ISR, raw.data_id, ((RAW, raw.id), *inputs), tuple(sorted(calibs.items())), key)
+    return QuantumSpec(ISR, raw.data_id, ((RAW, raw.id), *inputs), tuple(sorted(calibs.items())), key, notes or {})
 
 
 def correct(context: QuantumContext) -> None:
@@ -57,7 +63,8 @@ def correct(context: QuantumContext) -> None:
 
     camera = context.get("camera")
     detector = camera.detector(context.data_id.detector)
-    raw, recipe = read_raw(context.path(RAW), camera, detector), recipe_from(context.config)
+    raw = read_raw(context.path(RAW), camera, detector, corrections=context.corrections(RAW))
+    recipe = recipe_from(context.config)
     sources = sources_of(context)
     result = run_isr(raw, context.calibrations(), recipe, camera=camera, sources=sources, overwrite=True)
     for product, value in products_of(result).items():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from isrflow.errors import ConfigError
 from isrflow.quantum.config import recipe_from
 from isrflow.quantum.context import QuantumContext
+from isrflow.quantum.notes import Notes, headers_in
 from isrflow.quantum.provenance import content_key, provenance_cards
 from isrflow.quantum.quantum import Task
 from isrflow.quantum.types import PRE_CROSSTALK, RAW, SOURCE_ROLE
@@ -41,10 +42,12 @@ def recipe_of_sources(recipe: Recipe) -> Recipe | None:
     return recipe.before(taking[0]) if taking else None
 
 
-def source_spec(raw: DatasetRef, calibs: Mapping[str, Match], config: Mapping[str, Any]) -> QuantumSpec:
+def source_spec(
+    raw: DatasetRef, calibs: Mapping[str, Match], config: Mapping[str, Any], *, notes: Notes | None = None
+) -> QuantumSpec:
     """Return the quantum that brings one raw as far as crosstalk."""
-    key = content_key(PRE_CROSSTALK, config, [(RAW, raw)], calibs)
-    return QuantumSpec(PRE_CROSSTALK, raw.data_id, ((RAW, raw.id),), tuple(sorted(calibs.items())), key)
+    key = content_key(PRE_CROSSTALK, config, [(RAW, raw)], calibs, headers=headers_in(notes))
+    return QuantumSpec(PRE_CROSSTALK, raw.data_id, ((RAW, raw.id),), tuple(sorted(calibs.items())), key, notes or {})
 
 
 def source_role(detector: str) -> str:
@@ -64,7 +67,8 @@ def prepare_source(context: QuantumContext) -> None:
     from isrflow.run import run_isr
 
     camera = context.get("camera")
-    raw = read_raw(context.path(RAW), camera, camera.detector(context.data_id.detector))
+    detector = camera.detector(context.data_id.detector)
+    raw = read_raw(context.path(RAW), camera, detector, corrections=context.corrections(RAW))
     result = run_isr(raw, context.calibrations(), recipe_from(context.config), camera=camera, overwrite=True)
     result.exposure.header.update(provenance_cards(context.inputs, PRE_CROSSTALK))
     context.put(PRE_CROSSTALK, result.exposure)

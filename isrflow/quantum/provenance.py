@@ -7,6 +7,7 @@ from typing import Any
 
 from isrflow import __version__
 from isrflow.quantum.config import decisive
+from isrflow.quantum.notes import note_cards
 from isrflow.quantum.types import SOURCE_ROLE
 from registry.canonical import sha256_json
 from registry.refs import DatasetRef, Match, QuantumInputs, dataset_uuid
@@ -18,6 +19,8 @@ def content_key(
     inputs: Iterable[tuple[str, DatasetRef]],
     calibs: Mapping[str, Match],
     made: Mapping[str, str] | None = None,
+    *,
+    headers: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """Return the hash of all that decides a quantum's result.
 
@@ -34,11 +37,14 @@ def content_key(
         What was resolved, by role.
     made
         Role to content key of the quantum that makes an input which need not be there yet.
+    headers
+        Role to the cards of its header that are corrected.
     """
     used = [(role, ref.content_sha256 or ref.sha256) for role, ref in inputs]
     used += [(role, match.ref.content_sha256 or match.ref.sha256) for role, match in calibs.items()]
     used += (made or {}).items()
-    return sha256_json({"task": task, "version": __version__, "config": decisive(config), "inputs": sorted(used)})
+    content = {"task": task, "version": __version__, "config": decisive(config), "inputs": sorted(used)}
+    return sha256_json(content | ({"headers": headers} if headers else {}))
 
 
 def software() -> Mapping[str, Any]:
@@ -77,7 +83,7 @@ def provenance_cards(inputs: QuantumInputs, product: str) -> dict[str, str]:
             cards[f"ISRFLOW CONTENT {word}"] = ref.content_sha256 or ""
         if role in inputs.matches:
             cards |= _match_cards(word, inputs.matches[role])
-    return cards
+    return cards | note_cards(inputs.notes)
 
 
 def role_word(role: str) -> str:
@@ -87,5 +93,5 @@ def role_word(role: str) -> str:
 
 def _match_cards(word: str, match: Match) -> dict[str, str]:
     """Return how a calibration was found; one that was not valid says how far off it is."""
-    cards = {f"ISRFLOW {word} MATCH": match.kind}
+    cards: dict[str, str] = {f"ISRFLOW {word} MATCH": match.kind}
     return cards if match.kind != "nearest" else cards | {f"ISRFLOW {word} GAP": f"{match.gap_ns / 1e9:.3f} s"}

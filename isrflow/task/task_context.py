@@ -79,7 +79,8 @@ class TaskContext:
         from isrflow.frame.raw import read_raw
 
         camera = self._context.get(CAMERA)
-        return read_raw(self._context.path(RAW), camera, camera.detector(self._context.data_id.detector))
+        detector = camera.detector(self._context.data_id.detector)
+        return read_raw(self._context.path(RAW), camera, detector, corrections=self._context.corrections(RAW))
 
     def _role(self, name: str, ref: Any) -> str:
         """Return the role in which the quantum declared a dataset."""

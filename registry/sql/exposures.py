@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
 
 from registry.canonical import canonical_json, sha256_text
 from registry.dimensions import DetectorRecord, ExposureRecord, FilterRecord, InstrumentRecord
@@ -110,6 +110,38 @@ def insert_exposures(connection: Connection, records: Sequence[ExposureRecord]) 
     rows = [_exposure_values(r, ids[r.instrument], filters[r.instrument], modes) for r in new]
     insert_rows(connection, t.exposure, rows)
     return len(new)
+
+
+def update_exposures(connection: Connection, changes: Sequence[tuple[ExposureRecord, ExposureRecord]]) -> None:
+    """Give exposures other properties; which exposure it is never changes.
+
+    Parameters
+    ----------
+    changes
+        Each as it is registered, and as it shall be.
+
+    Raises
+    ------
+    ConflictError
+        If any is not registered as it should be, somebody having changed it meanwhile, or would be another exposure;
+        nothing is stored then.
+    UnknownName
+        If a new filter is not registered.
+    """
+    for name in sorted({old.instrument for old, _ in changes}):
+        pairs = {old.id: (old, new) for old, new in changes if old.instrument == name}
+        there = {record.id: record for record in exposures_by_number(connection, name, pairs)}
+        _refuse_changes([(there.get(id_, new), old) for id_, (old, new) in pairs.items() if there.get(id_) != old])
+        _refuse_changes([pair for pair in pairs.values() if (pair[0].instrument, pair[0].id) != (name, pair[1].id)])
+        filters = {name: known_filters(connection, name)}
+        _refuse_unknown_filters([new for _, new in pairs.values()], filters)
+        modes = _mode_ids(connection, {canonical_json(new.readout_mode) for _, new in pairs.values()})
+        number = instrument_id(connection, name)
+        for _, new in pairs.values():
+            where = (t.exposure.c.instrument_id == number, t.exposure.c.number == new.id)
+            connection.execute(
+                update(t.exposure).where(*where).values(_exposure_values(new, number, filters[name], modes))
+            )
 
 
 def exposures_by_number(connection: Connection, instrument: str, numbers: Iterable[int]) -> list[ExposureRecord]:
