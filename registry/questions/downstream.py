@@ -1,22 +1,19 @@
 """Everything that was made with some datasets, generation by generation.
 
-A generation costs a few queries, however many datasets are in it: what used them (as data or as calibrations), and
+A generation costs one query for every few thousand datasets in it: what used them (as data or as calibrations), and
 what came of that. Only what is published counts as made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, select, union
+from sqlalchemy import Connection, Select, and_, func, select, union
 
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
-
-GONE = ("STAGED",)
-"""Statuses of datasets that are not there yet."""
 
 
 class Made(NamedTuple):
@@ -25,10 +22,8 @@ class Made(NamedTuple):
     dataset_id: int
     type_id: int
     run_id: int
-    instrument_id: int
     exposure_id: int
-    detector_id: int
-    filter_id: int
+    day_obs: int
     status: str
     size: int
     quantum_id: int
@@ -39,7 +34,6 @@ class Worked(NamedTuple):
     """A quantum that used something, in rows, with what its latest attempt took."""
 
     quantum_id: int
-    run_id: int
     state: str
     cpu_s: float | None
     seconds: float | None
@@ -54,8 +48,18 @@ class Downstream:
     made: Sequence[Made]
 
 
-def walk_down(connection: Connection, roots: Iterable[int]) -> Downstream:
-    """Follow datasets, by row, to all that was made with them."""
+def walk_down(connection: Connection, roots: Iterable[int], *, not_through: Collection[int] = ()) -> Downstream:
+    """Follow datasets, by row, to all that was made with them.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    roots
+        Where to begin.
+    not_through
+        Rows of dataset types that are found, but not followed further.
+    """
     generation = sorted(set(roots))
     seen = set(generation)
     quanta: dict[int, Worked] = {}
@@ -63,48 +67,43 @@ def walk_down(connection: Connection, roots: Iterable[int]) -> Downstream:
     number = 0
     while generation:
         number += 1
-        fresh = [row for row in _users(connection, generation, number) if row.quantum_id not in quanta]
-        quanta.update((row.quantum_id, row) for row in fresh)
-        new = [row for row in _outputs(connection, [q.quantum_id for q in fresh], number) if row.dataset_id not in seen]
-        seen.update(row.dataset_id for row in new)
+        fresh: dict[int, Worked] = {}
+        new: list[Made] = []
+        for row in _used(connection, generation):
+            quantum, state, cpu_s, seconds, *made_row = row
+            if quantum in quanta:
+                continue
+            fresh[quantum] = Worked(quantum, state, cpu_s, seconds, number)
+            one = Made(*made_row, quantum, number)
+            if one.dataset_id is not None and one.status != "STAGED" and one.dataset_id not in seen:
+                seen.add(one.dataset_id)
+                new.append(one)
+        quanta |= fresh
         made += new
-        generation = [row.dataset_id for row in new]
-    return Downstream(list(quanta.values()), made)
+        generation = sorted(one.dataset_id for one in new if one.type_id not in not_through)
+    return Downstream(list(quanta.values()), sorted(made))
 
 
-def _users(connection: Connection, datasets: Sequence[int], number: int) -> list[Worked]:
-    """Return the quanta that used datasets, each once."""
-    found: dict[int, Worked] = {}
+def _used(connection: Connection, datasets: Sequence[int]) -> Iterator[Any]:
+    """Yield the quanta that used datasets, each with one of its outputs, or none."""
     for some in chunks(datasets):
-        for row in connection.execute(_users_select(some)):
-            found[row.id] = Worked(row.id, row.run_id, row.state, row.cpu_s, row.seconds, number)
-    return [found[key] for key in sorted(found)]
+        yield from connection.execute(_used_select(some)).all()
 
 
-def _users_select(datasets: Sequence[int]) -> Select[Any]:
+def _used_select(datasets: Sequence[int]) -> Select[Any]:
     q, a, m, i = t.quantum.c, t.quantum_attempt.c, t.calib_set_member.c, t.quantum_input.c
+    o, d, f, e = t.quantum_output.c, t.dataset.c, t.artifact.c, t.exposure.c
     in_sets = select(m.set_id).where(m.dataset_id.in_(datasets)).distinct()
     by_calib = select(q.id).where(q.calib_set_id.in_(in_sets))
     by_data = select(i.quantum_id).where(i.dataset_id.in_(datasets))
     users = union(by_calib, by_data).subquery("users")
     return (
-        select(q.id, q.run_id, q.state, a.cpu_s, a.seconds)
+        select(q.id, q.state, a.cpu_s, a.seconds)
+        .add_columns(d.id, d.type_id, d.run_id, d.exposure_id, e.day_obs, d.status, func.coalesce(f.size, 0))
         .join_from(users, t.quantum, q.id == users.c[0])
         .outerjoin(t.quantum_attempt, and_(a.quantum_id == q.id, a.number == q.attempt))
+        .outerjoin(t.quantum_output, o.quantum_id == q.id)
+        .outerjoin(t.dataset, d.id == o.dataset_id)
+        .outerjoin(t.artifact, f.dataset_id == d.id)
+        .outerjoin(t.exposure, e.id == d.exposure_id)
     )
-
-
-def _outputs(connection: Connection, quanta: Sequence[int], number: int) -> list[Made]:
-    """Return what was published by quanta."""
-    o, d, a = t.quantum_output.c, t.dataset.c, t.artifact.c
-    query = (
-        select(d.id, d.type_id, d.run_id, *(d[name] for name in t.DATA_ID), d.status, a.size, o.quantum_id)
-        .join_from(t.quantum_output, t.dataset, d.id == o.dataset_id)
-        .outerjoin(t.artifact, a.dataset_id == d.id)
-        .where(d.status.not_in(GONE))
-    )
-    found: list[Made] = []
-    for some in chunks(quanta):
-        rows = connection.execute(query.where(o.quantum_id.in_(some))).all()
-        found += [Made(*row[:8], row[8] or 0, row[9], number) for row in rows]
-    return sorted(found)

@@ -195,10 +195,10 @@ def _touched(connection: Connection, made: Sequence[Made]) -> tuple[Touched, ...
     """Count what was made by run, night, type and generation."""
     types = _names(connection, t.dataset_type)
     runs = _names(connection, t.collection)
-    nights = _nights(connection, {one.exposure_id for one in made})
     groups: defaultdict[tuple[str, int | None, str, int], list[Made]] = defaultdict(list)
     for one in made:
-        groups[runs[one.run_id], nights.get(one.exposure_id), types[one.type_id], one.generation].append(one)
+        night = one.day_obs if one.exposure_id else None
+        groups[runs[one.run_id], night, types[one.type_id], one.generation].append(one)
     touched = []
     for (run, night, kind, generation), group in groups.items():
         live = [one.size for one in group if one.status == "LIVE"]
@@ -224,16 +224,6 @@ def _derived(connection: Connection, made: Sequence[Made]) -> tuple[Derived, ...
 
 def _names(connection: Connection, table: Any) -> dict[int, str]:
     return {row.id: row.name for row in connection.execute(select(table.c.id, table.c.name))}
-
-
-def _nights(connection: Connection, exposures: set[int]) -> dict[int, int]:
-    """Return the observing days of exposures, by row; those of no exposure have none."""
-    e = t.exposure.c
-    return {
-        row.id: row.day_obs
-        for some in chunks(sorted(exposures - {t.NOT_APPLICABLE}))
-        for row in connection.execute(select(e.id, e.day_obs).where(e.id.in_(some)))
-    }
 
 
 def _by_run(touched: Sequence[Touched]) -> list[str]:
