@@ -102,9 +102,11 @@ def calibs(
     repo.butler.register_collection(run, "RUN", f"calibrations made of {order['day']}")
     work = Carried()
     missing: list[str] = []
+    noted: list[str] = []
     for kind in order["types"]:
         plan = planner.plan(kind, raws[kind])
         missing += [plan.missing] if plan.missing else []
+        noted += [plan.noted] if plan.noted and plan.noted not in noted else []
         work += carry_out(repo, plan, run_quanta, counting_on(len(work.quanta), on_progress))
     recovered = "\n".join(filter(None, (recovered, tidy(repo, work.quanta))))
     return report_on(
@@ -113,6 +115,7 @@ def calibs(
         engine=engine,
         started=started,
         missing="\n".join(missing),
+        noted="\n".join(noted),
         recovered=recovered,
         places={"calibrations": f"collection {run} of {repo.root}"},
         next_steps=[

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from flows.noted import doubtful_calibs, noted_of
 from flows.plan import WorkPlan, lost_products, missing_report, quanta_of, resolve_all, what_lacks
 from flows.repo import Repo, refuse_own_run
 from flows.settings import rounds_products
@@ -46,13 +47,19 @@ def plan_corrections(
     config = config_of(recipe)
     if rounds_products(repo.settings):
         config["product_compression"] = repo.settings.product_compression  # then it is part of what products are
-    resolutions = resolve_all(repo, [raw.data_id for raw in raws], recipe, repo.settings.collections)
+    noted = noted_of(repo, raws)
+    usable = noted.usable(raws)
+    resolutions = resolve_all(repo, [raw.data_id for raw in usable], recipe, repo.settings.collections)
     matches = {data_id: found for resolution in resolutions for data_id, found in resolution.matches.items()}
     without_calibs = what_lacks(resolutions)
-    sources = find_sources(repo, recipe, [raw for raw in raws if raw.data_id not in without_calibs], matches)
-    lacking = {**sources.lacking, **without_calibs}
+    sources = find_sources(repo, recipe, [raw for raw in usable if raw.data_id not in without_calibs], matches)
+    flagged = {raw.data_id: reason for raw in raws if (reason := noted.reason(raw.data_id))}
+    lacking = {**sources.lacking, **without_calibs, **flagged}
     ready = [raw for raw in raws if raw.data_id not in lacking]
-    specs = tuple(isr_spec(raw, matches[raw.data_id], config, run, sources.of.get(raw.data_id)) for raw in ready)
+    specs = tuple(
+        isr_spec(raw, matches[raw.data_id], config, run, sources.of.get(raw.data_id), notes=noted.of(raw))
+        for raw in ready
+    )
     plan = WorkPlan(
         run=run,
         config=config,
@@ -60,6 +67,7 @@ def plan_corrections(
         specs=specs,
         skipped=tuple((ISR, raw.data_id, lacking[raw.data_id]) for raw in raws if raw.data_id in lacking),
         missing="\n".join(filter(None, (missing_report(resolutions), sources.missing))),
+        noted="\n".join(filter(None, (noted.report([raw.data_id for raw in raws]), doubtful_calibs(repo, specs)))),
         warnings=tuple(sorted({match.warning for spec in specs for _, match in spec.calibs if match.warning})),
         before=tuple(quanta_of(repo, run)),
         retry_failed=retry_failed,

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.noted import Noted, doubtful_calibs, noted_of
 from flows.plan import WorkPlan, missing_report, quanta_of, resolve_all, what_lacks
 from flows.repo import Repo
 from flows.tasks import COMBINED, maker_task
 from isrflow.quantum.config import config_of
+from isrflow.quantum.notes import headers_in
 from isrflow.quantum.provenance import content_key
 from isrflow.quantum.types import CAMERA
 from registry.errors import UserError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from isrflow.steps.recipe_base import Recipe
     from registry.resolution import Resolution
 
+MIN_INPUTS = "maker.min_inputs"
 Groups = Mapping[DataId, Sequence[DatasetRef]]
 """What a master is of, to the raws it is made of."""
 
@@ -65,6 +68,9 @@ class MasterPlanner:
     def plan(self, kind: str, groups: Groups) -> WorkPlan:
         """Plan the masters of a kind; those of earlier kinds must have been made."""
         config = {**config_of(self._prefix(kind)), "maker": dict(self.makers[kind])}
+        every = [raw for group in groups.values() for raw in group]
+        noted = noted_of(self.repo, every)
+        groups, too_few = self._without_flagged(kind, groups, noted)
         if kind == "defects":
             matches, lacking, missing = self._masters_for_defects(groups)
         else:
@@ -74,17 +80,37 @@ class MasterPlanner:
         for data_id, found in matches.items():
             inputs = [] if kind == "defects" else [(f"raw:{raw.data_id.exposure}", raw) for raw in groups[data_id]]
             ids = tuple((role, raw.id) for role, raw in inputs)
-            key = content_key(task, config, inputs, found)
-            specs.append(QuantumSpec(task, data_id, ids, tuple(sorted(found.items())), key))
+            notes = noted.notes(inputs)
+            key = content_key(task, config, inputs, found, headers=headers_in(notes))
+            specs.append(QuantumSpec(task, data_id, ids, tuple(sorted(found.items())), key, notes))
         return WorkPlan(
             run=self.run,
             config=config,
             changes=self.recipe.changes(),
             specs=tuple(specs),
-            skipped=tuple((task, data_id, reason) for data_id, reason in lacking.items()),
-            missing=missing,
+            skipped=tuple((task, data_id, reason) for data_id, reason in {**lacking, **too_few}.items()),
+            missing="\n".join(filter(None, (missing, *(f"{kind} of {one}: {why}" for one, why in too_few.items())))),
+            noted="\n".join(
+                filter(None, (noted.report([raw.data_id for raw in every]), doubtful_calibs(self.repo, specs)))
+            ),
             before=tuple(quanta_of(self.repo, self.run)),
         )
+
+    def _without_flagged(self, kind: str, groups: Groups, noted: Noted) -> tuple[Groups, dict[DataId, str]]:
+        """Leave out raws that are flagged bad, and the masters that too few are left for, saying so."""
+        least = int(self.makers[kind].get("min_inputs", 1))
+        kept: dict[DataId, Sequence[DatasetRef]] = {}
+        too_few: dict[DataId, str] = {}
+        for data_id, group in groups.items():
+            good = noted.usable(group)
+            if len(good) < min(least, len(group)):
+                too_few[data_id] = (
+                    f"{len(group) - len(good)} of {len(group)} exposures are flagged bad; {len(good)} left, "
+                    f"{least} are needed: take more, clear flags (isrflow flag clear), or --set {MIN_INPUTS}=N"
+                )
+            else:
+                kept[data_id] = good
+        return kept, too_few
 
     @property
     def _collections(self) -> tuple[str, ...]:

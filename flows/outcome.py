@@ -68,6 +68,8 @@ class RunReport:
     """Quanta that were done, but had lost a product and were made again, each with the reason."""
     missing: str = ""
     """The report of missing calibrations, ready to print; empty if none is missing."""
+    noted: str = ""
+    """Which raws are flagged, and which calibrations were made of such, ready to print; empty if none."""
     recovered: str = ""
     """What was cleared away of an earlier crash, ready to print; empty if nothing was."""
     seconds: float = 0.0
@@ -120,13 +122,14 @@ class RunReport:
         """Return the report as text: headline, what is missing, what failed and why, what to type next."""
         parts = [self.headline]
         parts += [self.recovered] if self.recovered else []
+        parts += [self.noted] if self.noted else []
         parts += [self.missing] if self.missing else []
         parts += self.remade
         failed = [item for item in self.failures if item.kind != UNFINISHED]
         unfinished = [item for item in self.failures if item.kind == UNFINISHED]
         parts += ["failed:", *_lines(failed)] if failed else []
         parts += ["unfinished:", *_lines(unfinished)] if unfinished else []
-        parts += ["skipped:", *_lines(self.skipped)] if self.skipped and not self.missing else []
+        parts += ["skipped:", *_lines(self.skipped)] if self.skipped and not (self.missing or self.noted) else []
         parts += [f"{name}: {place}" for name, place in self.places.items()]
         parts += ["next:", *(f"  {step}" for step in self.next_steps)] if self.next_steps else []
         return "\n".join(parts)

@@ -37,6 +37,8 @@ class WorkPlan:
     """Task, data id and reason of those that lack something."""
     missing: str = ""
     """The report of what is missing, ready to print."""
+    noted: str = ""
+    """Which raws are flagged, and which calibrations were made of such, ready to print; empty if none."""
     warnings: tuple[str, ...] = ()
     """Calibrations that change during an exposure, say."""
     before: tuple[QuantumRow, ...] = ()
@@ -105,6 +107,7 @@ class WorkPlan:
             "quanta": quanta,
             "skipped": skipped,
             "missing": self.missing,
+            "noted": self.noted,
             "warnings": list(self.warnings),
             "sources": None if self.sources is None else self.sources.to_dict(),
         }
@@ -127,7 +130,7 @@ class WorkPlan:
         lines += [f"warning: {warning}" for warning in self.warnings]
         if self.n_stale:
             lines.append("this would be refused; work into another run, for example: isrflow reprocess WHERE --out RUN")
-        return "\n".join([*lines, self.missing] if self.missing else lines)
+        return "\n".join([*lines, *filter(None, (self.noted, self.missing))])
 
     def waiting(self) -> list[QuantumSpec]:
         """Return the quanta that would be run."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from flows.noted import noted_of
 from flows.plan import WorkPlan, lost_products, missing_report, resolve_all, what_lacks
 from flows.repo import Repo
 from isrflow.errors import GeometryError
@@ -68,12 +69,14 @@ def find_sources(repo: Repo, recipe: Recipe, raws: Sequence[DatasetRef], matches
     wanted, unknown = _wanted(repo, [raw.data_id for raw in raws], matches) if prefix is not None else ({}, [])
     if prefix is None or not (wanted or unknown):
         return Sources()
-    there = _raws_of(repo, {source for named in wanted.values() for source in named.values()}, raws)
+    every = _raws_of(repo, {source for named in wanted.values() for source in named.values()}, raws)
+    noted = noted_of(repo, every.values())
+    there = {data_id: raw for data_id, raw in every.items() if noted.reason(data_id) is None}
     resolutions = resolve_all(repo, list(there), prefix, repo.settings.collections)
     unready = what_lacks(resolutions)
     config = config_of(prefix)
     specs = {
-        data_id: source_spec(there[data_id], found, config)
+        data_id: source_spec(there[data_id], found, config, notes=noted.of(there[data_id]))
         for resolution in resolutions
         for data_id, found in resolution.matches.items()
         if data_id not in unready
@@ -88,7 +91,7 @@ def find_sources(repo: Repo, recipe: Recipe, raws: Sequence[DatasetRef], matches
         {t: {name: specs[one] for name, one in named.items() if one in specs} for t, named in wanted.items()},
         lacking,
         unready,
-        "\n".join(filter(None, (missing_report(resolutions), _absence_report(wanted, there, unknown)))),
+        "\n".join(filter(None, (missing_report(resolutions), _absence_report(wanted, there, unknown, every)))),
     )
 
 
@@ -146,7 +149,9 @@ def _raws_of(repo: Repo, data_ids: Collection[DataId], known: Sequence[DatasetRe
     return found
 
 
-def _absence_report(wanted: Wanted, there: Collection[DataId], unknown: Sequence[tuple[DataId, str]]) -> str:
+def _absence_report(
+    wanted: Wanted, there: Collection[DataId], unknown: Sequence[tuple[DataId, str]], every: Collection[DataId]
+) -> str:
     """Say which sources there is nothing of, and what that means."""
     absent: defaultdict[str, list[DataId]] = defaultdict(list)
     for target, name in unknown:
@@ -154,7 +159,8 @@ def _absence_report(wanted: Wanted, there: Collection[DataId], unknown: Sequence
     for target, named in wanted.items():
         for name, source in named.items():
             if source not in there:
-                absent[f"detector {name}, of which there is no raw"].append(target)
+                why = "whose raw is flagged bad" if source in every else "of which there is no raw"
+                absent[f"detector {name}, {why}"].append(target)
     return "\n".join(
         f"source of crosstalk missing: {what}; what it left stays in {spell_data_ids(targets)}"
         for what, targets in absent.items()
