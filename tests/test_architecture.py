@@ -82,7 +82,9 @@ REGISTRY_FLOORS = (
     ("butler",),
     ("export",),
 )
-REGISTRY_THEIRS = frozenset({"sqlalchemy", "astropy", "lark", "fsspec", "pydantic", "alembic", "pandas", "s3fs"})
+REGISTRY_THEIRS = frozenset(
+    {"sqlalchemy", "astropy", "lark", "fsspec", "pydantic", "alembic", "pandas", "s3fs", "botocore"}
+)
 SQLALCHEMY = tuple(
     f"registry.{name}"
     for name in ("sql", "migrate", "repository", "query", "resolve", "explain", "lineage", "questions")
@@ -94,6 +96,7 @@ ONLY_IN = {
     "sqlalchemy": (*SQLALCHEMY, "migrations"),
     "pytest": ("registry.datastore.contract",),  # shipped, so that a new backend can be put under the same tests
     "prefect": ("flows.engine_prefect", "flows.deploy"),
+    "lsst": ("flows.interop.butler_read",),
     "matplotlib": ("flows",),
     "rich": ("flows",),
     "typer": ("flows",),

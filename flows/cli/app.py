@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import calibs, datasets, demo, ingest, night, query, questions, recipe, repo, reprocess, simulate
+from flows.cli import (
+    calibs,
+    datasets,
+    demo,
+    ingest,
+    interop,
+    night,
+    query,
+    questions,
+    recipe,
+    repo,
+    reprocess,
+    simulate,
+)
 from flows.cli import run as run_one
 from flows.cli.groups import InOrder
 from flows.cli.options import MARKUP, PANEL_CARE, PANEL_NIGHT
@@ -31,6 +44,7 @@ for group in (repo, ingest, night, reprocess, query, questions, datasets, run_on
     app.add_typer(group.app)
 app.add_typer(calibs.app, name="calibs", rich_help_panel=PANEL_NIGHT)
 app.add_typer(repo.db_app, name="db", rich_help_panel=PANEL_CARE)
+app.add_typer(interop.app, name="interop", rich_help_panel=PANEL_CARE)
 
 
 @app.callback(invoke_without_command=True)

@@ -23,7 +23,7 @@ ORDER = (
         "get",
         "report",
     ),
-    *("status", "recover", "db", "up", "down"),
+    *("status", "recover", "db", "interop", "up", "down"),
 )
 
 
