@@ -5,27 +5,38 @@ Every candidate, nearest first, with the first criterion it fails and what would
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from registry.errors import UnknownName
-from registry.refs import DataId, Match
+from registry.refs import DataId, Match, Policy
 from registry.remedies import obtain
 from registry.resolve import resolve
 from registry.sql import tables as t
-from registry.sql.candidates import Candidate, CandidateScope, Wanted, failures, load_candidates, nearness
-from registry.sql.collections import flatten
+from registry.sql.candidates import (
+    Candidate,
+    CandidateScope,
+    Wanted,
+    distance_ns,
+    failures,
+    load_candidates,
+    nearness,
+)
 from registry.sql.dataset_types import type_row
+from registry.sql.standpoint import standpoint
 from registry.sql.targets import Target, load_targets
-from registry.times import day_span, format_time, spell_time
+from registry.times import DAY_S, SECOND_NS, day_span, format_duration, format_time, spell_time
 from registry.timespan import FOREVER_NS, Timespan
 
 CHOSEN = "CHOSEN"
 SHADOWED = "SHADOWED"
 """Matches in every respect, but an earlier collection of the path has one too."""
+_MAX_GAP_DAYS = 30
+"""Nearest calibrations further off than this are not offered as a fallback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +67,40 @@ class Explanation:
     collections: tuple[str, ...]
     chosen: Match | None
     candidates: tuple[Verdict, ...]
+    policy: Policy = field(default_factory=Policy)
+    """What is done where nothing is valid."""
+    mode: str | None = None
+    """The readout mode of the exposure, as JSON, if the type is matched by mode."""
+    as_of: int | None = None
+    context: str | None = None
 
     @property
     def fix(self) -> str:
-        """What to do to get a match, or another one; for the nearest candidate."""
+        """What to do to get a valid match; for the nearest candidate."""
+        if self.chosen is not None and self.chosen.kind != "nearest":
+            return ""
+        nearest = self.candidates[0].fix if self.candidates else ""
+        return "; or ".join(filter(None, (nearest, obtain(self.type, self.day_obs), self._fallback)))
+
+    @property
+    def _fallback(self) -> str:
+        """The policy that would take the nearest one in time, if it is not far off."""
         if self.chosen is not None:
             return ""
-        new = obtain(self.type, self.day_obs)
-        return f"{self.candidates[0].fix}; or {new}" if self.candidates and self.candidates[0].fix else new
+        gaps = [distance_ns(one.span, self.mid_ns) for one in self.candidates if (one.code, one.others) == ("GAP", ())]
+        days = math.ceil(min(gaps) / (DAY_S * SECOND_NS)) if gaps else 0
+        if not 0 < days <= _MAX_GAP_DAYS:
+            return ""
+        return f"isrflow policy set {self.type} nearest --max-gap {days}d --reason WHY"
 
     def render(self, limit: int = 20) -> str:
         """Return the explanation as text, with the nearest candidates."""
         where = f"filter {self.filter_name or 'none'}, mid-exposure {format_time(self.mid_ns)}"
+        where += "" if self.mode is None else f", readout mode {self.mode or 'none'}"
         lines = [f"{self.type} for {self.data_id} ({where})", f"searched: {', '.join(self.collections) or 'nothing'}"]
+        lines += [f"context: {self.context}"] if self.context is not None else []
+        lines += [f"as of event {self.as_of}"] if self.as_of is not None else []
+        lines += [f"where none is valid: {self.policy}"] if self.policy != Policy() else []
         if self.chosen is not None:
             lines.append(f"chosen: {self.chosen.ref} from {self.chosen.collection}")
             lines += [f"warning: {self.chosen.warning}"] if self.chosen.warning else []
@@ -87,7 +119,13 @@ class Explanation:
             "data_id": self.data_id.to_dict(),
             "physical_filter": self.filter_name,
             "mid_exposure": format_time(self.mid_ns),
+            "readout_mode": self.mode,
             "collections": list(self.collections),
+            "context": self.context,
+            "as_of": self.as_of,
+            "policy": self.policy.to_dict(),
+            "match": None if self.chosen is None else self.chosen.kind,
+            "gap_s": None if self.chosen is None else self.chosen.gap_ns / 1e9,
             "chosen": None if self.chosen is None else str(self.chosen.ref.id),
             "warning": None if self.chosen is None else self.chosen.warning,
             "candidates": [_verdict_dict(one) for one in self.candidates],
@@ -100,10 +138,11 @@ def explain(
     exposure: int,
     detector: int,
     type_name: str,
-    collections: Sequence[str],
+    collections: Sequence[str] = (),
     *,
     instrument: str | None = None,
     as_of: int | None = None,
+    context: str | None = None,
 ) -> Explanation:
     """Explain which calibration an exposure gets, and why not the others.
 
@@ -121,27 +160,43 @@ def explain(
         Needed only if several instruments have an exposure of this number.
     as_of
         Number of the event at which to look at the registry; None is now.
+    context
+        A frozen context, instead of `collections` and `as_of`.
 
     Raises
     ------
     UnknownName
-        If the exposure, detector, type or a collection is not registered.
+        If the exposure, detector, type, context or a collection is not registered.
+    UserError
+        If a context is given and something that it fixes, too.
     """
     row = type_row(connection, type_name)
-    path = flatten(connection, collections)
+    stand = standpoint(connection, collections, as_of=as_of, context=context)
     data_id = DataId(instrument or _instrument_of(connection, exposure), exposure, detector)
     target = load_targets(connection, [data_id])[data_id]
-    chosen = resolve(connection, [data_id], {type_name: True}, collections, as_of=as_of).matches[data_id].get(type_name)
-    scope = CandidateScope(row.id, target.instrument_id, [target.key(row.type)[0]], as_of=as_of)
-    candidates = load_candidates(connection, scope, path)
+    answer = resolve(connection, [data_id], {type_name: True}, collections, as_of=as_of, context=context)
+    chosen = answer.matches[data_id].get(type_name)
+    by_mode, detectors = row.type.matches_mode, [target.key(row.type)[0]]
+    scope = CandidateScope(row.id, target.instrument_id, detectors, None, stand.as_of, by_mode)
+    candidates = load_candidates(connection, scope, stand.path)
     filter_name = target.filter_name if "physical_filter" in row.type.dimensions else None
-    wanted = Wanted(target.mid_ns, filter_name, [one.name for one in path], as_of)
-    ranked = sorted(candidates, key=lambda candidate: nearness(candidate, wanted))
-    home = next((one.name for one in path if one.kind == "CALIBRATION"), None)
+    wanted = Wanted(target.mid_ns, filter_name, stand.names, stand.as_of, target.mode if by_mode else None)
+    ranked = sorted(candidates, key=lambda one: (not _is_chosen(one, chosen), *nearness(one, wanted)))
+    home = next((one.name for one in stand.path if one.kind == "CALIBRATION"), None)
     verdicts = tuple(_verdict(one, wanted, chosen, _free_range(one, ranked, home, target)) for one in ranked)
-    searched = tuple(wanted.path)
     return Explanation(
-        data_id, type_name, target.filter_name, target.mid_ns, target.day_obs, searched, chosen, verdicts
+        data_id,
+        type_name,
+        target.filter_name,
+        target.mid_ns,
+        target.day_obs,
+        tuple(stand.names),
+        chosen,
+        verdicts,
+        stand.policy(type_name),
+        wanted.mode,
+        stand.as_of,
+        context,
     )
 
 
@@ -150,8 +205,9 @@ def _verdict(candidate: Candidate, wanted: Wanted, chosen: Match | None, certify
     failed = failures(candidate, wanted)
     code = next(iter(failed), SHADOWED)
     detail = failed.get(code, f"an earlier collection, {chosen.collection}, has one" if chosen else "")
-    if chosen is not None and not failed and _is_chosen(candidate, chosen):
-        code, detail = CHOSEN, ""
+    if chosen is not None and _is_chosen(candidate, chosen):
+        failed, code = {}, CHOSEN
+        detail = f"the nearest, {format_duration(chosen.gap_ns)} away" if chosen.kind == "nearest" else ""
     row = candidate.row
     return Verdict(
         dataset=str(candidate.ref.id),
@@ -167,8 +223,10 @@ def _verdict(candidate: Candidate, wanted: Wanted, chosen: Match | None, certify
     )
 
 
-def _is_chosen(candidate: Candidate, chosen: Match) -> bool:
+def _is_chosen(candidate: Candidate, chosen: Match | None) -> bool:
     """Say whether a candidate is the resolver's match, and by the same row."""
+    if chosen is None:
+        return False
     row_id = candidate.row.id if candidate.row is not None else None
     return (candidate.ref.id, candidate.collection, row_id) == (chosen.ref.id, chosen.collection, chosen.validity_id)
 
@@ -181,6 +239,7 @@ def _fix(code: str, candidate: Candidate, certify: str) -> str:
         "NEVER_CERTIFIED": certify,
         "GAP": certify,
         "REVOKED": certify,
+        "MARKED": f"take the mark of {candidate.ref.short} back, if it was wrong",
         "NOT_LIVE": f"restore the file of {candidate.ref.short} from a backup, or {again}",
         "NOT_YET_CERTIFIED": "ask about a later moment",
     }.get(code, "")

@@ -7,24 +7,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from registry.refs import DataId, Match
+from registry.refs import DataId, Match, Policy
 from registry.remedies import MADE_OF_RAWS, obtain
 from registry.times import format_duration, format_time
 from registry.timespan import Timespan
+
+if TYPE_CHECKING:
+    from registry.sql.contexts import ContextRow
 
 REASONS = {
     "TYPE_UNKNOWN": "no such dataset type is registered",
     "NEVER_CERTIFIED": "none was ever certified for it in the collections searched",
     "FILTER_MISMATCH": "there is one only for another filter",
+    "MODE_MISMATCH": "there is one only for another readout mode",
     "COLLECTION_NOT_IN_PATH": "there is one, but in a collection that is not searched",
     "GAP": "none is valid at mid-exposure",
     "NOT_YET_CERTIFIED": "it was certified only after the moment asked about",
     "REVOKED": "its validity was revoked",
+    "MARKED": "it is marked, and so not used",
     "NOT_LIVE": "it is certified, but its file is not there",
 }
 """Why a calibration is missing, from the reason that is furthest from a match to the nearest."""
@@ -62,6 +67,18 @@ class Missing:
     day_obs: int = 0
     uncertified_run: str | None = None
     """The run of a dataset that lacks nothing but a certification."""
+    policy: Policy = field(default_factory=Policy)
+    """What is done about it."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the quantum is left undone without any fuss: so the policy wants it."""
+        return self.required and self.policy.on_missing == "skip"
+
+    @property
+    def is_done_without(self) -> bool:
+        """Whether the recipe requires it, but the policy lets the quantum go on without."""
+        return self.policy.on_missing == "optional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +99,8 @@ class Resolution:
     """The calibrations of many data ids.
 
     `matches` has an entry for every data id asked for; what it lacks is in `missing`. The result depends on nothing
-    but the exposures, the collections in their order, and the moment of the registry's clock (`as_of`, the number of
-    an event).
+    but the exposures, the collections in their order, the policies, and the moment of the registry's clock (`as_of`,
+    the number of an event).
     """
 
     matches: Mapping[DataId, Mapping[str, Match]]
@@ -91,6 +108,10 @@ class Resolution:
     straddles: Sequence[Straddle]
     collections: Sequence[str]
     as_of: int
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    """What was done where a type was missing, of the types asked for."""
+    context: ContextRow | None = None
+    """The frozen context that was asked, if one was."""
 
     def complete(self, data_id: DataId) -> bool:
         """Say whether nothing that is required is missing for a data id."""
@@ -100,15 +121,55 @@ class Resolution:
         """Return one line saying what a data id lacks; empty if it is complete."""
         return "; ".join(f"no {one.type}: {one.detail}" for one in self._lacking.get(data_id, ()))
 
+    @property
+    def fallbacks(self) -> list[tuple[DataId, str, Match]]:
+        """Data id, type and match of everything that is not valid at mid-exposure, but the nearest there is."""
+        return [
+            (data_id, name, match)
+            for data_id, found in self.matches.items()
+            for name, match in found.items()
+            if match.kind == "nearest"
+        ]
+
     def report(self) -> str:
         """Return all that is missing as one text, grouped, each group with the next commands; empty if nothing is."""
-        head = f"{len(self._lacking)} of {len(self.matches)} quanta lack a required calibration"
-        lines = [f"{head}; searched: {', '.join(self.collections)}"]
-        lines += [line for group in _grouped(self.missing) if group[0].required for line in _told(group)]
-        optional = sorted({one.type for one in self.missing if not one.required})
+        loud = [one for one in self.missing if one.required and not one.is_quiet]
+        lines = []
+        if self.missing or self.straddles:
+            lacking = {one.data_id for one in loud}
+            head = f"{len(lacking)} of {len(self.matches)} quanta lack a required calibration"
+            lines.append(f"{head}; searched: {', '.join(self.collections)}")
+        lines += [line for group in _grouped(loud) for line in _told(group)]
+        optional = sorted({one.type for one in self.missing if not one.required and not one.is_done_without})
         lines += [f"missing, but not required: {', '.join(optional)}"] if optional else []
         lines += [f"{len(self.straddles)} matches have a validity edge inside the exposure"] if self.straddles else []
-        return "\n".join(lines) if len(lines) > 1 else ""
+        return "\n".join(lines + self.notes())
+
+    def notes(self) -> list[str]:
+        """Return one line for everything that policies did: fallbacks, quanta left undone, quanta done without."""
+        return [*self._fallback_notes(), *self._policy_notes()]
+
+    def _fallback_notes(self) -> list[str]:
+        groups: defaultdict[tuple[str, str], list[tuple[DataId, Match]]] = defaultdict(list)
+        for data_id, name, match in self.fallbacks:
+            groups[name, match.ref.short].append((data_id, match))
+        return [
+            f"fallback: {name} {short} is not valid for {spell_data_ids(one for one, _ in group)}, but the nearest, "
+            f"{_spell_gaps(match.gap_ns for _, match in group)} away (policy {self.policies.get(name, Policy())})"
+            for (name, short), group in groups.items()
+        ]
+
+    def _policy_notes(self) -> list[str]:
+        groups: defaultdict[tuple[str, bool, str], list[DataId]] = defaultdict(list)
+        for one in self.missing:
+            if one.is_quiet or one.is_done_without:
+                groups[one.type, one.is_quiet, one.detail].append(one.data_id)
+        return [
+            (f"skipped: {spell_data_ids(ids)} lack {name}: {detail} (policy skip)")
+            if is_quiet
+            else f"done without: {spell_data_ids(ids)} lack {name}: {detail} (policy optional)"
+            for (name, is_quiet, detail), ids in groups.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is missing as plain values."""
@@ -117,7 +178,13 @@ class Resolution:
             "incomplete": len(self._lacking),
             "collections": list(self.collections),
             "as_of": self.as_of,
+            "context": None if self.context is None else self.context.name,
+            "policies": {name: policy.to_dict() for name, policy in sorted(self.policies.items())},
             "missing": [_missing_dict(one) for one in self.missing],
+            "fallbacks": [
+                {"type": name, "data_id": data_id.to_dict(), "dataset": str(match.ref.id), "gap_s": match.gap_ns / 1e9}
+                for data_id, name, match in self.fallbacks
+            ],
             "straddles": [{"type": s.type, "data_id": s.data_id.to_dict()} for s in self.straddles],
         }
 
@@ -129,6 +196,12 @@ class Resolution:
             if one.required:
                 lacking[one.data_id].append(one)
         return dict(lacking)
+
+
+def _spell_gaps(gaps: Iterable[int]) -> str:
+    """Write how far away: a length of time, or the shortest and the longest of several."""
+    lengths = list(dict.fromkeys(format_duration(gap) for gap in sorted(gaps)))
+    return lengths[0] if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
 
 
 def spell_numbers(numbers: Iterable[int]) -> str:
@@ -190,6 +263,7 @@ def _missing_dict(one: Missing) -> dict[str, Any]:
         "reason": one.reason,
         "detail": one.detail,
         "required": one.required,
+        "policy": one.policy.on_missing,
         "before": _neighbour_dict(one.before),
         "after": _neighbour_dict(one.after),
     }

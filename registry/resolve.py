@@ -1,10 +1,16 @@
 """Finding the calibrations of many exposures at once.
 
-A calibration matches an exposure if it is of the type, has the exposure's instrument and those of detector and filter
-that the type declares, and is valid at the exposure's *mid-instant*. A row counts if it was certified, and not yet
-revoked, at the event asked about (now, unless said), and if its dataset is live. The first collection of the path
-that has such a row decides; RUN and TAGGED collections hold calibrations valid at any time (as of an event: those made
-by then; what was tagged later, or is live no more, is not remembered). There are no wildcards.
+A calibration matches an exposure if it is of the type, has the exposure's instrument and those of detector, filter and
+readout mode that the type declares, and is valid at the exposure's *mid-instant*. A row counts if it was certified, and
+not yet revoked, at the event asked about (now, unless said), and if its dataset is there and unmarked. The first
+collection of the path that has such a row decides; RUN and TAGGED collections hold calibrations valid at any time.
+There are no wildcards.
+
+Where nothing is valid, the policy of the type decides (`registry.refs.Policy`): under ``nearest`` the first collection
+of the path that has one within the gap gives the one nearest to mid-exposure; of two equally far the one that is over.
+
+As of an event, chains, tags, marks and policies are those of then, and a dataset that was made by then counts, even if
+its file is gone today: the match says so.
 
 What is not found is diagnosed, not raised: all of it at once, each with its reason. The number of queries does not
 depend on the number of exposures.
@@ -13,24 +19,32 @@ depend on the number of exposures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from registry.errors import did_you_mean
-from registry.refs import DataId, Match
+from registry.refs import DataId, Match, MatchKind, Policy
 from registry.resolution import Missing, Resolution, Straddle
-from registry.sql.collections import FlatCollection, flatten
+from registry.sql.collections import FlatCollection
 from registry.sql.dataset_types import TypeRow, dataset_types
 from registry.sql.datasets import refs_by_row
 from registry.sql.diagnosis import Diagnosis
-from registry.sql.events import newest_seq, refuse_future
+from registry.sql.events import newest_seq
 from registry.sql.searching import Hit, Scope, SearchIndex
+from registry.sql.standpoint import Standpoint, standpoint
 from registry.sql.targets import Target, load_targets
-from registry.timespan import Timespan
+from registry.times import format_duration
+from registry.timespan import BEGINNING_NS, FOREVER_NS, Timespan
+
+if TYPE_CHECKING:
+    from registry.sql.supposed import Supposition
 
 _Found = dict[tuple[DataId, str], tuple[Hit, Hit | None, bool]]
 """The hit at mid-instant, the other one of a straddle, and whether there is a straddle."""
+_Near = dict[tuple[DataId, str], tuple[Hit, int]]
+"""The nearest hit where nothing is valid, and how far it is from mid-instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +54,25 @@ class _Question:
     connection: Connection
     targets: Mapping[DataId, Target]
     types: Mapping[str, TypeRow]
-    path: Sequence[FlatCollection]
-    as_of: int | None
+    stand: Standpoint
+    suppose: Supposition | None
+
+    @property
+    def path(self) -> Sequence[FlatCollection]:
+        """Where to look."""
+        return self.stand.path
 
 
 def resolve(
     connection: Connection,
     data_ids: Sequence[DataId],
     types: Mapping[str, bool],
-    collections: Sequence[str],
+    collections: Sequence[str] = (),
     *,
     as_of: int | None = None,
+    policies: Mapping[str, Policy] | None = None,
+    context: str | None = None,
+    suppose: Supposition | None = None,
 ) -> Resolution:
     """Find the calibrations of many data ids.
 
@@ -61,39 +83,51 @@ def resolve(
     data_ids
         Exposures on detectors.
     types
-        The dataset types wanted, each with whether it is required.
+        The dataset types wanted, each with whether the recipe requires it. What the recipe requires and does not find
+        is dealt with as the type's policy says; what it does not require is never more than mentioned.
     collections
         Where to search, in order; chains are opened.
     as_of
-        Number of the event at which to look at the registry; None is now. (`events.seq_at` gives it for a time.)
+        Number of the event at which to look at the registry; None is now. (`events.seq_of` gives it for a time.)
+    policies
+        What to do where a type is missing, by type, for this call; those of the repository else.
+    context
+        Name of a frozen context, instead of `collections`, `as_of` and `policies`.
+    suppose
+        A change of the registry that is not made, but answered as if it were.
 
     Raises
     ------
     UnknownName
-        If a collection, an exposure or a detector is not registered; all are listed.
+        If a collection, an exposure, a detector or the context is not registered; all are listed.
     UserError
-        If event `as_of` has not happened yet.
+        If event `as_of` has not happened yet, or a context is given and something that it fixes, too.
     """
-    refuse_future(connection, as_of)
+    stand = standpoint(connection, collections, as_of=as_of, policies=policies, context=context)
     known = dataset_types(connection)
     question = _Question(
         connection,
         load_targets(connection, list(dict.fromkeys(data_ids))),
         {name: known[name] for name in types if name in known},
-        flatten(connection, collections),
-        as_of,
+        stand,
+        suppose,
     )
     found = _search(question)
-    matches, straddles = _matches(question, found)
+    near = _search_near(question, found)
+    matches, straddles = _matches(question, found, near)
     missing = [
         one
         for name, required in types.items()
         for one in (
-            _diagnosed(question, name, required, found) if name in known else _unknown(question, name, required, known)
+            _diagnosed(question, name, required, matches)
+            if name in known
+            else _unknown(question, name, required, known)
         )
     ]
-    seq = newest_seq(connection) if as_of is None else as_of
-    return Resolution(matches, missing, straddles, [collection.name for collection in question.path], seq)
+    seq = newest_seq(connection) if stand.as_of is None else stand.as_of
+    path = [collection.name for collection in question.path]
+    policies_used = {name: stand.policy(name) for name in types}
+    return Resolution(matches, missing, straddles, path, seq, policies_used, stand.context)
 
 
 def _search(question: _Question) -> _Found:
@@ -104,9 +138,7 @@ def _search(question: _Question) -> _Found:
         return found
     begin = min(target.begin_ns for target in targets.values())
     end = max(target.end_ns for target in targets.values())
-    instruments = sorted({target.instrument_id for target in targets.values()})
-    scope = Scope([row.id for row in types.values()], instruments, Timespan(begin, end + 1), question.as_of)
-    index = SearchIndex(question.connection, question.path, scope)
+    index = _index(question, types, Timespan(begin, end + 1))
     for name, row in types.items():
         for data_id, target in targets.items():
             key = (row.id, target.instrument_id, *target.key(row.type))
@@ -116,7 +148,45 @@ def _search(question: _Question) -> _Found:
     return found
 
 
-def _straddle(index: SearchIndex, key: tuple[int, int, int, int], target: Target, hit: Hit) -> tuple[Hit | None, bool]:
+def _search_near(question: _Question, found: _Found) -> _Near:
+    """Look up the nearest of what was not found and may be replaced by it; one more search for all of them."""
+    gaps = {name: question.stand.policy(name).max_gap_ns for name in question.types}
+    lacking = [
+        (data_id, name, gap)
+        for name, gap in gaps.items()
+        if gap is not None
+        for data_id in question.targets
+        if (data_id, name) not in found
+    ]
+    if not (lacking and question.path):
+        return {}
+    widest = max(gap for _, _, gap in lacking)
+    instants = [question.targets[data_id].mid_ns for data_id, _, _ in lacking]
+    begin, end = min(instants) - widest - 1, max(instants) + widest + 1
+    window = Timespan(max(begin, BEGINNING_NS), min(end, FOREVER_NS))
+    index = _index(question, {name: question.types[name] for _, name, _ in lacking}, window)
+    near: _Near = {}
+    for data_id, name, gap in lacking:
+        target, row = question.targets[data_id], question.types[name]
+        key = (row.id, target.instrument_id, *target.key(row.type))
+        hit = index.nearest(key, target.mid_ns, gap)
+        if hit is not None:
+            near[data_id, name] = hit
+    return near
+
+
+def _index(question: _Question, types: Mapping[str, TypeRow], window: Timespan) -> SearchIndex:
+    """Fetch what may serve the targets within a window."""
+    instruments = sorted({target.instrument_id for target in question.targets.values()})
+    by_mode = frozenset(row.id for row in types.values() if row.type.matches_mode)
+    ids = [row.id for row in types.values()]
+    scope = Scope(ids, instruments, window, question.stand.as_of, by_mode, question.suppose)
+    return SearchIndex(question.connection, question.path, scope)
+
+
+def _straddle(
+    index: SearchIndex, key: tuple[int, int, int, int, int], target: Target, hit: Hit
+) -> tuple[Hit | None, bool]:
     """Return what another instant of the exposure would have given, if that is another dataset or none."""
     if hit.rank == 0 and hit.begin_ns <= target.begin_ns and target.end_ns <= hit.end_ns:
         return None, False
@@ -127,15 +197,18 @@ def _straddle(index: SearchIndex, key: tuple[int, int, int, int], target: Target
     return None, False
 
 
-def _matches(question: _Question, found: _Found) -> tuple[dict[DataId, dict[str, Match]], list[Straddle]]:
+def _matches(question: _Question, found: _Found, near: _Near) -> tuple[dict[DataId, dict[str, Match]], list[Straddle]]:
     """Turn hits into matches; equal ones are one object."""
     rows = {hit.dataset_id for pair in found.values() for hit in pair[:2] if hit is not None}
-    refs = refs_by_row(question.connection, rows)
+    refs = refs_by_row(question.connection, rows | {hit.dataset_id for hit, _ in near.values()})
     plain: dict[Hit, Match] = {}
 
     def match(hit: Hit) -> Match:
         if hit not in plain:
-            plain[hit] = Match(refs[hit.dataset_id], hit.validity_id, question.path[hit.rank].name)
+            ref = refs[hit.dataset_id]
+            gone = _gone(ref.status, question.stand.as_of)
+            kind: MatchKind = "always" if hit.validity_id is None else "valid"
+            plain[hit] = Match(ref, hit.validity_id, question.path[hit.rank].name, gone, kind)
         return plain[hit]
 
     matches: dict[DataId, dict[str, Match]] = {data_id: {} for data_id in question.targets}
@@ -145,22 +218,55 @@ def _matches(question: _Question, found: _Found) -> tuple[dict[DataId, dict[str,
         if straddling:
             warning = f"STRADDLE: a validity edge lies inside the exposure; {chosen.ref.short} is valid at its middle, "
             warning += f"{match(other).ref.short if other else 'nothing'} at its begin or end"
-            chosen = Match(chosen.ref, chosen.validity_id, chosen.collection, warning)
+            chosen = _warned(chosen, warning)
             straddles.append(Straddle(name, data_id, chosen, match(other) if other else None))
         matches[data_id][name] = chosen
+    far: dict[tuple[Hit, int], Match] = {}
+    for (data_id, name), (hit, gap) in near.items():
+        if (hit, gap) not in far:
+            warning = f"NEAREST: none is valid at mid-exposure; {match(hit).ref.short} is the nearest, "
+            warning += f"{format_duration(gap)} away (policy {question.stand.policy(name)})"
+            far[hit, gap] = replace(_warned(match(hit), warning), kind="nearest", gap_ns=gap)
+        matches[data_id][name] = far[hit, gap]
     return matches, straddles
 
 
-def _diagnosed(question: _Question, name: str, required: bool, found: _Found) -> Iterator[Missing]:
+def _gone(status: str, as_of: int | None) -> str | None:
+    """Return the warning that a dataset was there at the event asked about, but is not any more."""
+    if status == "LIVE":
+        return None
+    return f"GONE: it was there as of event {as_of}, but is {status} now; restore its file, or ask as of now"
+
+
+def _warned(match: Match, warning: str) -> Match:
+    """Return a match with one more warning."""
+    return replace(match, warning="; ".join(filter(None, (match.warning, warning))))
+
+
+def _diagnosed(
+    question: _Question, name: str, required: bool, matches: Mapping[DataId, Mapping[str, Match]]
+) -> Iterator[Missing]:
     """Say why each data id lacks a calibration of a registered type."""
-    lacking = {data_id: target for data_id, target in question.targets.items() if (data_id, name) not in found}
+    lacking = {data_id: target for data_id, target in question.targets.items() if name not in matches[data_id]}
     if not lacking:
         return
-    diagnosis = Diagnosis(question.connection, question.types[name], lacking.values(), question.path, question.as_of)
+    policy = question.stand.policy(name)
+    beyond = "" if policy.max_gap_ns is None else f", nor any within {format_duration(policy.max_gap_ns)} of it"
+    stand, without = question.stand, frozenset(question.suppose.without if question.suppose else ())
+    diagnosis = Diagnosis(question.connection, question.types[name], lacking.values(), stand, without)
     for data_id, target in lacking.items():
         it = diagnosis.of(target)
         yield Missing(
-            name, data_id, it.reason, it.detail, it.before, it.after, required, target.day_obs, it.uncertified_run
+            name,
+            data_id,
+            it.reason,
+            it.detail + beyond,
+            it.before,
+            it.after,
+            required and policy.on_missing != "optional",
+            target.day_obs,
+            it.uncertified_run,
+            policy if required else Policy(),
         )
 
 

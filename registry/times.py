@@ -39,7 +39,14 @@ _ISO = re.compile(
     r"(?:[T ](?P<h>\d\d):(?P<mi>\d\d)(?::(?P<s>\d\d)(?:\.(?P<f>\d+))?)?)?(?P<z>Z|\+00:00)?"
 )
 _DAY = re.compile(r"\d{8}")
-_HOW = "write 'YYYY-MM-DD', 'YYYY-MM-DDTHH:MM:SS[.fff]', 'YYYYMMDD', 'mjd:61000.5' or 'now' (UTC unless said)"
+_MJD = re.compile(r"(?:mjd[:\s]\s*(?P<named>[-+]?\d+(?:\.\d*)?)|(?P<bare>\d{5}\.\d*))", re.IGNORECASE)
+_SCALE = re.compile(r"\s*(utc|tai)$", re.IGNORECASE)
+_LENGTH = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s)\s*")
+_LENGTHS_S = {"w": 7 * DAY_S, "d": DAY_S, "h": 3600, "m": 60, "s": 1}
+_HOW = (
+    "write 'YYYY-MM-DD', 'YYYY-MM-DDTHH:MM:SS[.fff]', 'YYYYMMDD', '61000.5' or 'MJD 61000.5', or 'now'; "
+    "UTC unless 'TAI' follows"
+)
 
 
 def parse_time(value: str | float | datetime, scale: str = "utc") -> int:
@@ -49,9 +56,9 @@ def parse_time(value: str | float | datetime, scale: str = "utc") -> int:
     ----------
     value
         Text: ``YYYY-MM-DD``, ``YYYY-MM-DDTHH:MM[:SS[.f]]`` (a suffix ``Z``, `` UTC`` or `` TAI`` overrides `scale`),
-        ``YYYYMMDD`` (that day's midnight), ``mjd:61000.5``, ``now``, ``forever``, ``the beginning``. An int is taken
-        as TAI nanoseconds already, unless it has eight digits and so is a day; a float is a modified Julian date; a
-        naive datetime is read in `scale`.
+        ``YYYYMMDD`` (that day's midnight), ``61000.5``, ``MJD 61000.5`` or ``mjd:61000.5`` (the same suffixes count),
+        ``now``, ``forever``, ``the beginning``. An int is taken as TAI nanoseconds already, unless it has eight digits
+        and so is a day; a float is a modified Julian date; a naive datetime is read in `scale`.
     scale
         ``utc``, ``tai``, ``tt`` or any other scale that astropy knows.
 
@@ -87,6 +94,22 @@ def format_time(ns: int) -> str:
     return f"{text[:-2]}60.{rest // 1_000_000:03d} UTC" if leap else f"{text}.{rest // 1_000_000:03d} UTC"
 
 
+def format_tai(ns: int) -> str:
+    """Write a time in TAI to the millisecond (cut, not rounded); the sentinels as `format_time` does."""
+    if not BEGINNING_NS < ns < FOREVER_NS:
+        return format_time(ns)
+    seconds, rest = divmod(ns, SECOND_NS)
+    moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - a label of TAI, which datetime lacks
+    return f"{moment.isoformat(timespec='seconds')}.{rest // 1_000_000:03d} TAI"
+
+
+def spell_span(span: Timespan) -> str:
+    """Write a span in UTC and in TAI, so that nobody has to guess which is meant."""
+    if span.begin_ns == BEGINNING_NS and span.end_ns == FOREVER_NS:
+        return str(span)
+    return f"{span} = [{format_tai(span.begin_ns)}, {format_tai(span.end_ns)})"
+
+
 def spell_time(ns: int) -> str:
     """Write a time in UTC as a single word that `parse_time` reads back to the nanosecond; a midnight as its day."""
     text = format_time(ns).removesuffix(" UTC")
@@ -106,6 +129,24 @@ def format_duration(ns: int) -> str:
         if count:
             words.append(f"{count} {unit}")
     return " ".join(words[:2])
+
+
+def parse_duration(text: str) -> int:
+    """Read a length of time: ``7d``, ``12 h``, ``1d12h``, ``90min``, ``2 weeks``, ``30s``; in nanoseconds.
+
+    Raises
+    ------
+    InvalidTime
+        If it is none.
+    """
+    stripped, total, place = text.strip().lower(), Fraction(0), 0
+    while place < len(stripped) and (match := _LENGTH.match(stripped, place)):
+        total += Fraction(match["number"]) * _LENGTHS_S[match["unit"][0]] * SECOND_NS
+        place = match.end()
+    if not stripped or place < len(stripped):
+        message = f"'{text}' is not a length of time: write 7d, 12h, 1d12h, 90min or 30s"
+        raise InvalidTime(message, text=text)
+    return round(total)
 
 
 def now_ns() -> int:
@@ -163,10 +204,12 @@ def _parse_text(text: str, scale: str) -> int:
         return _WORDS[lowered]
     if lowered == "now":
         return now_ns()
-    if lowered.startswith("mjd:"):
-        return _from_mjd(text[4:], scale)
-    if lowered.endswith((" utc", " tai")):
-        text, scale = text[:-4], lowered[-3:]
+    said = _SCALE.search(text)
+    if said is not None:
+        text, scale = text[: said.start()], said[1].lower()
+    days = _MJD.fullmatch(text)
+    if days is not None:
+        return _from_mjd(days["named"] or days["bare"], scale)
     if _DAY.fullmatch(text):
         text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
     match = _ISO.fullmatch(text)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from registry.refs import DataId, DatasetRef
+from registry.face.base import Face
+from registry.refs import DataId, DatasetRef, Policy
 from registry.sql import calibrations
 from registry.sql.calibrations import CertifyDiff, CertifyMode
+from registry.sql.contexts import ContextRow, bind_run, contexts, freeze_context, load_context, refuse_other_context
+from registry.sql.dataset_types import match_modes
+from registry.sql.events import seq_of
+from registry.sql.policies import PolicyRow, policy_rows, set_policy
 from registry.sql.validity_rows import ValidityRow, validity_rows
 from registry.timespan import ALL_TIME, Timespan
 
 if TYPE_CHECKING:
     from registry.explain import Explanation
     from registry.resolution import Resolution
-
-
-from registry.face.base import Face
 
 
 class CalibrationFace(Face):
@@ -70,9 +72,11 @@ class CalibrationFace(Face):
         self,
         data_ids: Sequence[DataId],
         types: Mapping[str, bool],
-        collections: Sequence[str],
+        collections: Sequence[str] = (),
         *,
         as_of: int | None = None,
+        policies: Mapping[str, Policy] | None = None,
+        context: str | None = None,
     ) -> Resolution:
         """Find the calibrations of a whole night at once; see `registry.resolve`.
 
@@ -81,29 +85,84 @@ class CalibrationFace(Face):
         data_ids
             Exposure and detector each.
         types
-            Names of dataset types, and whether they are required.
+            Names of dataset types, and whether the recipe requires them; if it does, and there is none, the policy of
+            the type decides.
         collections
             Where to look, in order.
         as_of
-            Number of an event, to ask what would have been found then.
+            Number of an event, to ask what would have been found then; `seq_of` gives it for a time.
+        policies
+            What to do where a type is missing, for this call.
+        context
+            A frozen context, instead of all three.
         """
         from registry.resolve import resolve
 
         with self._repository.reading() as connection:
-            return resolve(connection, data_ids, types, collections, as_of=as_of)
+            return resolve(connection, data_ids, types, collections, as_of=as_of, policies=policies, context=context)
 
     def explain(
         self,
         exposure: int,
         detector: int,
         type: str,  # noqa: A002
-        collections: Sequence[str],
+        collections: Sequence[str] = (),
         *,
         instrument: str | None = None,
         as_of: int | None = None,
+        context: str | None = None,
     ) -> Explanation:
         """Say why a calibration was found for an exposure and detector, or why not; `instrument` if several have it."""
         from registry.explain import explain
 
         with self._repository.reading() as connection:
-            return explain(connection, exposure, detector, type, collections, instrument=instrument, as_of=as_of)
+            return explain(
+                connection, exposure, detector, type, collections, instrument=instrument, as_of=as_of, context=context
+            )
+
+    def seq_of(self, moment: str | int) -> int:
+        """Return the number of the event that a number or a time (UTC) means; see `registry.sql.events.seq_of`."""
+        with self._repository.reading() as connection:
+            return seq_of(connection, moment)
+
+    def set_policy(self, type: str, policy: Policy, *, reason: str) -> int | None:  # noqa: A002
+        """Decide what is done where a calibration type is missing; return the event, None if it is so already."""
+        with self._repository.writing(durable=True) as connection:
+            return set_policy(connection, type, policy, actor=self._repository.actor, reason=reason)
+
+    def policies(self, *, as_of: int | None = None) -> list[PolicyRow]:
+        """Return the policy of every calibration type, now or as of an event."""
+        with self._repository.reading() as connection:
+            return policy_rows(connection, as_of)
+
+    def match_modes(self, type: str, *, reason: str) -> int | None:  # noqa: A002
+        """Let a calibration type be matched by readout mode from now on; see `registry.sql.dataset_types`."""
+        with self._repository.writing(durable=True) as connection:
+            return match_modes(connection, type, actor=self._repository.actor, reason=reason)
+
+    def freeze_context(
+        self, name: str, collections: Sequence[str], *, as_of: int | None = None, doc: str = ""
+    ) -> ContextRow:
+        """Give a name, and a hash to cite, to what would be resolved now or as of an event, for ever."""
+        with self._repository.writing(durable=True) as connection:
+            return freeze_context(connection, name, collections, as_of=as_of, actor=self._repository.actor, doc=doc)
+
+    def context(self, name: str) -> ContextRow:
+        """Return a frozen context."""
+        with self._repository.reading() as connection:
+            return load_context(connection, name)
+
+    def contexts(self) -> list[ContextRow]:
+        """Return all frozen contexts, oldest first."""
+        with self._repository.reading() as connection:
+            return contexts(connection)
+
+    def refuse_other_context(self, run: str, context: str | None) -> None:
+        """Raise `ConflictError` if a run was begun with another context than this one; None is none."""
+        with self._repository.reading() as connection:
+            refuse_other_context(connection, run, context)
+
+    def bind_run(self, run: str, context: str | None) -> None:
+        """Tie a run to a context; `ConflictError` if it was begun with another."""
+        with self._repository.writing() as connection:
+            bind_run(connection, run, context)

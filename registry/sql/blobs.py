@@ -71,6 +71,8 @@ def _store_sets(connection: Connection, wanted: Mapping[str, Calibs]) -> dict[st
             "validity_id": match.validity_id,
             "collection_id": homes[match.collection],
             "warning": match.warning,
+            "match_kind": match.kind,
+            "gap_ns": match.gap_ns,
         }
         for sha256, calibs in new.items()
         for role, match in calibs
@@ -89,5 +91,6 @@ def _known_sets(connection: Connection, addresses: Iterable[str]) -> dict[str, i
 
 
 def _identity(match: Match) -> list[object]:
-    """Return what distinguishes a match."""
-    return [match.ref.id.hex, match.validity_id, match.collection, match.warning]
+    """Return what distinguishes a match; of the kinds only the nearest does not show in the rest."""
+    far = [match.kind, match.gap_ns] if match.kind == "nearest" else []
+    return [match.ref.id.hex, match.validity_id, match.collection, match.warning, *far]

@@ -6,8 +6,10 @@ and `explain`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, case, select
 
@@ -15,10 +17,12 @@ from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
 from registry.sql.collections import FlatCollection
-from registry.sql.datasets import load_refs
+from registry.sql.datasets import dataset_rows, load_refs
 from registry.sql.events import until_ns
+from registry.sql.notes import marks_of
+from registry.sql.raw_modes import raw_modes, spell_modes
 from registry.sql.remembered import counts
-from registry.sql.validity_rows import ValidityRow, load_validity, visible
+from registry.sql.validity_rows import Stamp, ValidityRow, load_validity, visible
 from registry.timespan import ALL_TIME, Timespan
 
 
@@ -33,16 +37,22 @@ class Candidate:
     collection: str | None
     span: Timespan
     row: ValidityRow | None = None
+    marks: tuple[str, ...] = ()
+    """What it was marked, by whom and why, at the event asked about."""
+    modes: tuple[str, ...] = ()
+    """The readout modes it was made in, as JSON, if its type is matched by mode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for: an instant, a filter if the type declares one, a path, a moment of the registry's clock."""
+    """What is asked for: an instant, filter and mode if the type has them, a path, a moment of the registry's clock."""
 
     mid_ns: int
     filter_name: str | None
     path: Sequence[str]
     as_of: int | None
+    mode: str | None = None
+    """The readout mode as JSON; None if the type is not matched by mode."""
 
 
 Criterion = Callable[[Candidate, Wanted], str | None]
@@ -53,6 +63,14 @@ def _filter(candidate: Candidate, wanted: Wanted) -> str | None:
     if have == wanted.filter_name:
         return None
     return f"it is for filter {have or 'none'}, the exposure was taken with {wanted.filter_name or 'none'}"
+
+
+def _mode(candidate: Candidate, wanted: Wanted) -> str | None:
+    if wanted.mode is None or candidate.modes == (wanted.mode or "none",):
+        return None
+    have = " and ".join(candidate.modes)
+    made = f"it was made in readout mode {have}" if have else "nobody knows the readout mode it was made in"
+    return f"{made}, the exposure was taken in {wanted.mode or 'none'}"
 
 
 def _is_certified(candidate: Candidate, _wanted: Wanted) -> str | None:
@@ -85,17 +103,24 @@ def _not_revoked(candidate: Candidate, wanted: Wanted) -> str | None:
     return f"it was revoked {row.revoked}"
 
 
-def _live(candidate: Candidate, _wanted: Wanted) -> str | None:
-    return None if candidate.ref.status == "LIVE" else f"its dataset is {candidate.ref.status}"
+def _unmarked(candidate: Candidate, _wanted: Wanted) -> str | None:
+    return f"it was marked {'; '.join(candidate.marks)}" if candidate.marks else None
+
+
+def _live(candidate: Candidate, wanted: Wanted) -> str | None:
+    standing = candidate.ref.status == "LIVE" if wanted.as_of is None else candidate.ref.status != "STAGED"
+    return None if standing else f"its dataset is {candidate.ref.status}"
 
 
 CRITERIA: dict[str, Criterion] = {
     "FILTER_MISMATCH": _filter,
+    "MODE_MISMATCH": _mode,
     "NEVER_CERTIFIED": _is_certified,
     "COLLECTION_NOT_IN_PATH": _in_path,
     "GAP": _covers,
     "NOT_YET_CERTIFIED": _certified_by_then,
     "REVOKED": _not_revoked,
+    "MARKED": _unmarked,
     "NOT_LIVE": _live,
 }
 """All must be fulfilled.
@@ -122,8 +147,8 @@ def nearness(candidate: Candidate, wanted: Wanted) -> tuple[int, int, int, int]:
 
 
 def distance_ns(span: Timespan, instant_ns: int) -> int:
-    """Return how far an instant is from a range; zero inside."""
-    return max(span.begin_ns - instant_ns, instant_ns - span.end_ns + 1, 0)
+    """Return how far an instant is from a range: from its begin, or from the end that it does not include."""
+    return max(span.begin_ns - instant_ns, instant_ns - span.end_ns, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +164,7 @@ class CandidateScope:
     detector_ids: Sequence[int]
     window: Timespan | None = None
     as_of: int | None = None
+    matches_mode: bool = False
 
 
 def load_candidates(connection: Connection, scope: CandidateScope, path: Sequence[FlatCollection]) -> list[Candidate]:
@@ -147,7 +173,29 @@ def load_candidates(connection: Connection, scope: CandidateScope, path: Sequenc
     members = [Candidate(ref, home, ALL_TIME) for ref, home in _members(connection, scope, path)]
     in_path = {candidate.ref.id for candidate in members}
     loose = [Candidate(ref, None, ALL_TIME) for ref in _uncertified(connection, scope) if ref.id not in in_path]
-    return certified + members + loose
+    return _with_modes(connection, _with_marks(connection, certified + members + loose, scope.as_of), scope)
+
+
+def _with_marks(connection: Connection, candidates: Sequence[Candidate], as_of: int | None) -> list[Candidate]:
+    """Return candidates with the marks that their datasets have."""
+    refs = {candidate.ref.id: candidate.ref for candidate in candidates}
+    told: defaultdict[UUID, list[str]] = defaultdict(list)
+    for one in marks_of(connection, list(refs.values()), as_of=as_of) if refs else ():
+        told[one.ref.id].append(f"{one.kind} {Stamp(one.added_at, one.at_ns, one.actor, one.reason)}")
+    return [replace(one, marks=tuple(told[one.ref.id])) if one.ref.id in told else one for one in candidates]
+
+
+def _with_modes(connection: Connection, candidates: list[Candidate], scope: CandidateScope) -> list[Candidate]:
+    """Return candidates with the readout modes that they serve, or were made in."""
+    if not scope.matches_mode:
+        return candidates
+    rows = dataset_rows(connection, [one.ref.id for one in candidates if one.row is None])
+    modes = raw_modes(connection, rows.values())
+    spelled = {many: tuple(spell_modes(connection, many)) for many in set(modes.values())}
+    return [
+        replace(one, modes=(one.row.mode or "none",) if one.row is not None else spelled[modes[rows[one.ref.id]]])
+        for one in candidates
+    ]
 
 
 def _validity(connection: Connection, scope: CandidateScope) -> list[ValidityRow]:
@@ -167,12 +215,13 @@ def _nearest_outside(
 ) -> list[int]:
     """Return the last row before and the first after a window, for each key, collection, and whether it counts."""
     v = t.calib_validity.c
-    counts = case((visible(as_of), 1), else_=0)
-    query = select(v.detector_id, v.filter_id, v.collection_id, counts, v.id, v.begin_ns, v.end_ns).where(*here)
-    before = query.where(v.end_ns <= window.begin_ns).order_by(v.end_ns)
-    after = query.where(v.begin_ns >= window.end_ns).order_by(v.begin_ns.desc())
-    last = {tuple(row[:4]): row.id for row in connection.execute(before)}
-    first = {tuple(row[:4]): row.id for row in connection.execute(after)}
+    counting = case((visible(as_of), 1), else_=0)
+    key = (v.detector_id, v.filter_id, v.mode_id, v.collection_id, counting)
+    query = select(*key, v.id, v.begin_ns, v.end_ns).where(*here)
+    before = query.where(v.end_ns <= window.begin_ns).order_by(v.end_ns, v.id)
+    after = query.where(v.begin_ns >= window.end_ns).order_by(v.begin_ns.desc(), v.id)
+    last = {tuple(row[: len(key)]): row.id for row in connection.execute(before)}
+    first = {tuple(row[: len(key)]): row.id for row in connection.execute(after)}
     return [*last.values(), *first.values()]
 
 
@@ -181,9 +230,7 @@ def _members(
 ) -> Iterator[tuple[DatasetRef, str]]:
     """Yield the calibrations of a scope in the RUN and TAGGED collections of a path."""
     d, g = t.dataset.c, t.dataset_tag.c
-    there = [*_datasets(scope), d.status != "STAGED"]
-    if scope.as_of is not None:
-        there.append(d.created_ns < until_ns(connection, scope.as_of))
+    there = [*_datasets(scope), d.status != "STAGED", *_made_by_then(connection, scope.as_of)]
     for collection in path:
         if collection.kind == "RUN":
             where = d.run_id == collection.id
@@ -203,7 +250,13 @@ def _uncertified(connection: Connection, scope: CandidateScope) -> list[DatasetR
     """Return the live calibrations of a scope that were never certified anywhere."""
     d, v = t.dataset.c, t.calib_validity.c
     certified = select(v.id).where(v.dataset_id == d.id).exists()
-    return load_refs(connection, *_datasets(scope), d.status == "LIVE", ~certified)
+    made = _made_by_then(connection, scope.as_of)
+    return load_refs(connection, *_datasets(scope), d.status == "LIVE", *made, ~certified)
+
+
+def _made_by_then(connection: Connection, as_of: int | None) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that a dataset was made by an event."""
+    return () if as_of is None else (t.dataset.c.created_ns < until_ns(connection, as_of),)
 
 
 def _datasets(scope: CandidateScope) -> tuple[ColumnElement[bool], ...]:

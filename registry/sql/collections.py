@@ -17,6 +17,7 @@ from registry.errors import ConflictError, FrozenError, UnknownName, UserError, 
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
+from registry.sql.chains import children_at
 from registry.sql.events import append_event
 from registry.sql.remembered import counts
 from registry.times import now_ns
@@ -104,8 +105,10 @@ def set_chain(connection: Connection, name: str, children: Sequence[str]) -> Non
     insert_rows(connection, t.collection_chain, rows)
 
 
-def flatten(connection: Connection, names: Sequence[str]) -> list[FlatCollection]:
+def flatten(connection: Connection, names: Sequence[str], as_of: int | None = None) -> list[FlatCollection]:
     """Return the search path that names stand for: chains opened in order, each collection once, at its first place.
+
+    As of an event, chains hold what they held then.
 
     Raises
     ------
@@ -113,6 +116,7 @@ def flatten(connection: Connection, names: Sequence[str]) -> list[FlatCollection
         If a name does not exist.
     """
     known, below = _all(connection), _children(connection)
+    below |= {} if as_of is None else children_at(connection, as_of)
     path: dict[str, FlatCollection] = {}
 
     def visit(name: str) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from registry.resolution import REASONS, Neighbour
 from registry.sql.candidates import Candidate, CandidateScope, Wanted, failures, load_candidates, nearness
-from registry.sql.collections import FlatCollection
 from registry.sql.dataset_types import TypeRow
+from registry.sql.standpoint import Standpoint
 from registry.sql.targets import Target
 from registry.timespan import Timespan
 
@@ -45,12 +46,11 @@ class Diagnosis:
         connection: Connection,
         type_row: TypeRow,
         targets: Iterable[Target],
-        path: Sequence[FlatCollection],
-        as_of: int | None,
+        stand: Standpoint,
+        without: Collection[UUID] = (),
     ) -> None:
         self._type = type_row.type
-        self._path = [collection.name for collection in path]
-        self._as_of = as_of
+        self._stand = stand
         self._candidates: defaultdict[_Who, list[Candidate]] = defaultdict(list)
         groups: defaultdict[int, list[Target]] = defaultdict(list)
         for target in targets:
@@ -58,18 +58,21 @@ class Diagnosis:
         for instrument_id, group in groups.items():
             detectors = sorted({target.key(self._type)[0] for target in group})
             window = Timespan(min(one.mid_ns for one in group), max(one.mid_ns for one in group) + 1)
-            scope = CandidateScope(type_row.id, instrument_id, detectors, window, as_of)
-            for candidate in load_candidates(connection, scope, path):
-                self._candidates[instrument_id, candidate.ref.data_id.detector].append(candidate)
+            by_mode = type_row.type.matches_mode
+            scope = CandidateScope(type_row.id, instrument_id, detectors, window, stand.as_of, by_mode)
+            for candidate in load_candidates(connection, scope, stand.path):
+                if candidate.ref.id not in without:
+                    self._candidates[instrument_id, candidate.ref.data_id.detector].append(candidate)
         self._edges = {who: _edges(candidates) for who, candidates in self._candidates.items()}
-        self._known: dict[tuple[_Who, str | None, int], tuple[str, str, str | None, list[Candidate]]] = {}
+        self._known: dict[tuple[_Who, str | None, str | None, int], tuple[str, str, str | None, list[Candidate]]] = {}
 
     def of(self, target: Target) -> Finding:
         """Return why a target has no match."""
         who = (target.instrument_id, target.data_id.detector if "detector" in self._type.dimensions else None)
         filter_name = target.filter_name if "physical_filter" in self._type.dimensions else None
-        wanted = Wanted(target.mid_ns, filter_name, self._path, self._as_of)
-        piece = (who, filter_name, bisect_right(self._edges.get(who, []), target.mid_ns))
+        mode = target.mode if self._type.matches_mode else None
+        wanted = Wanted(target.mid_ns, filter_name, self._stand.names, self._stand.as_of, mode)
+        piece = (who, filter_name, mode, bisect_right(self._edges.get(who, []), target.mid_ns))
         if piece not in self._known:
             self._known[piece] = self._reason(self._candidates.get(who, []), wanted)
         reason, detail, uncertified_run, elsewhen = self._known[piece]

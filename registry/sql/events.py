@@ -18,8 +18,10 @@ from sqlalchemy import Connection, func, insert, select
 from registry.canonical import canonical_json, sha256_json
 from registry.errors import UserError
 from registry.sql import tables as t
-from registry.times import now_ns
+from registry.times import format_time, now_ns, parse_time
 from registry.timespan import FOREVER_NS
+
+_DIGITS_OF_A_DAY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,31 @@ def seq_at(connection: Connection, time_ns: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def seq_of(connection: Connection, moment: str | int) -> int:
+    """Return the number of the event that people mean by a number or a time.
+
+    Digits are the number of an event, but eight digits are a day (its 00:00 UTC); anything else is a time, UTC unless
+    it says otherwise, and means the last event at or before it: 0 if there was none.
+
+    Raises
+    ------
+    UserError
+        If the event has not happened yet, or the time is in the future: nobody knows what will be certified.
+    InvalidTime
+        If it is neither a number nor a time.
+    """
+    text = str(moment).strip()
+    if isinstance(moment, int) or (text.isdecimal() and len(text) != _DIGITS_OF_A_DAY):
+        refuse_future(connection, int(text))
+        return int(text)
+    time_ns = parse_time(text)
+    if time_ns > now_ns():
+        raise UserError(
+            f"as of {text}: that is in the future ({format_time(time_ns)})", fix="leave it out to ask as of now"
+        )
+    return seq_at(connection, time_ns)
+
+
 def refuse_future(connection: Connection, as_of: int | None) -> None:
     """Refuse to look at the registry as of an event that is not there yet.
 
@@ -99,7 +126,8 @@ def verify_chain(connection: Connection) -> list[str]:
     """Recompute the chain of hashes and describe every break, in order; an empty list means it is whole."""
     problems: list[str] = []
     expected, prev_hash = 1, ""
-    for row in connection.execute(select(t.registry_event).order_by(t.registry_event.c.seq)).mappings():
+    query = select(t.registry_event).order_by(t.registry_event.c.seq)
+    for row in connection.execute(query, execution_options={"yield_per": 1000}).mappings():
         values = dict(row)
         stored = values.pop("hash")
         if row["seq"] != expected:

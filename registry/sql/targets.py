@@ -27,15 +27,19 @@ class Target:
     begin_ns: int
     mid_ns: int
     end_ns: int
+    mode_id: int
+    mode: str
+    """The readout mode as JSON."""
 
-    def key(self, type_: DatasetType) -> tuple[int, int]:
-        """Return (detector, filter) as a calibration of this type must have them.
+    def key(self, type_: DatasetType) -> tuple[int, int, int]:
+        """Return (detector, filter, readout mode) as a calibration of this type must have them.
 
         What it does not declare is the sentinel.
         """
         return (
             self.detector_id if "detector" in type_.dimensions else t.NOT_APPLICABLE,
             self.filter_id if "physical_filter" in type_.dimensions else t.NOT_APPLICABLE,
+            self.mode_id if type_.matches_mode else t.NOT_APPLICABLE,
         )
 
 
@@ -55,17 +59,20 @@ def load_targets(connection: Connection, data_ids: Sequence[DataId]) -> dict[Dat
     keys = data_id_keys(connection, data_ids)
     e = t.exposure.c
     columns = (e.id, e.filter_id, t.physical_filter.c.name, e.day_obs, e.begin_ns, e.mid_ns, e.end_ns)
+    query = (
+        select(*columns, e.mode_id, t.readout_mode.c.canonical)
+        .join_from(t.exposure, t.physical_filter, e.filter_id == t.physical_filter.c.id)
+        .join(t.readout_mode, e.mode_id == t.readout_mode.c.id)
+    )
     rows = {
         row.id: row
         for some in chunks(sorted({key[1] for key in keys.values()}))
-        for row in connection.execute(
-            select(*columns).join(t.physical_filter, e.filter_id == t.physical_filter.c.id).where(e.id.in_(some))
-        )
+        for row in connection.execute(query.where(e.id.in_(some)))
     }
     targets = {}
     for data_id, (instrument, exposure, detector, _) in keys.items():
         row = rows[exposure]
         name = row.name if row.filter_id != t.NOT_APPLICABLE else None
-        times = (row.day_obs, row.begin_ns, row.mid_ns, row.end_ns)
-        targets[data_id] = Target(data_id, instrument, detector, row.filter_id, name, *times)
+        rest = (row.day_obs, row.begin_ns, row.mid_ns, row.end_ns, row.mode_id, row.canonical)
+        targets[data_id] = Target(data_id, instrument, detector, row.filter_id, name, *rest)
     return targets

@@ -16,7 +16,7 @@ from registry.sql import tables as t
 from registry.sql.collections import collection_id
 from registry.sql.dataset_types import type_row
 from registry.sql.events import refuse_future
-from registry.times import format_time
+from registry.times import format_time, spell_span
 from registry.timespan import Timespan
 
 _certified, _revoked = t.registry_event.alias("certified"), t.registry_event.alias("revoked")
@@ -33,7 +33,7 @@ class Stamp:
 
     def __str__(self) -> str:
         why = f" ({self.reason})" if self.reason else ""
-        return f"by {self.actor or 'somebody'} at {format_time(self.at_ns)}{why}"
+        return f"by {self.actor or 'somebody'} at {format_time(self.at_ns)} (event {self.seq}){why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class ValidityRow:
     span: Timespan
     certified: Stamp | None
     revoked: Stamp | None = None
+    mode: str | None = None
+    """The readout mode it serves, as JSON; None if its type is not matched by mode."""
 
     @property
     def short(self) -> str:
@@ -68,7 +70,8 @@ class ValidityRow:
         """When and where it is valid, and by whose word."""
         stamp = f", certified {self.certified}" if self.certified else ""
         stamp += f", revoked {self.revoked}" if self.revoked else ""
-        return f"valid {self.span} in {self.collection}{stamp}"
+        mode = "" if self.mode is None else f" for readout mode {self.mode}"
+        return f"valid {spell_span(self.span)}{mode} in {self.collection}{stamp}"
 
     def __str__(self) -> str:
         return f"{self.type} {self.short} {self.data_id} {self.told}"
@@ -80,7 +83,7 @@ def spell_rows(rows: Iterable[ValidityRow]) -> list[str]:
     for row in rows:
         data_id = row.data_id
         who = (row.type, data_id.instrument, data_id.physical_filter, data_id.detector is None)
-        groups[(*who, row.run, row.span, row.collection, row.certified, row.revoked)].append(row)
+        groups[(*who, row.run, row.span, row.collection, row.certified, row.revoked, row.mode)].append(row)
     return [_spell(group) for group in groups.values()]
 
 
@@ -164,6 +167,7 @@ def _validity_select() -> Select[Any]:
             t.instrument.c.name.label("instrument"),
             t.detector.c.number.label("detector"),
             t.physical_filter.c.name.label("filter"),
+            *(v.mode_id, t.readout_mode.c.canonical.label("mode")),
             *(t.dataset.c.uuid, t.dataset.c.status),
             run.c.name.label("run"),
             *(_certified.c[name].label(f"certified_{name}") for name in stamp),
@@ -174,6 +178,7 @@ def _validity_select() -> Select[Any]:
         .join(t.instrument, v.instrument_id == t.instrument.c.id)
         .join(t.detector, v.detector_id == t.detector.c.id)
         .join(t.physical_filter, v.filter_id == t.physical_filter.c.id)
+        .join(t.readout_mode, v.mode_id == t.readout_mode.c.id)
         .join(t.dataset, v.dataset_id == t.dataset.c.id)
         .join(run, t.dataset.c.run_id == run.c.id)
         .join(_certified, v.certified_at == _certified.c.seq)
@@ -190,6 +195,5 @@ def _validity(row: Row[Any]) -> ValidityRow:
     if row.revoked_seq is not None:
         revoked = Stamp(row.revoked_seq, row.revoked_at_ns, row.revoked_actor, row.revoked_reason)
     span = Timespan(row.begin_ns, row.end_ns)
-    return ValidityRow(
-        row.id, row.collection, row.type, data_id, row.uuid, row.run, row.status, span, certified, revoked
-    )
+    what = (row.id, row.collection, row.type, data_id, row.uuid, row.run, row.status, span)
+    return ValidityRow(*what, certified, revoked, row.mode if row.mode_id != t.NOT_APPLICABLE else None)
