@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from flows.outcome import IngestReport, OnProgress, Progress, Refusal
 from flows.repo import Repo, raw_run
@@ -14,6 +15,7 @@ from isrflow.quantum.types import RAW
 from registry.butler import IngestItem
 from registry.dimensions import ExposureRecord
 from registry.errors import UserError
+from registry.refs import DataId
 
 Transfer = Literal["copy", "link", "direct"]
 _SUFFIXES = (".fits", ".fit", ".fts", ".fits.fz", ".fits.gz", ".fit.gz")
@@ -78,7 +80,7 @@ def ingest_paths(
         if on_progress is not None:
             on_progress(Progress(seen, len(files), what=path.name))
 
-    good, bad = inspect_files(files, repo.camera, on_file)
+    good, bad = inspect_files(files, repo.camera, on_file, corrections=_corrections(repo))
     refused = [_refusal(item) for item in bad]
     if refused and not skip_bad:
         raise _refused(refused, len(good))
@@ -110,6 +112,19 @@ def _store(
         seconds=time.perf_counter() - started,
         next_steps=_next_steps(records.values()),
     )
+
+
+def _corrections(repo: Repo) -> Callable[[DataId], Mapping[str, Any]]:
+    """Return what gives the corrected cards of a raw; those of its detector go before those of all detectors."""
+    found: dict[DataId, dict[str, Any]] = {}
+    for row in repo.butler.header_corrections():
+        found.setdefault(row.data_id, {})[row.keyword] = row.value
+    nothing: dict[str, Any] = {}
+
+    def cards(data_id: DataId) -> Mapping[str, Any]:
+        return {**found.get(replace(data_id, detector=None), nothing), **found.get(data_id, nothing)}
+
+    return cards
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

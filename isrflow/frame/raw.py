@@ -38,7 +38,7 @@ _STRUCTURE = re.compile(
     r"|COMMENT|HISTORY|CONTINUE|END|"
 )
 
-_OF_AMPLIFIER = frozenset(
+OF_AMPLIFIER = frozenset(
     ("DATASEC", "BIASSEC", "TRIMSEC", "CCDSEC", "DETSEC", "AMPSEC", "AMPNAME", "AMPID", "GAIN", "RDNOISE", "SATURATE")
 )
 """Cards that say something about one HDU alone, even where all HDUs say the same."""
@@ -217,7 +217,7 @@ def _merged_header(hdus: Sequence[HduBytes], images: Sequence[HduBytes], path: P
     headers = [_cards(hdu, path) for hdu in images if hdu.index > 0]
     merged = _cards(hdus[0], path)
     for key, value in (headers[0] if headers else {}).items():
-        of_amplifier = len(headers) > 1 and key in _OF_AMPLIFIER
+        of_amplifier = len(headers) > 1 and key in OF_AMPLIFIER
         if not of_amplifier and all(other.get(key) == value for other in headers[1:]):
             merged.setdefault(key, value)
     return merged

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isrflow.errors import IsrflowError
 from registry.dimensions import ExposureRecord
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from isrflow.frame.camera import Camera
     from isrflow.frame.obs import Observation
 
+Corrections = Callable[[DataId], Mapping[str, Any]]
 _READERS = 4  # reading and summing bytes both leave the interpreter alone
+
+
+def _no_corrections(_data_id: DataId) -> Mapping[str, Any]:
+    """Correct nothing."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,11 @@ class BadFile:
 
 
 def inspect_files(
-    paths: Sequence[Path], camera: Camera, on_file: Callable[[Path], None] | None = None
+    paths: Sequence[Path],
+    camera: Camera,
+    on_file: Callable[[Path], None] | None = None,
+    *,
+    corrections: Corrections = _no_corrections,
 ) -> tuple[list[RawFile], list[BadFile]]:
     """Look at raw files of a camera: their bytes against their checksums, size, headers, and each other.
 
@@ -57,6 +67,8 @@ def inspect_files(
         The repository's; a file of another instrument is refused.
     on_file
         Called with each path when it has been looked at.
+    corrections
+        Gives the cards that were corrected of an exposure on a detector; they hold at every ingestion.
 
     Returns
     -------
@@ -66,7 +78,9 @@ def inspect_files(
     good: list[RawFile] = []
     bad: list[BadFile] = []
     with ThreadPoolExecutor(_READERS) as readers:
-        for path, found in zip(paths, readers.map(lambda path: _inspect(path, camera), paths), strict=True):
+        for path, found in zip(
+            paths, readers.map(lambda path: _inspect(path, camera, corrections), paths), strict=True
+        ):
             if isinstance(found, RawFile):
                 good.append(found)
             else:
@@ -103,20 +117,33 @@ def exposure_record(obs: Observation) -> ExposureRecord:
     )
 
 
-def _inspect(path: Path, camera: Camera) -> RawFile | BadFile:
+def unlisted_filter(record: ExposureRecord, camera: Camera) -> str | None:
+    """Say through which filter an exposure was taken that the camera does not have; None if it has it."""
+    if record.physical_filter is None or not camera.filters or camera.band_of(record.physical_filter) is not None:
+        return None
+    known = ", ".join(item.name for item in camera.filters)
+    return f"through filter {record.physical_filter!r}, which camera {camera.name} does not list (it has {known})"
+
+
+def _inspect(path: Path, camera: Camera, corrections: Corrections) -> RawFile | BadFile:
     from isrflow.frame.content import content_sha256
+    from isrflow.frame.corrected import corrected
+    from isrflow.frame.headers import observation_from_header
     from isrflow.frame.raw import inspect_raw
 
     try:
         summary = inspect_raw(path, [camera])
         record = exposure_record(summary.obs)
+        cards = corrections(DataId(camera.name, record.id, summary.detector.id))
+        if cards:  # which exposure and detector it is no correction changes
+            header = corrected(summary.header, cards)
+            record = exposure_record(observation_from_header(header, camera, where=str(path)))
         digest = content_sha256(path)  # here, where several files are looked at side by side
     except (IsrflowError, OSError, ValueError) as error:
         return BadFile(path, type(error).__name__, getattr(error, "message", str(error)))
-    if record.physical_filter is not None and camera.filters and camera.band_of(record.physical_filter) is None:
-        known = ", ".join(item.name for item in camera.filters)
-        reason = f"{path} was taken through filter {record.physical_filter!r}, which camera {camera.name} does not list"
-        return BadFile(path, "HeaderError", f"{reason} (it has {known})")
+    reason = unlisted_filter(record, camera)
+    if reason is not None:
+        return BadFile(path, "HeaderError", f"{path} was taken {reason}")
     return RawFile(path, record, DataId(camera.name, record.id, summary.detector.id), digest)
 
 

@@ -1,0 +1,284 @@
+"""Mending a night: flags on its raws, and headers put right, with all that follows from either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from flows.repo import Repo
+from flows.selection import raws_of_exposures, records_of
+from isrflow.errors import IsrflowError
+from registry.dimensions import ExposureRecord
+from registry.errors import ConflictError, UserError, listed
+from registry.refs import DataId, DatasetRef
+from registry.sql.header_corrections import CardValue, Change, Corrected
+from registry.sql.made_of import Made
+from registry.sql.noted_targets import spell
+from registry.times import format_time
+
+if TYPE_CHECKING:
+    from registry.sql.flags import Flagged, FlagKind
+
+SHOWN = 20
+Cards = Mapping[str, CardValue]
+
+
+@dataclass(frozen=True, slots=True)
+class FlagReport:
+    """What flagging did, and what had been made of the raws before."""
+
+    deed: str
+    done: Flagged
+    made: Sequence[Made] = ()
+    is_dry_run: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "event": self.done.seq,
+            "changed": [one.to_dict() for one in self.done.changed],
+            "unchanged": [one.to_dict() for one in self.done.unchanged],
+            "made_before": [one.to_dict() for one in self.made],
+            "is_dry_run": self.is_dry_run,
+        }
+
+    def render(self) -> str:
+        """Say what was done, and what to do next."""
+        lines = _deeds(self.deed, self.done, is_dry_run=self.is_dry_run)
+        if self.made:
+            lines += [f"made of them before: {'; '.join(one.render() for one in self.made)}"]
+            lines += ["next:", *_next_steps(self.done.changed, self.made)]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderReport:
+    """What correcting a card did, or would do: in headers, in exposures, to what was made before."""
+
+    keyword: str
+    deed: str
+    done: Corrected
+    cards: Sequence[tuple[DataId, Any, Any]] = ()
+    """Raw, what its card said before (None: it had none), and what it says now."""
+    changes: Sequence[Change] = ()
+    is_dry_run: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "event": self.done.seq,
+            "keyword": self.keyword,
+            "changed": [one.to_dict() for one in self.done.changed],
+            "unchanged": [one.to_dict() for one in self.done.unchanged],
+            "cards": [{**one.to_dict(), "old": old, "new": new} for one, old, new in self.cards],
+            "exposures": [
+                {"exposure": old.id, "property": name, "old": was, "new": now}
+                for old, new in self.changes
+                for name, was, now in _differences(old, new)
+            ],
+            "made_before": [one.to_dict() for one in self.done.made],
+            "is_dry_run": self.is_dry_run,
+        }
+
+    def render(self) -> str:
+        """Say what was done, and what to do next."""
+        lines = _deeds(self.deed, self.done, is_dry_run=self.is_dry_run)
+        told = [f"  {spell([one])}: {self.keyword} {_said(old)} -> {_said(new)}" for one, old, new in self.cards]
+        lines += told[:SHOWN] + [f"  and {len(told) - SHOWN} more"] * (len(told) > SHOWN)
+        if self.changes:
+            lines += ["exposures change with it:"]
+            told = [
+                f"  exposure {old.id}: {', '.join(f'{n} {_shown(n, a)} -> {_shown(n, b)}' for n, a, b in diff)}"
+                for old, new in self.changes
+                for diff in [_differences(old, new)]
+            ]
+            lines += told[:SHOWN] + [f"  and {len(told) - SHOWN} more"] * (len(told) > SHOWN)
+        if self.done.made:
+            lines += [f"made with the header as it was: {'; '.join(one.render() for one in self.done.made)}"]
+            lines += ["next:", *_next_steps(self.done.changed, self.done.made)]
+        return "\n".join(lines)
+
+
+def flag_exposures(
+    repo: Repo, targets: Sequence[DataId], flag: FlagKind, *, reason: str, dry_run: bool = False
+) -> FlagReport:
+    """Flag exposures, and say what was made of them before."""
+    done = repo.butler.set_flag(targets, flag, reason=reason, dry_run=dry_run)
+    made = repo.butler.made_of(done.changed) if done.changed and flag == "bad" else []
+    return FlagReport(f"flagged {flag}", done, made, dry_run)
+
+
+def clear_flags(
+    repo: Repo, targets: Sequence[DataId], flag: FlagKind, *, reason: str, dry_run: bool = False
+) -> FlagReport:
+    """Take flags back."""
+    done = repo.butler.clear_flag(targets, flag, reason=reason, dry_run=dry_run)
+    return FlagReport(f"cleared of the flag {flag}", done, (), dry_run)
+
+
+def correct_headers(
+    repo: Repo, targets: Sequence[DataId], keyword: str, value: CardValue, *, reason: str, dry_run: bool = False
+) -> HeaderReport:
+    """Let a card of raws say something else, and let their exposures follow.
+
+    Parameters
+    ----------
+    targets
+        Exposures, on a detector each or on all.
+    keyword, value
+        The card, and what it is to say; None takes it away.
+    reason
+        Kept with the event.
+    dry_run
+        Only say what would change.
+
+    Raises
+    ------
+    HeaderError
+        If the keyword or the value is not one a header can hold.
+    ConflictError
+        If the result is impossible: a header that cannot be read, another exposure id, an unknown filter, raws of an
+        exposure that disagree. All offenders are listed, and nothing changes.
+    """
+    from isrflow.frame.corrected import checked_keyword, checked_value
+
+    key, said = checked_keyword(keyword), checked_value(value)
+
+    def after(cards: Cards) -> dict[str, CardValue]:
+        return {**cards, key: said}
+
+    cards, changes = _consequences(repo, targets, key, after)
+    done = repo.butler.correct_headers(targets, key, said, changes=changes, reason=reason, dry_run=dry_run)
+    return HeaderReport(key, f"corrected in {key}", done, cards, changes, dry_run)
+
+
+def restore_headers(
+    repo: Repo, targets: Sequence[DataId], keyword: str, *, reason: str, dry_run: bool = False
+) -> HeaderReport:
+    """Let a card of raws say again what their files say; refusals are those of `correct_headers`."""
+    from isrflow.frame.corrected import checked_keyword
+
+    key = checked_keyword(keyword)
+    wanted = repo.butler.restore_headers(targets, key, reason=reason, dry_run=True)  # refuses before files are read
+
+    def after(cards: Cards) -> dict[str, CardValue]:
+        return {name: value for name, value in cards.items() if name != key}
+
+    cards, changes = _consequences(repo, wanted.changed, key, after) if wanted.changed else ([], [])
+    done = repo.butler.restore_headers(targets, key, changes=changes, reason=reason, dry_run=dry_run)
+    return HeaderReport(key, f"restored in {key}", done, cards, changes, dry_run)
+
+
+def _consequences(
+    repo: Repo, targets: Sequence[DataId], key: str, after: Callable[[Cards], dict[str, CardValue]]
+) -> tuple[list[tuple[DataId, Any, Any]], list[Change]]:
+    """Return what a card says before and after, and the exposures that change; refuse what is impossible.
+
+    All raws of an exposure are read, not only those that are corrected: they must go on saying the same of it.
+    """
+    from isrflow.quantum.mending import look_at
+
+    exposures = sorted({one.exposure for one in targets if one.exposure is not None})
+    records = records_of(repo, exposures)
+    unknown = [number for number in exposures if number not in records]
+    if unknown:
+        raise UserError(f"no such exposure: {', '.join(map(str, unknown[:SHOWN]))}", fix="isrflow query exposures")
+    raws = raws_of_exposures(repo, exposures)
+    now = repo.butler.corrected_cards([raw.data_id for raw in raws])
+    wanted = set(targets)
+    touched = {raw.data_id for raw in raws if _is_meant(raw.data_id, wanted)}
+    looks: dict[int, list[ExposureRecord]] = {number: [] for number in exposures}
+    cards: list[tuple[DataId, Any, Any]] = []
+    problems: list[str] = []
+    for raw in raws:
+        before = now.get(raw.data_id, {})
+        then = after(before) if raw.data_id in touched else before
+        try:
+            header, record = look_at(repo.butler.path(raw), repo.camera, raw.data_id, before, then)
+        except (IsrflowError, UserError, ValueError) as problem:
+            problems.append(f"{_place(raw)}: {getattr(problem, 'message', str(problem))}")
+            continue
+        looks[raw.data_id.exposure or 0].append(_follow(records[record.id], *record.pair))
+        if raw.data_id in touched:
+            cards.append((raw.data_id, *header.of(key)))
+    problems += _disagreements(looks)
+    _refuse(problems, key)
+    changes = [(records[number], found[0]) for number, found in looks.items() if found]
+    return cards, [(old, new) for old, new in changes if old != new]
+
+
+def _follow(stored: ExposureRecord, before: ExposureRecord, then: ExposureRecord) -> ExposureRecord:
+    """Return the registered exposure with what the corrected header says otherwise than the header before."""
+    names = [item.name for item in fields(ExposureRecord) if getattr(before, item.name) != getattr(then, item.name)]
+    return replace(stored, **{name: getattr(then, name) for name in names})
+
+
+def _disagreements(looks: Mapping[int, Sequence[ExposureRecord]]) -> list[str]:
+    problems = []
+    for number, found in looks.items():
+        differing = sorted({name for one in found for name, _, _ in _differences(found[0], one)})
+        if differing:
+            values = "; ".join(
+                f"{name}: {', '.join(dict.fromkeys(_shown(name, getattr(one, name)) for one in found))}"
+                for name in differing
+            )
+            problems.append(
+                f"exposure {number}: its raws would disagree on {values}; correct it on all detectors at once"
+            )
+    return problems
+
+
+def _refuse(problems: Sequence[str], key: str) -> None:
+    if problems:
+        message = f"the header cannot be corrected so ({key}); nothing was changed:\n{listed(problems)}"
+        raise ConflictError(message, conflicts=list(problems), fix="another value, or another selection")
+
+
+def _is_meant(data_id: DataId, wanted: set[DataId]) -> bool:
+    return data_id in wanted or replace(data_id, detector=None) in wanted
+
+
+def _differences(old: ExposureRecord, new: ExposureRecord) -> list[tuple[str, Any, Any]]:
+    names = [item.name for item in fields(ExposureRecord)]
+    return [(n, getattr(old, n), getattr(new, n)) for n in names if getattr(old, n) != getattr(new, n)]
+
+
+def _shown(name: str, value: Any) -> str:
+    return format_time(value) if name in {"begin_ns", "end_ns"} else str(value)
+
+
+def _said(value: Any) -> str:
+    return "(no card)" if value is None else repr(value)
+
+
+def _place(raw: DatasetRef) -> str:
+    return f"{spell([raw.data_id])}"
+
+
+def _deeds(deed: str, done: Flagged | Corrected, *, is_dry_run: bool) -> list[str]:
+    event = f" (event {done.seq})" if done.seq is not None else ""
+    lines = []
+    if done.changed:
+        would = "would be " if is_dry_run else ""
+        lines.append(f"{would}{deed}{event}: {_many(done.changed)}")
+    if done.unchanged:
+        lines.append(f"nothing to do for {_many(done.unchanged)}")
+    return lines
+
+
+def _many(targets: Sequence[DataId]) -> str:
+    if len(targets) > SHOWN:
+        return f"{len(targets)} places, {spell(targets[:3])} and others"
+    return spell(targets)
+
+
+def _next_steps(targets: Sequence[DataId], made: Sequence[Made]) -> list[str]:
+    """Return the commands that make anew what was made of raws that were noted on."""
+    numbers = ", ".join(map(str, sorted({one.exposure for one in targets if one.exposure is not None})[:SHOWN]))
+    products = sorted({one.run for one in made if not one.is_calibration})
+    steps = [f'  isrflow reprocess "exposure in ({numbers})" --out {run}-mended' for run in products[:1]]
+    kinds = " ".join(sorted({one.type for one in made if one.is_calibration}))
+    masters = sorted({one.run for one in made if one.is_calibration})
+    steps += [f"  isrflow calibs build {kinds} --night NIGHT --out {run}-mended" for run in masters[:1]]
+    return steps
