@@ -8,14 +8,13 @@ from operator import ge, gt, le, lt
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, and_, false, func, not_, or_
-from sqlalchemy.sql.elements import Grouping
 
 from registry.errors import InvalidTime, UnknownName, did_you_mean
 from registry.query import syntax as s
 from registry.query.complaints import complaint
 from registry.query.fields import Kind, Source, Subject, subject
 from registry.query.values import converted, listed_values, plain_value, whole, words
-from registry.sql.portable import in_code_points, json_number, json_text, json_word
+from registry.sql.portable import apart, in_code_points, json_number, json_text, json_word
 
 _ORDERED: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _UNORDERED = {Kind.ID, Kind.TRUTH}
@@ -242,7 +241,7 @@ def _joined(how: Callable[..., ColumnElement[bool]], parts: Sequence[ColumnEleme
     if not parts:
         return false()
     while len(parts) > _WIDEST:
-        parts = [Grouping(how(*parts[i : i + _WIDEST])) for i in range(0, len(parts), _WIDEST)]
+        parts = [apart(how(*parts[i : i + _WIDEST])) for i in range(0, len(parts), _WIDEST)]
     return how(*parts)
 
 

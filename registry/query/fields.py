@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Column, ColumnElement, FromClause
 
 What = Literal["exposures", "datasets", "collections", "quanta"]
+_KEY = re.compile(r"[^\W\d][\w-]*")
 Test = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 """From a value to a condition on it."""
 
@@ -83,7 +85,7 @@ class Subject:
 
     def _object(self, name: str) -> str | None:
         holder, _, key = name.removeprefix("exposure.").partition(".")
-        return holder if holder in self.objects and key and "." not in key else None
+        return holder if holder in self.objects and _KEY.fullmatch(key) else None
 
 
 def subject(what: What) -> Subject:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Double, Text, literal
+from sqlalchemy import Boolean, ColumnElement, Double, Text, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -25,6 +25,18 @@ def _as_it_is(element: in_code_points, compiler: SQLCompiler, **options: Any) ->
 @compiles(in_code_points, "postgresql")
 def _with_collation(element: in_code_points, compiler: SQLCompiler, **options: Any) -> str:
     return f'({compiler.process(element.clauses, **options)} COLLATE "C")'
+
+
+class apart(FunctionElement[bool]):  # noqa: N801
+    """A condition in parentheses that stay: SQLAlchemy takes away those it thinks are idle, and so makes towers."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(apart)
+def _in_parentheses(element: apart, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)})"
 
 
 class _JsonValue(FunctionElement[Any]):
@@ -87,5 +99,6 @@ def _json_in_postgresql(element: _JsonValue, compiler: SQLCompiler, **options: A
 
 def _spelled(template: str, element: _JsonValue, compiler: SQLCompiler, options: dict[str, Any]) -> str:
     column, key, path = (compiler.process(part, **options) for part in element.clauses)
+    column = f"nullif({column}, '')"  # the row that stands for none has no object
     # A bound value has no type of its own in PostgreSQL, and -> takes texts and numbers.
     return template.format(c=column, k=f"CAST({key} AS text)", p=path)
