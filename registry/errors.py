@@ -14,6 +14,7 @@
     │   │   └── ValidityOverlap   .conflicts
     │   ├── FrozenError           .name
     │   ├── DeletionRefused       .blockers
+    │   ├── OutsideStore          .path .target        (ValueError)
     │   └── TransferError         .path                (OSError)
     ├── UnavailableError          exit code 4: no database, not a repository, locked for too long
     │   └── VersionError          .found .expected
@@ -153,6 +154,18 @@ class DeletionRefused(UserError):
     def __init__(self, message: str = "", *, blockers: Sequence[object] = (), fix: str | None = None) -> None:
         super().__init__(message, fix=fix)
         self.blockers = list(blockers)
+
+
+class OutsideStore(UserError, ValueError):
+    """A path inside a store that a symbolic link leads out of it."""
+
+    def __init__(
+        self, message: str = "", *, path: str = "", store: str = "", target: str = "", fix: str | None = None
+    ) -> None:
+        text = f"{path} is not in {store}: a symbolic link leads to {target}"
+        advice = "put the file itself in the place of the link, or ingest it from there with --transfer direct"
+        super().__init__(message or text, fix=fix or advice)
+        self.path, self.target = path, target
 
 
 class TransferError(UserError, OSError):

@@ -3,25 +3,57 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from registry.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from registry.datastore.base import Datastore
 
 
-def _local(root: Path) -> Datastore:
+def _local(url: str) -> Datastore:
+    from pathlib import Path
+
     from registry.datastore.local import LocalDatastore
 
-    return LocalDatastore(root)
+    return LocalDatastore(Path(unquote(urlsplit(url).path) if url.startswith("file:") else url))
 
 
-def _memory(root: Path) -> Datastore:
-    from registry.datastore.memory import MemoryDatastore
+def _memory(url: str) -> Datastore:
+    from registry.datastore.memory import memory_datastore
 
-    return MemoryDatastore(root)
+    return memory_datastore(url)
 
 
-BACKENDS: dict[str, Callable[[Path], Datastore]] = {"local": _local, "memory": _memory}
-"""The table of backends; `registry.datastore.contract` runs over every row of it."""
+def _s3(url: str) -> Datastore:
+    from registry.datastore.objects import ObjectDatastore
+    from registry.datastore.places import staging_folder
+    from registry.datastore.s3 import S3Bucket
+
+    bucket = S3Bucket(url)
+    return ObjectDatastore(bucket, staging_folder(bucket.url))
+
+
+BACKENDS: dict[str, Callable[[str], Datastore]] = {"file": _local, "memory": _memory, "s3": _s3}
+"""The table of backends by the scheme of their URLs; `registry.datastore.contract` runs over every row of it."""
+
+
+def open_datastore(url: str) -> Datastore:
+    """Return the store that a URL names; a plain path is a folder.
+
+    Raises
+    ------
+    UserError
+        If no backend has this scheme, or the URL is not one.
+    UnavailableError
+        If what the backend needs is not installed.
+    """
+    scheme = url.partition("://")[0] if "://" in url else "file"
+    if scheme not in BACKENDS:
+        known = ", ".join(f"{name}://" for name in BACKENDS)
+        raise UserError(
+            f"files cannot be kept at {url!r}: there is {known}, or a path", fix="--datastore s3://BUCKET/PREFIX"
+        )
+    return BACKENDS[scheme](url)

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -22,6 +22,9 @@ TEMPORARY = ".tmp-"
 
 QUARANTINE = ".quarantine"
 """The folder for files set aside, because what they hold is not what the registry expected under their name."""
+
+OWN = ".isrflow-"
+"""How the name of a file begins that a store keeps for itself: whose it is, and the like; these are never listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,32 @@ class Fingerprint:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file in a store; `modified_ns` is Unix time."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+
 class Datastore(Protocol):
     """Files under relative POSIX paths.
 
     Every method takes paths relative to the store; an absolute path or one that climbs out with ``..`` is refused
     with `ValueError`. Methods may be called from several processes at once.
+
+    What is absent is a `FileNotFoundError`, what the operating system refuses an `OSError`; a store that cannot be
+    reached, does not exist or lets nobody in is a `registry.errors.UnavailableError`.
     """
+
+    @property
+    def url(self) -> str:
+        """What people call the store; no passwords."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading a file means fetching it, so that keeping a copy pays."""
 
     def stage(self, temporary: str, write: Callable[[Path], object]) -> Fingerprint:
         """Let `write` fill a file, make it durable and return its fingerprint.
@@ -58,6 +81,9 @@ class Datastore(Protocol):
     def local_copy(self, path: str) -> AbstractContextManager[Path]:
         """Lend the file as a local path that must only be read, and only inside the ``with``."""
 
+    def fetch(self, path: str, target: Path) -> Fingerprint:
+        """Copy the file to a local path that is absent, and return its fingerprint."""
+
     def fingerprint(self, path: str) -> Fingerprint:
         """Read the whole file and return its fingerprint; `FileNotFoundError` if it is absent."""
 
@@ -72,6 +98,12 @@ class Datastore(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the paths of all files below the folder `prefix`, temporary and quarantined ones included."""
+
+    def scan(self, prefix: str = "") -> Iterator[FileInfo]:
+        """Yield the same files with what is known of them."""
+
+    def sweep(self, before_ns: int, *, dry_run: bool = False) -> Sequence[FileInfo]:
+        """Remove what transfers that were interrupted before a time left inside the store, invisible to `list`."""
 
 
 def checked(path: str) -> PurePosixPath:
@@ -91,6 +123,11 @@ def temporary_name(final: str, token: str) -> str:
 def is_temporary(path: str) -> bool:
     """Say whether a path is that of a file not yet published."""
     return PurePosixPath(path).name.startswith(TEMPORARY)
+
+
+def is_own(path: str) -> bool:
+    """Say whether a file is the store's own."""
+    return PurePosixPath(path).name.startswith(OWN)
 
 
 def quarantine_name(path: str, attempt: int) -> str:

@@ -6,14 +6,16 @@ import errno
 import fcntl
 import itertools
 import os
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.datastore.base import Fingerprint, checked, file_fingerprint, quarantine_name
+from registry.datastore.base import FileInfo, Fingerprint, checked, file_fingerprint, is_own, quarantine_name
+from registry.errors import OutsideStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -27,8 +29,17 @@ class LocalDatastore:
     from the page cache then, so this costs the hash alone.
     """
 
+    is_remote = False
+
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._real_root = os.path.realpath(root)  # the root itself may be a link to a larger disk
+        self._inside: set[Path] = set()
+
+    @property
+    def url(self) -> str:
+        """The folder."""
+        return str(self.root)
 
     def stage(self, temporary: str, write: Callable[[Path], object]) -> Fingerprint:
         """Let `write` fill a file, make it durable and return its fingerprint."""
@@ -60,18 +71,23 @@ class LocalDatastore:
         """Lend the file itself."""
         target = self._at(path)
         if not target.is_file():
-            raise FileNotFoundError(f"no file {target}")
+            raise FileNotFoundError(errno.ENOENT, "no file", str(target))
         yield target
+
+    def fetch(self, path: str, target: Path) -> Fingerprint:
+        """Copy the file to a local path, and return its fingerprint."""
+        shutil.copyfile(self._at(path), target)
+        return file_fingerprint(target)
 
     def fingerprint(self, path: str) -> Fingerprint:
         """Read the whole file and return its fingerprint."""
         return file_fingerprint(self._at(path))
 
     def size(self, path: str) -> int | None:
-        """Return the size in bytes, or None if there is no such file."""
+        """Return the size in bytes, or None if there is no such file; what lies elsewhere is none of ours."""
         try:
             return self._at(path).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, OutsideStore):
             return None
 
     def quarantine(self, path: str) -> str:
@@ -97,10 +113,23 @@ class LocalDatastore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the paths of all files below the folder `prefix`."""
-        start = self._at(prefix) if prefix else self.root
+        for info in self.scan(prefix):
+            yield info.path
+
+    def scan(self, prefix: str = "") -> Iterator[FileInfo]:
+        """Yield the same files with what is known of them."""
+        start = self.root / checked(prefix) if prefix else self.root
         for folder, _, names in os.walk(start):
             for name in names:
-                yield (Path(folder) / name).relative_to(self.root).as_posix()
+                if not is_own(name):
+                    file = Path(folder) / name
+                    with suppress(FileNotFoundError):  # gone since it was listed
+                        status = file.lstat()
+                        yield FileInfo(file.relative_to(self.root).as_posix(), status.st_size, status.st_mtime_ns)
+
+    def sweep(self, before_ns: int, *, dry_run: bool = False) -> Sequence[FileInfo]:  # noqa: ARG002
+        """Return nothing: no transfer leaves more here than files with temporary names."""
+        return []
 
     def _move(self, source: Path, target: Path) -> None:
         """Give a file another name, never replacing: a hard link fails when the name is taken, also against a race."""
@@ -125,7 +154,19 @@ class LocalDatastore:
             os.close(folder)
 
     def _at(self, path: str) -> Path:
-        return self.root / checked(path)
+        """Return where a path is; refuse one that a symbolic link leads out of the store."""
+        target = self.root / checked(path)
+        if target.parent not in self._inside:
+            self._refuse_outside(path, target.parent)
+            self._inside.add(target.parent)
+        if target.is_symlink():
+            self._refuse_outside(path, target)
+        return target
+
+    def _refuse_outside(self, path: str, place: Path) -> None:
+        real = os.path.realpath(place)
+        if real != self._real_root and not real.startswith(self._real_root + os.sep):
+            raise OutsideStore(path=path, store=str(self.root), target=real)
 
 
 def _make_folder(folder: Path) -> None:

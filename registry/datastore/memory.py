@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import itertools
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from registry.datastore.base import Fingerprint, checked, quarantine_name
+from registry.datastore.base import FileInfo, Fingerprint, checked, is_own, quarantine_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 class MemoryDatastore:
     """Files as bytes in a dictionary; writers and readers, who know only local paths, get a passing folder."""
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = root
-        self._files: dict[str, bytes] = {}
+    is_remote = True
+
+    def __init__(self, url: str = "memory://") -> None:
+        self.url = url
+        self._files: dict[str, tuple[bytes, int]] = {}
         self._lock = Lock()
 
     def stage(self, temporary: str, write: Callable[[Path], object]) -> Fingerprint:
@@ -30,7 +33,7 @@ class MemoryDatastore:
         with tempfile.TemporaryDirectory(prefix="isrflow-") as folder:
             write(Path(folder) / name)
             content = (Path(folder) / name).read_bytes()
-        self._files[temporary] = content
+        self._files[temporary] = (content, time.time_ns())
         return _fingerprint(content)
 
     def publish(self, moves: Mapping[str, str]) -> None:
@@ -40,6 +43,8 @@ class MemoryDatastore:
             with self._lock:
                 if final in self._files:
                     raise FileExistsError(f"the memory datastore already holds {final}")
+                if temporary not in self._files:
+                    raise FileNotFoundError(f"the memory datastore holds no {temporary}")
                 self._files[final] = self._files.pop(temporary)
 
     @contextmanager
@@ -51,14 +56,20 @@ class MemoryDatastore:
             copy.write_bytes(content)
             yield copy
 
+    def fetch(self, path: str, target: Path) -> Fingerprint:
+        """Copy the file to a local path, and return its fingerprint."""
+        content = self._content(path)
+        target.write_bytes(content)
+        return _fingerprint(content)
+
     def fingerprint(self, path: str) -> Fingerprint:
         """Hash the file and return its fingerprint."""
         return _fingerprint(self._content(path))
 
     def size(self, path: str) -> int | None:
         """Return the size in bytes, or None if there is no such file."""
-        content = self._files.get(str(checked(path)))
-        return None if content is None else len(content)
+        found = self._files.get(str(checked(path)))
+        return None if found is None else len(found[0])
 
     def quarantine(self, path: str) -> str:
         """Set a file aside and return where it now is."""
@@ -73,14 +84,35 @@ class MemoryDatastore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the paths of all files below the folder `prefix`."""
+        for info in self.scan(prefix):
+            yield info.path
+
+    def scan(self, prefix: str = "") -> Iterator[FileInfo]:
+        """Yield the same files with what is known of them."""
         inside = f"{checked(prefix)}/" if prefix else ""
-        yield from [path for path in self._files if path.startswith(inside)]
+        for path, (content, modified_ns) in list(self._files.items()):
+            if path.startswith(inside) and not is_own(path):
+                yield FileInfo(path, len(content), modified_ns)
+
+    def sweep(self, before_ns: int, *, dry_run: bool = False) -> Sequence[FileInfo]:  # noqa: ARG002
+        """Return nothing: there are no transfers."""
+        return []
 
     def _content(self, path: str) -> bytes:
         try:
-            return self._files[str(checked(path))]
+            return self._files[str(checked(path))][0]
         except KeyError:
             raise FileNotFoundError(f"the memory datastore holds no {path}") from None
+
+
+_named: dict[str, MemoryDatastore] = {}
+_naming = Lock()
+
+
+def memory_datastore(url: str) -> MemoryDatastore:
+    """Return the store of a name; whoever asks for the same name in this process gets the same files."""
+    with _naming:
+        return _named.setdefault(url, MemoryDatastore(url))
 
 
 def _fingerprint(content: bytes) -> Fingerprint:
