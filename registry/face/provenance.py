@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from registry.face.base import Face
 from registry.lineage import Direction, Lineage, ProvenanceRecord, lineage, provenance
+from registry.query.run import select_refs
 from registry.refs import DatasetRef
-from registry.sql import events
+from registry.sql import events, replays
 from registry.sql.counts import counts
 from registry.sql.events import EventRow
+from registry.sql.quantum_inputs import output_refs
+from registry.sql.replays import ReplayRow
 
 if TYPE_CHECKING:
-    from registry.audit import VerifyReport
-
-
-from registry.face.base import Face
+    from registry.audit import Finding, VerifyReport
 
 
 class ProvenanceFace(Face):
@@ -44,11 +46,67 @@ class ProvenanceFace(Face):
         with self._repository.reading() as connection:
             return events.events(connection, limit=limit)
 
-    def verify(self, *, rehash: bool = False) -> VerifyReport:
-        """Compare the registry with its files; see `registry.audit`."""
+    def verify(
+        self,
+        *,
+        rehash: bool = False,
+        where: str = "",
+        on_finding: Callable[[Finding], None] | None = None,
+        on_progress: Callable[[int, int, int], None] | None = None,
+    ) -> VerifyReport:
+        """Compare the registry with its files; see `registry.audit`.
+
+        Parameters
+        ----------
+        rehash
+            Read every file and compare its SHA-256; without it only presence and size are compared.
+        where
+            Look only at the files of datasets that fulfil a condition, see `query`; at no rows, log and orphans.
+        on_finding, on_progress
+            Told of every finding, and how far the check has come (files looked at, of all, findings).
+        """
         from registry.audit import verify
 
-        return verify(self._repository, rehash=rehash)
+        refs = None
+        if where:
+            with self._repository.reading() as connection:
+                refs = [ref for ref in select_refs(connection, where) if ref.path is not None]
+        return verify(
+            self._repository, rehash=rehash, refs=refs, where=where, on_finding=on_finding, on_progress=on_progress
+        )
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the repository was opened for reading only."""
+        return self._repository.read_only
+
+    def makers(self, refs: Iterable[DatasetRef]) -> dict[UUID, int]:
+        """Return the quantum that made each dataset; those that no quantum made are left out."""
+        with self._repository.reading() as connection:
+            return replays.makers(connection, refs)
+
+    def outputs(self, quantum_id: int) -> dict[str, DatasetRef]:
+        """Return what a quantum made, by role."""
+        with self._repository.reading() as connection:
+            return output_refs(connection, quantum_id)
+
+    def done_quanta(self, run: str | None = None, day_obs: int | None = None) -> list[int]:
+        """Return the quanta that are done, of a run, of an observing day."""
+        with self._repository.reading() as connection:
+            return replays.done_quanta(connection, run, day_obs)
+
+    def record_replays(
+        self, results: Sequence[tuple[UUID, str, Mapping[str, Any]]], software: Mapping[str, Any]
+    ) -> None:
+        """Keep what came of making datasets again: (dataset, verdict, plain detail), and with which software."""
+        with self._repository.writing() as connection:
+            replays.record_replays(connection, results, software)
+
+    def replays(self, ref: DatasetRef | UUID | None = None, run: str | None = None) -> list[ReplayRow]:
+        """Return the replays of a dataset, or of a run, oldest first."""
+        id_ = ref.id if isinstance(ref, DatasetRef) else ref
+        with self._repository.reading() as connection:
+            return replays.replays(connection, id_, run)
 
     def stats(self) -> dict[str, int]:
         """Return how many there are of everything."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable
+from itertools import groupby
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from registry.canonical import sha256_json
 from registry.sql import tables as t
-from registry.sql.validity_rows import load_validity
 from registry.timespan import Timespan
+
+_STREAMED = {"yield_per": 2000}
 
 
 def rows_sha256(added: Iterable[tuple[UUID, Timespan]], closed: Iterable[tuple[UUID, Timespan]]) -> str:
@@ -22,21 +23,54 @@ def rows_sha256(added: Iterable[tuple[UUID, Timespan]], closed: Iterable[tuple[U
 
 
 def verify_validity(connection: Connection) -> list[str]:
-    """Compare the validity rows with the hashes in the events that wrote them, and describe every difference."""
-    rows = load_validity(connection)
-    added, closed = defaultdict(list), defaultdict(list)
-    for row in rows:
-        assert row.certified is not None
-        added[row.certified.seq].append((row.dataset, row.span))
-        if row.revoked is not None:
-            closed[row.revoked.seq].append((row.dataset, row.span))
-    query = select(t.registry_event.c.seq, t.registry_event.c.payload, t.registry_event.c.kind)
-    problems = []
-    for event in connection.execute(query.where(t.registry_event.c.kind.in_(("certify", "decertify")))):
-        recorded = _recorded(event.payload)
-        if rows_sha256(added[event.seq], closed[event.seq]) != recorded:
-            problems.append(f"the validity rows of event {event.seq} ({event.kind}) are not those it recorded")
-    return problems
+    """Compare the validity rows with the hashes in the events that wrote them, and describe every difference.
+
+    Rows are read in the order of their events, so that memory holds those of one event.
+    """
+    v, e = t.calib_validity.c, t.registry_event.c
+    added = _Stream(connection, v.certified_at)
+    closed = _Stream(connection, v.revoked_at)
+    query = select(e.seq, e.payload, e.kind).where(e.kind.in_(("certify", "decertify"))).order_by(e.seq)
+    problems = [
+        f"the validity rows of event {event.seq} ({event.kind}) are not those it recorded"
+        for event in connection.execute(query, execution_options=_STREAMED)
+        if rows_sha256(added.of(event.seq), closed.of(event.seq)) != _recorded(event.payload)
+    ]
+    strangers = sorted({*added.passed_over(), *closed.passed_over()})
+    return problems + [f"validity rows speak of event {seq}, which certified nothing" for seq in strangers]
+
+
+class _Stream:
+    """Validity rows in the order of the events that wrote, or closed, them."""
+
+    def __init__(self, connection: Connection, column: ColumnElement[int]) -> None:
+        v = t.calib_validity.c
+        query = (
+            select(column.label("seq"), t.dataset.c.uuid, v.begin_ns, v.end_ns)
+            .join_from(t.calib_validity, t.dataset, v.dataset_id == t.dataset.c.id)
+            .where(column != t.OPEN_ENDED)
+            .order_by(column, v.id)
+        )
+        rows = connection.execute(query, execution_options=_STREAMED)
+        self._groups = groupby(rows, key=lambda row: int(row.seq))
+        self._next = next(self._groups, None)
+        self._passed_over: list[int] = []
+
+    def of(self, seq: int) -> list[tuple[UUID, Timespan]]:
+        """Return the rows of an event; events must be asked for in their order."""
+        while self._next is not None and self._next[0] < seq:
+            self._passed_over.append(self._next[0])
+            self._next = next(self._groups, None)
+        if self._next is None or self._next[0] != seq:
+            return []
+        found = [(row.uuid, Timespan(row.begin_ns, row.end_ns)) for row in self._next[1]]
+        self._next = next(self._groups, None)
+        return found
+
+    def passed_over(self) -> list[int]:
+        """Return the events that rows speak of and nobody asked for."""
+        self.of(t.OPEN_ENDED)
+        return self._passed_over
 
 
 def _recorded(payload: str) -> object:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+from contextlib import closing
+
 import pytest
 from sqlalchemy import text
 
@@ -19,6 +23,23 @@ def refs(butler):
 
 def path_of(butler, ref):
     return butler.root / "datastore" / ref.path
+
+
+def as_vandal(butler, *statements):
+    """Change rows with guards and foreign keys switched off."""
+    with butler._repository.reading() as connection:
+        dialect = connection.dialect.name
+    if dialect == "postgresql":
+        with butler._repository.writing() as connection:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        return
+    with closing(sqlite3.connect(butler.root / "registry.sqlite3", isolation_level=None)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            connection.execute(statement)
 
 
 def only(report):
@@ -116,11 +137,108 @@ def test_rows_that_contradict_each_other_are_found(butler, refs):
 def test_an_altered_log_is_found(butler, refs):
     butler.certify("calibs", refs, ALL_TIME, reason="honest")
     assert butler.verify().ok
-    with butler._repository.writing() as connection:
-        connection.execute(text("DROP TRIGGER registry_event_does_not_change"))
-        connection.execute(text("UPDATE registry_event SET reason = 'forged'"))
+    as_vandal(butler, "UPDATE registry_event SET reason = 'forged'")
     finding = only(butler.verify())
     assert finding.kind == "broken log"
     assert "was changed after it was written" in finding.detail
     assert finding.detail in butler.verify().render()
     assert butler.verify().to_dict()["ok"] is False
+
+
+def test_what_is_missing_and_what_is_back_is_kept_in_the_log(butler, refs):
+    path = path_of(butler, refs[0])
+    content = path.read_bytes()
+    path.unlink()
+    butler.verify()
+    butler.verify()
+    path.write_bytes(content)
+    butler.verify()
+    events = [(event.kind, event.payload["datasets"]) for event in reversed(butler.events(None))]
+    assert events == [("missing", [str(refs[0].id)]), ("found", [str(refs[0].id)])]
+
+
+def test_without_the_folder_of_the_files_nothing_is_called_missing(butler, refs):
+    from registry.errors import UnavailableError
+
+    (butler.root / "datastore").rename(butler.root / "elsewhere")
+    with pytest.raises(UnavailableError, match="no dataset was marked missing"):
+        butler.verify()
+    assert butler.datasets() == list(refs)
+
+
+def test_a_link_that_leads_out_of_the_repository_is_found(butler, refs, tmp_path):
+    inside = path_of(butler, refs[0])
+    outside = tmp_path / "elsewhere.json"
+    inside.rename(outside)
+    inside.symlink_to(outside)
+    finding = only(butler.verify(rehash=True))
+    assert (finding.kind, finding.what, finding.where) == ("outside", str(refs[0]), refs[0].path)
+    assert f"leads out of the repository, to {outside}" in finding.detail
+
+
+def test_a_loop_of_links_and_a_folder_in_the_place_of_a_file_are_told_apart_from_loss(butler, refs):
+    path_of(butler, refs[0]).unlink()
+    path_of(butler, refs[0]).symlink_to(path_of(butler, refs[0]).name)
+    path_of(butler, refs[1]).unlink()
+    path_of(butler, refs[1]).mkdir()
+    kinds = {finding.what: finding.kind for finding in butler.verify().findings}
+    assert kinds == {str(refs[0]): "unreadable file", str(refs[1]): "changed file"}
+    assert set(butler.datasets()) == set(refs)  # neither is called missing
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_says_so(butler, refs):
+    path_of(butler, refs[0]).chmod(0)
+    finding = only(butler.verify(rehash=True))
+    assert (finding.kind, "Permission denied" in finding.detail) == ("unreadable file", True)
+
+
+def test_a_subset_is_checked_alone(butler, refs):
+    for ref in refs:
+        path_of(butler, ref).unlink()
+    (butler.root / "datastore/calibs/1/stray.json").write_text("{}")
+    report = butler.verify(where="detector = 1")
+    assert only(report).what == str(refs[1])
+    assert "only those where detector = 1" in report.headline
+    assert refs[0] in butler.datasets()
+
+
+def test_findings_are_handed_on_as_they_come_and_progress_is_told(butler, refs):
+    path_of(butler, refs[0]).unlink()
+    found, steps = [], []
+    report = butler.verify(on_finding=found.append, on_progress=lambda *step: steps.append(step))
+    assert found == list(report.findings)
+    assert steps == [(2, 2, 1)]
+
+
+def test_rows_whose_parents_are_gone_are_found(butler, refs):
+    as_vandal(butler, "DELETE FROM dataset WHERE id = 1")
+    findings = [f for f in butler.verify().findings if f.kind == "dangling row"]
+    assert [(f.what, f.detail) for f in findings] == [
+        ("1 row(s) of artifact", "artifact.dataset_id names no row of dataset (such as 1)")
+    ]
+
+
+def test_validity_rows_that_nobody_certified_are_found(butler, refs):
+    butler.certify("calibs", refs, ALL_TIME, reason="honest")
+    assert butler.verify().ok
+    as_vandal(butler, "UPDATE calib_validity SET end_ns = end_ns - 1 WHERE id = 1")
+    assert only(butler.verify()).detail == "the validity rows of event 1 (certify) are not those it recorded"
+
+
+def test_a_validity_row_stamped_with_an_event_that_certified_nothing_is_found(butler, refs):
+    butler.certify("calibs", refs[:1], ALL_TIME)
+    butler.mark(refs[1:], "bad", reason="streaks")
+    as_vandal(butler, "UPDATE calib_validity SET certified_at = 2")
+    details = [finding.detail for finding in butler.verify().findings]
+    assert "validity rows speak of event 2, which certified nothing" in details
+
+
+def test_a_mark_moved_to_another_dataset_and_one_of_no_event_are_found(butler, refs):
+    butler.mark(refs[:1], "bad", reason="streaks")
+    assert butler.verify().ok
+    as_vandal(butler, "UPDATE dataset_mark SET dataset_id = 2, removed_at = 77")
+    assert [finding.detail for finding in butler.verify().findings] == [
+        "row 1 of dataset_mark speaks of event 77 (removed_at), which never happened",
+        f"row 1 of dataset_mark (bad, {refs[1].id}) is not what event 1 recorded",
+    ]
