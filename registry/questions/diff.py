@@ -208,7 +208,8 @@ class _Comparison:
 
     def result(self) -> RunDiff:
         """Put what was found into words."""
-        rows = {row for (kind, *_), row in _dataset_pairs(self.found) if kind in {"calibration", "input"}}
+        compared = [one for kind, _, *pair in self.found if kind in {"calibration", "input"} for one in pair[:2]]
+        rows = frozenset().union(*map(_rows, compared))
         speaker = _Speaker(
             refs_by_row(self.connection, rows),
             validity_by_id(self.connection, sorted(_validity_ids(self.found))),
@@ -255,17 +256,18 @@ class _Comparison:
                 self._note((kind, name, _spelled(one), _spelled(other), None), keys)
 
     def _inputs(self) -> None:
-        other_ones: list[tuple[Key, str, int | None, int | None]] = []
+        """Compare what was read, role by role; of roles that only number what is alike ("raw:1"), all at once."""
+        others: list[tuple[Key, str, set[int], set[int]]] = []
         for key in self.keys:
-            old = self.a.inputs.get(self.a.quanta[key].id, {})
-            new = self.b.inputs.get(self.b.quanta[key].id, {})
+            old, new = (side.inputs.get(side.quanta[key].id, {}) for side in (self.a, self.b))
             if old != new and "skipped" not in {self.a.quanta[key].state, self.b.quanta[key].state}:
-                roles = sorted({*old, *new})
-                other_ones += [(key, r, old.get(r), new.get(r)) for r in roles if old.get(r) != new.get(r)]
-        content = contents(self.connection, {row for *_, a, b in other_ones for row in (a, b) if row is not None})
-        for key, role, one, other in other_ones:
-            if one is None or other is None or content.get(one, one) != content.get(other, other):
-                self._note(("input", role, one, other, None), [key])
+                for role in sorted({_short_role(name) for name in (*old, *new)}):
+                    sets = [{row for name, row in rows.items() if _short_role(name) == role} for rows in (old, new)]
+                    others.append((key, role, sets[0] - sets[1], sets[1] - sets[0]))
+        content = contents(self.connection, {row for *_, one, other in others for row in (*one, *other)})
+        for key, role, one, other in others:
+            if {content.get(row, str(row)) for row in one} != {content.get(row, str(row)) for row in other}:
+                self._note(("input", role, frozenset(one), frozenset(other), None), [key])
 
     def _products(self) -> None:
         for key in self.keys:
@@ -292,8 +294,13 @@ class _Speaker:
     validity: Mapping[int, ValidityRow]
     content: Mapping[int, str]
 
-    def home(self, row: int | None) -> str:
-        return _NOTHING if row is None else self.refs[row].run
+    def home(self, one: object) -> tuple[str, ...]:
+        """Return the runs of what is compared."""
+        return tuple(sorted({self.refs[row].run for row in _rows(one)}))
+
+    def contents(self, rows: frozenset[int]) -> set[str]:
+        """Return the hashes of the content of datasets."""
+        return {self.content.get(row, str(row)) for row in rows}
 
     def certified(self, member: Member | None) -> str:
         """Say by whose word a calibration was used."""
@@ -302,8 +309,7 @@ class _Speaker:
         how = " as the nearest, though not valid" if member.match_kind == "nearest" else ""
         if member.validity_id is None:
             return f"found in {member.collection}{how}"
-        stamp = self.validity[member.validity_id].certified
-        return f"certified {stamp} in {member.collection}, event {stamp.seq if stamp else '?'}{how}"
+        return f"certified in {member.collection} {self.validity[member.validity_id].certified}{how}"
 
 
 @dataclass(frozen=True)
@@ -320,12 +326,9 @@ class _Group:
         if self.kind not in {"calibration", "input"}:
             ((before, after),) = self.pairs
             return Difference(self.kind, self.what, str(before), str(after), self.why, self.quanta, n_of)
-        rows = [[_row(one) for one in pair] for pair in self.pairs]
-        before, after = (_datasets([pair[side] for pair in rows], speaker) for side in (0, 1))
-        same = all(
-            None not in pair and speaker.content.get(pair[0] or 0, 0) == speaker.content.get(pair[1] or 0, 1)
-            for pair in rows
-        )
+        rows = [[_rows(one) for one in pair] for pair in self.pairs]
+        before, after = (_datasets(frozenset().union(*(pair[side] for pair in rows)), speaker) for side in (0, 1))
+        same = all(all(pair) and speaker.contents(pair[0]) == speaker.contents(pair[1]) for pair in rows)
         why = f"{self.why} (but of the same content)" if same else self.why
         return Difference(self.kind, self.what, before, after, why, self.quanta, n_of)
 
@@ -336,11 +339,11 @@ def _alike(found: Mapping[_Found, list[Key]], speaker: _Speaker) -> Iterator[_Gr
     for difference, keys in found.items():
         kind, what, before, after, _ = difference
         if kind == "calibration":
-            homes = speaker.home(_row(before)), speaker.home(_row(after))
+            homes = speaker.home(before), speaker.home(after)
             groups[kind, what, homes, speaker.certified(cast("Member | None", after))].append((difference, keys))
         elif kind == "input":
-            homes = speaker.home(_row(before)), speaker.home(_row(after))
-            groups[kind, _short_role(what), homes, ""].append((difference, keys))
+            homes = speaker.home(before), speaker.home(after)
+            groups[kind, what, homes, ""].append((difference, keys))
         else:
             groups[kind, what, (before, after), ""].append((difference, keys))
     order = {kind: place for place, kind in enumerate((*CAUSES, "state", "only"))}
@@ -353,27 +356,20 @@ def _alike(found: Mapping[_Found, list[Key]], speaker: _Speaker) -> Iterator[_Gr
     return iter(sorted(spoken, key=lambda one: (order[one.kind], -len(one.quanta), one.what, str(one.pairs[0]))))
 
 
-def _row(one: object) -> int | None:
-    """Return the row of a dataset, of a member of a set, or of nothing."""
-    return one.dataset_id if isinstance(one, Member) else cast("int | None", one)
+def _rows(one: object) -> frozenset[int]:
+    """Return the rows of datasets, of a member of a set, or of nothing."""
+    if isinstance(one, Member):
+        return frozenset([one.dataset_id])
+    return frozenset() if one is None else cast("frozenset[int]", one)
 
 
-def _datasets(rows: Iterable[int | None], speaker: _Speaker) -> str:
-    """Name datasets of one run: a single one by its id, several by their number."""
-    there = sorted({row for row in rows if row is not None})
+def _datasets(rows: Iterable[int], speaker: _Speaker) -> str:
+    """Name datasets: a single one by its id, several by their number."""
+    there = [speaker.refs[row] for row in sorted(rows)]
     if not there:
         return _NOTHING
-    first = speaker.refs[there[0]]
-    return f"{first.short} ({first.run})" if len(there) == 1 else f"{len(there)} of {first.run}"
-
-
-def _dataset_pairs(found: Mapping[_Found, object]) -> Iterator[tuple[_Found, int]]:
-    for difference in found:
-        if difference[0] in {"calibration", "input"}:
-            for one in difference[2:4]:
-                row = _row(one)
-                if row is not None:
-                    yield difference, row
+    runs = ", ".join(sorted({ref.run for ref in there}))
+    return f"{there[0].short} ({runs})" if len(there) == 1 else f"{len(there)} of {runs}"
 
 
 def _validity_ids(found: Mapping[_Found, object]) -> set[int]:

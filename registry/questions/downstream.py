@@ -74,7 +74,7 @@ def walk_down(connection: Connection, roots: Iterable[int], *, not_through: Coll
             if quantum in quanta:
                 continue
             fresh[quantum] = Worked(quantum, state, cpu_s, seconds, number)
-            one = Made(*made_row, quantum, number)
+            one = Made._make((*made_row, quantum, number))
             if one.dataset_id is not None and one.status != "STAGED" and one.dataset_id not in seen:
                 seen.add(one.dataset_id)
                 new.append(one)

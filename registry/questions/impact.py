@@ -16,7 +16,7 @@ from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
 from registry.sql.datasets import dataset_rows, refs_by_row, refs_by_uuid
-from registry.sql.validity_rows import ValidityRow, load_validity, spell_rows
+from registry.sql.validity_rows import ValidityRow, load_validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Impact:
 
     def render(self) -> str:
         """Return the answer as text."""
-        lines = [f"of {spell_roots(self.roots)}", *(f"  certified: {line}" for line in spell_rows(self.validity))]
+        lines = [f"of {spell_roots(self.roots)}", *_certified(self.validity)]
         if not self.touched:
             lines.append("nothing was made with it")
         else:
@@ -186,8 +186,9 @@ def spell_roots(roots: Sequence[DatasetRef]) -> str:
 
 
 def _waiting(down: Downstream, fruitful: set[int]) -> dict[str, int]:
-    """Count the quanta that have no product, by state; what was skipped never will."""
-    states = Counter(one.state for one in down.quanta if one.quantum_id not in fruitful and one.state != "skipped")
+    """Count the quanta that have no product yet, by state; what was skipped never will."""
+    over = {"skipped", "done"}
+    states = Counter(one.state for one in down.quanta if one.quantum_id not in fruitful and one.state not in over)
     return dict(sorted(states.items()))
 
 
@@ -224,6 +225,12 @@ def _derived(connection: Connection, made: Sequence[Made]) -> tuple[Derived, ...
 
 def _names(connection: Connection, table: Any) -> dict[int, str]:
     return {row.id: row.name for row in connection.execute(select(table.c.id, table.c.name))}
+
+
+def _certified(rows: Sequence[ValidityRow]) -> list[str]:
+    """Say where and when the roots are certified, those that are alike in one line."""
+    alike = Counter((row.span, row.collection, row.type) for row in rows)
+    return [f"  certified: {number} {kind} {span} in {home}" for (span, home, kind), number in alike.items()]
 
 
 def _by_run(touched: Sequence[Touched]) -> list[str]:
