@@ -19,6 +19,12 @@ RepoOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="EVENT|TIME", help="As it was after an event, or at a time (UTC).", show_default=False
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="STEP.FIELD=VALUE", help="Change one setting of the recipe (repeatable)."),
