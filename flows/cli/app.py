@@ -13,6 +13,8 @@ from flows.cli import (
     calibs,
     datasets,
     demo,
+    flag,
+    header,
     ingest,
     interop,
     night,
@@ -43,6 +45,8 @@ app = typer.Typer(
 for group in (repo, ingest, night, reprocess, query, questions, datasets, run_one, recipe, simulate, demo):
     app.add_typer(group.app)
 app.add_typer(calibs.app, name="calibs", rich_help_panel=PANEL_NIGHT)
+app.add_typer(flag.app, name="flag", rich_help_panel=PANEL_CARE)
+app.add_typer(header.app, name="header", rich_help_panel=PANEL_CARE)
 app.add_typer(repo.db_app, name="db", rich_help_panel=PANEL_CARE)
 app.add_typer(interop.app, name="interop", rich_help_panel=PANEL_CARE)
 

@@ -23,7 +23,7 @@ ORDER = (
         "get",
         "report",
     ),
-    *("status", "recover", "db", "interop", "up", "down"),
+    *("flag", "header", "collections", "status", "recover", "db", "interop", "up", "down"),
 )
 
 
