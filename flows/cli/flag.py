@@ -36,7 +36,7 @@ def flag(context: typer.Context) -> None:
     "set",
     epilog=example(
         'isrflow flag set bad 20260301005 --detector 1 --reason "light leak at detector 1"',
-        "isrflow flag set suspect --where \"day_obs = 20260301 and begin > '2026-03-02T05:00'\" --reason clouds --dry-run",
+        "isrflow flag set suspect --where \"begin > '2026-03-02T05:00'\" --reason haze --dry-run",
     ),
 )
 def set_(
