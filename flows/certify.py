@@ -47,7 +47,7 @@ def certify_calibs(
         If other calibrations are certified there already; all are listed.
     """
     refs = find_calibs(repo, what)
-    span = _span(repo, begin, end)
+    span = span_of(repo, begin, end)
     if not dry_run:
         repo.butler.register_collection(collection, "CALIBRATION")
     return repo.butler.certify(collection, refs, span, mode=mode, reason=reason, dry_run=dry_run)
@@ -65,7 +65,7 @@ def decertify_calibs(
 ) -> CertifyDiff:
     """End the validity of calibrations between `begin` and `end`; arguments and errors as for `certify_calibs`."""
     refs = find_calibs(repo, what)
-    return repo.butler.decertify(collection, refs, _span(repo, begin, end), reason=reason, dry_run=dry_run)
+    return repo.butler.decertify(collection, refs, span_of(repo, begin, end), reason=reason, dry_run=dry_run)
 
 
 def list_calibs(repo: Repo, *, collection: str = CALIBS, kind: str | None = None) -> list[dict[str, Any]]:
@@ -110,7 +110,8 @@ def _may_be_id(text: str) -> bool:
     return len(text) >= 4 and not set(text.lower()) - set("0123456789abcdef-")
 
 
-def _span(repo: Repo, begin: str | None, end: str | None) -> Timespan:
+def span_of(repo: Repo, begin: str | None, end: str | None) -> Timespan:
+    """Return a range of validity in the words of the command line; errors as for `certify_calibs`."""
     begin_ns = BEGINNING_NS if begin is None else _instant(repo, begin)
     end_ns = FOREVER_NS if end is None else _instant(repo, end)
     if end_ns <= begin_ns:
