@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from flows.repo import Repo
+from flows.certify import span_of
+from flows.outcome import OnProgress, RunReport
+from flows.plan import find_raws
+from flows.repo import CALIBS, Repo
+from flows.reprocess import run_reprocess
+from flows.settings import EngineName
+from isrflow.quantum.config import recipe_for
+from isrflow.quantum.types import CAMERA, RAW
 from registry.errors import UnknownName, UserError
 from registry.questions.impact import Impact
-from registry.refs import DatasetRef
+from registry.questions.recall import Recall
+from registry.questions.whatif import View, Want, WhatIf
+from registry.refs import DataId, DatasetRef
+from registry.resolution import spell_data_ids
+from registry.sql.supposed import Mode, Supposition
+from registry.times import parse_day
 
 _SHORTEST_ID = 4
 
@@ -41,3 +57,197 @@ def find_datasets(repo: Repo, what: Sequence[str], types: Sequence[str] | None =
         else:
             raise UnknownName(kind="run", name=text, known=sorted(runs), fix="isrflow query collections")
     return list({ref.id: ref for ref in refs}.values())
+
+
+def ask_recall(
+    repo: Repo,
+    what: Sequence[str],
+    reason: str,
+    *,
+    mark: bool = False,
+    with_derived: bool = False,
+    collections: Sequence[str] = (),
+) -> Recall:
+    """Say what recalling calibrations would mean; with `mark`, recall them.
+
+    Parameters
+    ----------
+    what
+        Runs (all their calibrations) and (short) ids.
+    reason
+        Kept with the event.
+    mark
+        Mark them bad; else nothing is changed.
+    with_derived
+        Those made with them, too.
+    collections
+        Where replacements are looked for; as the settings say by default.
+
+    Raises
+    ------
+    UnknownName, AmbiguousId
+        If something is neither a run nor an id.
+    UserError
+        If something is no calibration, or a run holds none; if there is no reason.
+    """
+    if mark and not reason.strip():
+        raise UserError("who recalls a calibration must say why", fix="--reason '...'")
+    kinds = [name for name, kind in repo.butler.dataset_types().items() if kind.is_calibration]
+    view = View(tuple(collections) or tuple(repo.settings.collections))
+    refs = find_datasets(repo, what, kinds)
+    return repo.butler.recall(refs, view, reason=reason, with_derived=with_derived, dry_run=not mark)
+
+
+def reprocess_recalled(
+    repo: Repo,
+    answer: Recall,
+    out_run: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    engine: EngineName | None = None,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> RunReport:
+    """Make again what was made with calibrations that were recalled, and nothing else, into a run of its own."""
+    return run_reprocess(
+        repo,
+        where_of(answer.data_ids),
+        out_run,
+        settings=settings,
+        engine=engine,
+        workers=workers,
+        on_progress=on_progress,
+    )
+
+
+def where_of(data_ids: Iterable[DataId]) -> str:
+    """Write the query that selects exactly these exposures of detectors."""
+    detectors: defaultdict[int, set[int]] = defaultdict(set)
+    for data_id in data_ids:
+        detectors[data_id.exposure or 0].add(data_id.detector or 0)
+    alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for exposure, numbers in sorted(detectors.items()):
+        alike[tuple(sorted(numbers))].append(exposure)
+    return " or ".join(
+        f"(exposure in ({', '.join(map(str, exposures))}) and detector in ({', '.join(map(str, numbers))}))"
+        for numbers, exposures in alike.items()
+    )
+
+
+@dataclass(frozen=True)
+class Supposed:
+    """What `whatif` supposes: one of these."""
+
+    context: str | None = None
+    as_of: str | None = None
+    replace: str | None = None
+    """OLD=NEW: ids, or runs."""
+    without: Sequence[str] = ()
+    certify: Sequence[str] = ()
+    begin: str | None = None
+    end: str | None = None
+    collection: str = CALIBS
+    mode: Mode = "replace"
+
+
+def ask_whatif(repo: Repo, target: str, supposed: Supposed, *, settings: Mapping[str, Any] | None = None) -> WhatIf:
+    """Say what the quanta of a night, a run or a query would get, if.
+
+    Parameters
+    ----------
+    target
+        YYYYMMDD (its science exposures), the name of a run, or a query on exposures and detectors.
+    supposed
+        What is supposed. If nothing is, and the target is a run: what its quanta would get now.
+    settings
+        Recipe settings that decide which types are needed.
+
+    Raises
+    ------
+    UserError
+        If nothing is supposed, or several things at once; if the target selects nothing.
+    UnknownName
+        If a name does not exist.
+    """
+    collections = tuple(repo.settings.collections)
+    now = View(collections)
+    refs, of, run = _targets(repo, target)
+    wants = wants_of(repo, [ref.data_id for ref in refs], settings)
+    given = {
+        "--context": supposed.context,
+        "--as-of": supposed.as_of,
+        "--replace": supposed.replace,
+        "--without": supposed.without,
+        "--certify": supposed.certify,
+    }
+    named = [name for name, value in given.items() if value]
+    if not named and run is not None:
+        return repo.butler.whatif_since(run, wants, now)
+    if len(named) != 1:
+        said = " and ".join(named) or "nothing"
+        raise UserError(
+            f"suppose one thing of {', '.join(given)}, not {said}", fix=f"isrflow whatif {target} --as-of T"
+        )
+    after, words = _supposed(repo, supposed, collections)
+    return repo.butler.whatif(wants, now, after, supposed=words, of=of)
+
+
+def wants_of(repo: Repo, data_ids: Sequence[DataId], settings: Mapping[str, Any] | None = None) -> list[Want]:
+    """Return which types of calibration the recipe needs for raws, those that need the same together."""
+    recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
+    numbers = sorted({data_id.exposure or 0 for data_id in data_ids})
+    span = f"exposure >= {numbers[0]} and exposure <= {numbers[-1]}" if numbers else "exposure = 0"
+    filters = {record.id: record.physical_filter for record in repo.butler.exposures(span)}
+
+    @cache
+    def needs(number: int, physical_filter: str | None) -> tuple[tuple[str, bool], ...]:
+        found = recipe.needs(repo.camera.detector(number), physical_filter, bands_are_spelled=True)
+        return ((CAMERA, True), *sorted(found.items()))
+
+    groups: defaultdict[tuple[tuple[str, bool], ...], list[DataId]] = defaultdict(list)
+    for data_id in data_ids:
+        groups[needs(data_id.detector or 0, filters.get(data_id.exposure or 0))].append(data_id)
+    return [Want(some, dict(types)) for types, some in groups.items()]
+
+
+def _targets(repo: Repo, target: str) -> tuple[list[DatasetRef], str, str | None]:
+    """Return the raws that a night, a run or a query means, in words what they are, and the run if it is one."""
+    if len(target) == 8 and target.isdecimal():
+        day = parse_day(target)
+        return find_raws(repo, f"day_obs = {day} and obs_type = 'science'"), f"night {day}", None
+    if any(row.name == target and row.kind == "RUN" for row in repo.butler.collections()):
+        data_ids = {row.data_id for row in repo.butler.quanta(target) if row.data_id.exposure is not None}
+        if not data_ids:
+            raise UserError(f"run {target} holds no work on exposures", fix="isrflow query collections")
+        return repo.butler.datasets(where_of(data_ids), type=RAW), f"run {target}", target
+    refs = find_raws(repo, target)
+    return refs, spell_data_ids(ref.data_id for ref in refs), None
+
+
+def _supposed(repo: Repo, supposed: Supposed, collections: tuple[str, ...]) -> tuple[View, str]:
+    """Return the standpoint that is supposed, and what is, in words."""
+    if supposed.context is not None:
+        return View(context=supposed.context), f"with context {supposed.context}"
+    if supposed.as_of is not None:
+        seq = repo.butler.seq_of(supposed.as_of)
+        return View(collections, as_of=seq), f"as of event {seq}"
+    suppose, words = _supposition(repo, supposed)
+    return View(collections, suppose=suppose), words
+
+
+def _supposition(repo: Repo, supposed: Supposed) -> tuple[Supposition, str]:
+    kinds = [name for name, kind in repo.butler.dataset_types().items() if kind.is_calibration]
+    if supposed.without:
+        return repo.butler.suppose_without(find_datasets(repo, supposed.without, kinds)), (
+            f"without {', '.join(supposed.without)}"
+        )
+    if supposed.replace is not None:
+        old, sign, new = supposed.replace.partition("=")
+        if not (sign and old and new):
+            raise UserError(f"--replace wants OLD=NEW, not '{supposed.replace}'", fix="--replace 1a2b3c4d=5e6f7a8b")
+        pair = [find_datasets(repo, [one], kinds) for one in (old, new)]
+        return repo.butler.suppose_replaced(*pair), f"with {new} in place of {old}"
+    refs = find_datasets(repo, supposed.certify, kinds)
+    span = span_of(repo, supposed.begin, supposed.end)
+    suppose = repo.butler.suppose_certified(supposed.collection, refs, span, mode=supposed.mode)
+    return suppose, f"with {', '.join(supposed.certify)} certified {span} in {supposed.collection}"

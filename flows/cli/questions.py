@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.options import PANEL_LOOK, JsonOption, RepoOption, example
+from flows.cli.calibs import BeginOption, CollectionOption, EndOption
+from flows.cli.night import EngineOption, tell_engine
+from flows.cli.options import (
+    PANEL_LOOK,
+    JsonOption,
+    RecipeOption,
+    RepoOption,
+    SetOption,
+    WorkersOption,
+    example,
+)
 
 app = typer.Typer()
 
@@ -52,5 +62,154 @@ def diff(
 
     with open_repo(repo, read_only=True) as opened:
         found = opened.butler.diff(before, after)
+    emit(found.to_dict(), as_json=as_json, text=lambda: say(found.render()))
+    return 0
+
+
+@app.command(
+    rich_help_panel=PANEL_LOOK,
+    epilog=example(
+        "isrflow recall 1a2b3c4d --reason 'light leak in the dome'",
+        "isrflow recall 1a2b3c4d --reason 'light leak in the dome' --go --out redo/flat-leak",
+    ),
+)
+def recall(
+    *,
+    what: Annotated[list[str], typer.Argument(metavar="RUN|DATASET...", help="Calibrations: (short) ids, or a run.")],
+    reason: Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")],
+    mark: Annotated[bool, typer.Option("--mark", help="Do it: mark them bad, so that nothing uses them.")] = False,
+    go: Annotated[bool, typer.Option("--go", help="Do it, and make again what was made with them.")] = False,
+    out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The collection for what is made.")] = None,
+    with_derived: Annotated[
+        bool, typer.Option("--with-derived", help="Recall the calibrations that were made with them, too.")
+    ] = False,
+    collection: Annotated[
+        list[str] | None, typer.Option("--collection", help="Where replacements are looked for.")
+    ] = None,
+    settings: SetOption = None,
+    engine: EngineOption = None,
+    workers: WorkersOption = None,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Recall a calibration: what was made with it, what each product gets instead. Changes nothing unless told.
+
+    With --mark it is marked bad and never used again (`isrflow unrecall` takes that back); with --go the products made
+    with it are made again, and only those, into a run of their own.
+    """
+    from flows.cli.options import recipe_layer
+    from flows.present.output import emit, say
+    from flows.present.progress import progress_bar
+    from flows.questions import ask_recall, reprocess_recalled
+    from flows.repo import open_repo
+    from registry.errors import UserError
+
+    if go and out is None:
+        raise UserError("what is made again goes into a run of its own: name it", fix="--go --out redo/1a2b3c4d")
+    doing = mark or go
+    with open_repo(repo, read_only=not doing) as opened:
+        answer = ask_recall(
+            opened, what, reason, mark=doing, with_derived=with_derived, collections=tuple(collection or ())
+        )
+        if not doing:
+            emit(answer.to_dict(), as_json=as_json, text=lambda: say(f"{answer.render()}\ndo it: {_recall_line(what)}"))
+            return 0
+        report = None
+        if go and answer.data_ids:
+            assert out is not None
+            tell_engine(opened, engine)
+            with progress_bar(out, quiet=as_json) as advance:
+                report = reprocess_recalled(
+                    opened,
+                    answer,
+                    out,
+                    settings=recipe_layer(settings, None, ""),
+                    engine=engine,
+                    workers=workers,
+                    on_progress=advance,
+                )
+    told = {"recall": answer.to_dict(), "run": None if report is None else report.to_dict()}
+    text = answer.render() + ("" if report is None else f"\n{report.render()}")
+    emit(
+        told, as_json=as_json, text=lambda: say(f"{text}\ntake it back: isrflow unrecall {' '.join(what)} --reason WHY")
+    )
+    return 0 if report is None else report.exit_code
+
+
+def _recall_line(what: list[str]) -> str:
+    return f"isrflow recall {' '.join(what)} --reason WHY --go --out redo/NAME (or --mark, to recall only)"
+
+
+@app.command(rich_help_panel=PANEL_LOOK, epilog=example("isrflow unrecall 1a2b3c4d --reason 'it was the shutter'"))
+def unrecall(
+    *,
+    what: Annotated[list[str], typer.Argument(metavar="RUN|DATASET...", help="Calibrations that were recalled.")],
+    reason: Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")],
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Take the recall of calibrations back; they are used again where they are certified."""
+    from flows.present.output import emit, say
+    from flows.questions import find_datasets
+    from flows.repo import open_repo
+
+    with open_repo(repo) as opened:
+        kinds = [name for name, kind in opened.butler.dataset_types().items() if kind.is_calibration]
+        done = opened.butler.unmark(find_datasets(opened, what, kinds), "bad", reason=reason)
+    emit(done.to_dict(), as_json=as_json, text=lambda: say(f"unrecalled: {done.render('taken back')}"))
+    return 0
+
+
+@app.command(
+    rich_help_panel=PANEL_LOOK,
+    epilog=example(
+        "isrflow whatif 20260301 --certify calibs/20260302 --begin 20260301",
+        "isrflow whatif 20260301 --context dr1",
+        "isrflow whatif 20260301 --replace 1a2b3c4d=5e6f7a8b",
+        "isrflow whatif night/20260301",
+    ),
+)
+def whatif(
+    *,
+    target: Annotated[str, typer.Argument(metavar="YYYYMMDD|RUN|WHERE", help="A night, a run, or a query.")],
+    context: Annotated[str | None, typer.Option("--context", metavar="NAME", help="With this frozen context.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="T", help="As things were: an event or a time.")
+    ] = None,
+    replace: Annotated[
+        str | None,
+        typer.Option("--replace", metavar="OLD=NEW", help="With calibrations in place of others: ids, or runs."),
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="RUN|DATASET", help="Without calibrations (repeatable).")
+    ] = None,
+    certify: Annotated[
+        list[str] | None, typer.Option("--certify", metavar="RUN|DATASET", help="With these certified (repeatable).")
+    ] = None,
+    begin: BeginOption = None,
+    end: EndOption = None,
+    mode: Annotated[
+        Literal["replace", "fill-gaps"], typer.Option(help="Of --certify: what gives way where something is certified.")
+    ] = "replace",
+    collection: CollectionOption = "calibs",
+    settings: SetOption = None,
+    recipe: RecipeOption = None,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say which quanta would get other calibrations, before anything is changed; nothing is written.
+
+    Of a run, if nothing is supposed: what its quanta would get if they were made again now.
+    """
+    from flows.cli.options import recipe_layer
+    from flows.present.output import emit, say
+    from flows.questions import Supposed, ask_whatif
+    from flows.repo import open_repo
+
+    supposed = Supposed(
+        context, as_of, replace, tuple(without or ()), tuple(certify or ()), begin, end, collection, mode
+    )
+    with open_repo(repo, read_only=True) as opened:
+        found = ask_whatif(opened, target, supposed, settings=recipe_layer(settings, None, "", recipe))
     emit(found.to_dict(), as_json=as_json, text=lambda: say(found.render()))
     return 0

@@ -8,10 +8,14 @@ from uuid import UUID
 
 from registry.face.base import Face
 from registry.refs import DatasetRef
+from registry.timespan import Timespan
 
 if TYPE_CHECKING:
     from registry.questions.diff import RunDiff
     from registry.questions.impact import Impact
+    from registry.questions.recall import Recall
+    from registry.questions.whatif import View, Want, WhatIf
+    from registry.sql.supposed import Mode, Supposition
 
 
 class QuestionFace(Face):
@@ -30,3 +34,75 @@ class QuestionFace(Face):
 
         with self._repository.reading() as connection:
             return diff(connection, before, after)
+
+    def recall(
+        self,
+        refs: Sequence[DatasetRef],
+        view: View,
+        *,
+        reason: str,
+        with_derived: bool = False,
+        dry_run: bool = True,
+    ) -> Recall:
+        """Mark calibrations bad, and say what was made with them and what would come instead.
+
+        Parameters
+        ----------
+        refs
+            Calibrations.
+        view
+            From where replacements are looked for.
+        reason
+            Kept with the event.
+        with_derived
+            Recall what was made with them, too, as far as it is calibrations.
+        dry_run
+            Only say what it would mean.
+        """
+        from registry.questions.recall import recall
+        from registry.sql.notes import mark
+
+        with self._repository.reading() as connection:
+            answer = recall(connection, refs, view, reason=reason, with_derived=with_derived)
+        if dry_run:
+            return answer
+        with self._repository.changing(dry_run=False) as connection:  # the long look before keeps nobody waiting
+            actor = self._repository.actor
+            return answer.done(mark(connection, answer.recalled, "bad", actor=actor, reason=reason).seq)
+
+    def whatif(self, wants: Sequence[Want], before: View, after: View, *, supposed: str, of: str) -> WhatIf:
+        """Say what quanta would get from another standpoint; see `registry.questions.whatif`."""
+        from registry.questions.whatif import whatif
+
+        with self._repository.reading() as connection:
+            return whatif(connection, wants, before, after, supposed=supposed, of=of)
+
+    def whatif_since(self, run: str, wants: Sequence[Want], now: View) -> WhatIf:
+        """Say what the quanta of a run would get now that they did not get then."""
+        from registry.questions.whatif import since
+
+        with self._repository.reading() as connection:
+            return since(connection, run, wants, now)
+
+    def suppose_replaced(self, old: Sequence[DatasetRef], new: Sequence[DatasetRef]) -> Supposition:
+        """Suppose that calibrations stood for others of the same type and data id."""
+        from registry.questions.whatif import pair_up, replaced
+
+        with self._repository.reading() as connection:
+            return replaced(connection, pair_up(old, new))
+
+    def suppose_without(self, refs: Sequence[DatasetRef]) -> Supposition:
+        """Suppose that calibrations did not count."""
+        from registry.questions.whatif import without
+
+        with self._repository.reading() as connection:
+            return without(connection, refs)
+
+    def suppose_certified(
+        self, collection: str, refs: Sequence[DatasetRef], span: Timespan, *, mode: Mode = "replace"
+    ) -> Supposition:
+        """Suppose that calibrations were certified."""
+        from registry.questions.whatif import certified
+
+        with self._repository.reading() as connection:
+            return certified(connection, collection, refs, span, mode)
