@@ -189,8 +189,8 @@ class Builder:
             message = f"there is no field '{field.name}' of {self.subject.what}"
             if subject("datasets").find(field.name) is not None:
                 shown = "; datasets have one: ask for datasets (those with type = 'raw' are what was observed)"
-            elif is_value and "did you mean" not in near:
-                shown = f"; texts are written in quotes: '{field.name}'"
+            elif is_value:
+                shown = f"; texts are written in quotes: '{field.name}'{near if 'did you mean' in near else ''}"
             raise complaint(self.text, field.column, message + shown, known)
         self.used_fields.add(self.subject.canonical(field.name))
         return source

@@ -188,7 +188,7 @@ class _Asking:
         if source.key in keys:
             example = next(one[source.key] for one in found if source.key in one)
             return f"; there is, for example, {json.dumps(example)}"
-        return did_you_mean(str(source.key), keys) or "; nothing has one"
+        return did_you_mean(str(source.key), keys) if keys else "; nothing was noted of any"
 
 
 def _values(builder: Builder, node: s.Node) -> list[Any]:
