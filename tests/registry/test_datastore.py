@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from registry.datastore import BACKENDS, open_datastore
+from registry.datastore.opening import BACKENDS, open_datastore
 from registry.datastore.contract import FINAL, TEMPORARY, DatastoreContract, RemoteDatastoreContract, publish, put
 from registry.datastore.local import LocalDatastore
 from registry.datastore.memory import MemoryDatastore
