@@ -108,8 +108,7 @@ class OurSide:
             self.butler.certify("calib", refs, Timespan(*self.work.valid_ns(epoch)))
 
     def find_one(self, pair: tuple[int, int]) -> None:
-        data_id = DataId(INSTRUMENT, *pair)
-        assert self.butler.resolve([data_id], {"bias": True}, ["calib"]).matches[data_id]["bias"]
+        assert self.butler.find_calibration("bias", DataId(INSTRUMENT, *pair), ["calib"])
 
     def query_night(self) -> None:
         assert len(self.butler.datasets(f"day_obs = {NIGHT}", type="raw")) == self.work.quanta

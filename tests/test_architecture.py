@@ -77,7 +77,19 @@ REGISTRY_FLOORS = (
     ("sql", "datastore"),
     ("migrate", "repository"),
     ("outputs", "presence", "refusals"),
-    ("query", "resolve", "explain", "lineage", "questions", "publish", "planning", "recover", "ingest", "audit"),
+    (
+        "query",
+        "resolve",
+        "finding",
+        "explain",
+        "lineage",
+        "questions",
+        "publish",
+        "planning",
+        "recover",
+        "ingest",
+        "audit",
+    ),
     ("face",),
     ("butler",),
     ("export",),
@@ -87,7 +99,7 @@ REGISTRY_THEIRS = frozenset(
 )
 SQLALCHEMY = tuple(
     f"registry.{name}"
-    for name in ("sql", "migrate", "repository", "query", "resolve", "explain", "lineage", "questions")
+    for name in ("sql", "migrate", "repository", "query", "resolve", "finding", "explain", "lineage", "questions")
 )
 ONLY_IN = {
     "numba": ("isrflow.kernels",),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from registry.face.base import Face
-from registry.refs import DataId, DatasetRef, Policy
+from registry.refs import DataId, DatasetRef, Match, Policy
 from registry.sql import calibrations
 from registry.sql.calibrations import CertifyDiff, CertifyMode
 from registry.sql.contexts import ContextRow, bind_run, contexts, freeze_context, load_context, refuse_other_context
@@ -100,6 +100,20 @@ class CalibrationFace(Face):
 
         with self._repository.reading() as connection:
             return resolve(connection, data_ids, types, collections, as_of=as_of, policies=policies, context=context)
+
+    def find_calibration(
+        self,
+        type: str,  # noqa: A002
+        data_id: DataId,
+        collections: Sequence[str],
+        *,
+        as_of: int | None = None,
+    ) -> Match | None:
+        """Find one calibration of one exposure on a detector; see `registry.finding`."""
+        from registry.finding import find_calibration
+
+        with self._repository.reading() as connection:
+            return find_calibration(connection, type, data_id, collections, as_of=as_of)
 
     def explain(
         self,
