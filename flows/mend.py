@@ -11,7 +11,7 @@ from flows.selection import raws_of_exposures, records_of
 from isrflow.errors import IsrflowError
 from registry.dimensions import ExposureRecord
 from registry.errors import ConflictError, UserError, listed
-from registry.refs import DataId, DatasetRef
+from registry.refs import DataId
 from registry.sql.header_corrections import CardValue, Change, Corrected
 from registry.sql.made_of import Made
 from registry.sql.noted_targets import spell
@@ -31,6 +31,7 @@ class FlagReport:
     deed: str
     done: Flagged
     made: Sequence[Made] = ()
+    nights: Sequence[int] = ()
     is_dry_run: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,8 +48,9 @@ class FlagReport:
         """Say what was done, and what to do next."""
         lines = _deeds(self.deed, self.done, is_dry_run=self.is_dry_run)
         if self.made:
-            lines += [f"made of them before: {'; '.join(one.render() for one in self.made)}"]
-            lines += ["next:", *_next_steps(self.done.changed, self.made)]
+            lines += [f"made of them before, and still there: {'; '.join(one.render() for one in self.made)}"]
+            again = _build_again(self.made, self.nights)
+            lines += ["next:", *again] if again else []
         return "\n".join(lines)
 
 
@@ -62,6 +64,7 @@ class HeaderReport:
     cards: Sequence[tuple[DataId, Any, Any]] = ()
     """Raw, what its card said before (None: it had none), and what it says now."""
     changes: Sequence[Change] = ()
+    nights: Sequence[int] = ()
     is_dry_run: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,7 +99,8 @@ class HeaderReport:
             lines += told[:SHOWN] + [f"  and {len(told) - SHOWN} more"] * (len(told) > SHOWN)
         if self.done.made:
             lines += [f"made with the header as it was: {'; '.join(one.render() for one in self.done.made)}"]
-            lines += ["next:", *_next_steps(self.done.changed, self.done.made)]
+            again = _build_again(self.done.made, self.nights) + _correct_again(self.done.changed, self.done.made)
+            lines += ["next:", *again]
         return "\n".join(lines)
 
 
@@ -106,7 +110,7 @@ def flag_exposures(
     """Flag exposures, and say what was made of them before."""
     done = repo.butler.set_flag(targets, flag, reason=reason, dry_run=dry_run)
     made = repo.butler.made_of(done.changed) if done.changed and flag == "bad" else []
-    return FlagReport(f"flagged {flag}", done, made, dry_run)
+    return FlagReport(f"flagged {flag}", done, made, _nights(repo, done.changed), dry_run)
 
 
 def clear_flags(
@@ -114,7 +118,7 @@ def clear_flags(
 ) -> FlagReport:
     """Take flags back."""
     done = repo.butler.clear_flag(targets, flag, reason=reason, dry_run=dry_run)
-    return FlagReport(f"cleared of the flag {flag}", done, (), dry_run)
+    return FlagReport(f"cleared of the flag {flag}", done, is_dry_run=dry_run)
 
 
 def correct_headers(
@@ -150,7 +154,8 @@ def correct_headers(
 
     cards, changes = _consequences(repo, targets, key, after)
     done = repo.butler.correct_headers(targets, key, said, changes=changes, reason=reason, dry_run=dry_run)
-    return HeaderReport(key, f"corrected in {key}", done, cards, changes, dry_run)
+    nights = _nights(repo, done.changed)
+    return HeaderReport(key, f"corrected in {key}", done, cards, changes, nights, dry_run)
 
 
 def restore_headers(
@@ -167,7 +172,8 @@ def restore_headers(
 
     cards, changes = _consequences(repo, wanted.changed, key, after) if wanted.changed else ([], [])
     done = repo.butler.restore_headers(targets, key, changes=changes, reason=reason, dry_run=dry_run)
-    return HeaderReport(key, f"restored in {key}", done, cards, changes, dry_run)
+    nights = _nights(repo, done.changed)
+    return HeaderReport(key, f"restored in {key}", done, cards, changes, nights, dry_run)
 
 
 def _consequences(
@@ -190,19 +196,19 @@ def _consequences(
     touched = {raw.data_id for raw in raws if _is_meant(raw.data_id, wanted)}
     looks: dict[int, list[ExposureRecord]] = {number: [] for number in exposures}
     cards: list[tuple[DataId, Any, Any]] = []
-    problems: list[str] = []
+    wrong: dict[str, list[DataId]] = {}
     for raw in raws:
         before = now.get(raw.data_id, {})
         then = after(before) if raw.data_id in touched else before
         try:
             header, record = look_at(repo.butler.path(raw), repo.camera, raw.data_id, before, then)
         except (IsrflowError, UserError, ValueError) as problem:
-            problems.append(f"{_place(raw)}: {getattr(problem, 'message', str(problem))}")
+            wrong.setdefault(getattr(problem, "message", str(problem)), []).append(raw.data_id)
             continue
         looks[raw.data_id.exposure or 0].append(_follow(records[record.id], *record.pair))
         if raw.data_id in touched:
             cards.append((raw.data_id, *header.of(key)))
-    problems += _disagreements(looks)
+    problems = [f"{spell(those)}: {reason}" for reason, those in wrong.items()] + _disagreements(looks)
     _refuse(problems, key)
     changes = [(records[number], found[0]) for number, found in looks.items() if found]
     return cards, [(old, new) for old, new in changes if old != new]
@@ -231,8 +237,14 @@ def _disagreements(looks: Mapping[int, Sequence[ExposureRecord]]) -> list[str]:
 
 def _refuse(problems: Sequence[str], key: str) -> None:
     if problems:
+        is_late = any("ends before it begins" in problem for problem in problems)
+        fix = (
+            "take the end away first (isrflow header correct DATE-END --delete): then it follows from the begin"
+            if is_late
+            else "another value, or another selection"
+        )
         message = f"the header cannot be corrected so ({key}); nothing was changed:\n{listed(problems)}"
-        raise ConflictError(message, conflicts=list(problems), fix="another value, or another selection")
+        raise ConflictError(message, conflicts=list(problems), fix=fix)
 
 
 def _is_meant(data_id: DataId, wanted: set[DataId]) -> bool:
@@ -252,10 +264,6 @@ def _said(value: Any) -> str:
     return "(no card)" if value is None else repr(value)
 
 
-def _place(raw: DatasetRef) -> str:
-    return f"{spell([raw.data_id])}"
-
-
 def _deeds(deed: str, done: Flagged | Corrected, *, is_dry_run: bool) -> list[str]:
     event = f" (event {done.seq})" if done.seq is not None else ""
     lines = []
@@ -273,12 +281,22 @@ def _many(targets: Sequence[DataId]) -> str:
     return spell(targets)
 
 
-def _next_steps(targets: Sequence[DataId], made: Sequence[Made]) -> list[str]:
-    """Return the commands that make anew what was made of raws that were noted on."""
-    numbers = ", ".join(map(str, sorted({one.exposure for one in targets if one.exposure is not None})[:SHOWN]))
-    products = sorted({one.run for one in made if not one.is_calibration})
-    steps = [f'  isrflow reprocess "exposure in ({numbers})" --out {run}-mended' for run in products[:1]]
+def _build_again(made: Sequence[Made], nights: Sequence[int]) -> list[str]:
+    """Return the commands that make masters anew."""
     kinds = " ".join(sorted({one.type for one in made if one.is_calibration}))
-    masters = sorted({one.run for one in made if one.is_calibration})
-    steps += [f"  isrflow calibs build {kinds} --night NIGHT --out {run}-mended" for run in masters[:1]]
-    return steps
+    runs = sorted({one.run for one in made if one.is_calibration})
+    return [f"  isrflow calibs build {kinds} --night {nights[0]} --out {run}-mended" for run in runs[:1]]
+
+
+def _correct_again(targets: Sequence[DataId], made: Sequence[Made]) -> list[str]:
+    """Return the commands that make products anew."""
+    numbers = ", ".join(map(str, sorted({one.exposure for one in targets if one.exposure is not None})[:SHOWN]))
+    runs = [one.run for one in sorted(made, key=lambda one: -one.number) if not one.is_calibration]
+    return [f'  isrflow reprocess "exposure in ({numbers})" --out {run}-mended' for run in runs[:1]]
+
+
+def _nights(repo: Repo, targets: Sequence[DataId]) -> tuple[int, ...]:
+    """Return the observing days of exposures."""
+    exposures = [one.exposure for one in targets if one.exposure is not None]
+    records = records_of(repo, exposures) if exposures else {}
+    return tuple(sorted({record.day_obs for record in records.values()}))

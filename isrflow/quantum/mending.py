@@ -73,9 +73,8 @@ def look_at(
     if len(detector.raw_hdus) > 1 and (scattered := (set(after) - set(before)) & OF_AMPLIFIER):
         raise HeaderError(f"{', '.join(sorted(scattered))} is said by each amplifier for itself, and stays as it is")
     headers = Headers(corrected(own, before), corrected(own, after))
-    where = f"exposure {data_id.exposure} detector {data_id.detector}"
     records = [
-        exposure_record(observation_from_header(header, camera, where=where))
+        exposure_record(observation_from_header(header, camera, where="corrected so"))
         for header in (headers.before, headers.after)
     ]
     _refuse_another(headers.after, records[1], camera, data_id)

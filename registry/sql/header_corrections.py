@@ -113,7 +113,7 @@ def correct_headers(
     effective = {place: _effective(open_, place) for place in wanted.values()}
     new = {one: at for one, at in wanted.items() if effective[at] != {canonical_json([value])}}
     old = tuple(one for one in wanted if one not in new)
-    made = tuple(made_of(connection, new.values())) if new else ()
+    made = tuple(made_of(connection, new.values(), lambda cards: keyword not in cards or cards[keyword] != value))
     if not new or dry_run:
         return Corrected(None, tuple(new), old, made)
     payload = {"keyword": keyword, "value": value, "is_taken_away": value is None} | _told(new, changes)
@@ -152,7 +152,7 @@ def restore_headers(
     closing = {one: _replaced(open_, [at]) for one, at in wanted.items()}
     old = tuple(one for one, found in closing.items() if found)
     bare = tuple(one for one, found in closing.items() if not found)
-    made = tuple(made_of(connection, [wanted[one] for one in old])) if old else ()
+    made = tuple(made_of(connection, [wanted[one] for one in old], lambda cards: keyword in cards))
     if not old or dry_run:
         return Corrected(None, old, bare, made)
     payload = {"keyword": keyword} | _told(old, changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from registry.sql.bulk import chunks
 from registry.sql.datasets import dataset_rows, refs_by_row
 from registry.sql.flags import FlagRow, flags_of
 from registry.sql.noted_targets import Place
+from registry.sql.quantum_notes import headers_of
 from registry.sql.remembered import counts
 
 
@@ -37,15 +38,26 @@ class Made:
         return {"run": self.run, "type": self.type, "number": self.number, "is_calibration": self.is_calibration}
 
 
-def made_of(connection: Connection, places: Iterable[Place]) -> list[Made]:
-    """Return what was published that read, as data, what is at these places; calibrations first."""
+def made_of(
+    connection: Connection, places: Iterable[Place], counts_if: Callable[[Mapping[str, Any]], bool] | None = None
+) -> list[Made]:
+    """Return what was published that read, as data, what is at these places; calibrations first.
+
+    Parameters
+    ----------
+    places
+        Exposures, on a detector each or on all.
+    counts_if
+        Told which cards of the raw were corrected when it was read, says whether that product is meant; all are if
+        not given.
+    """
     at = set(places)
     whole = {exposure for exposure, detector in at if detector == t.NOT_APPLICABLE}
     source, made = t.dataset.alias("source"), t.dataset.alias("made")
     i, o = t.quantum_input.c, t.quantum_output.c
     query = (
         select(source.c.exposure_id, source.c.detector_id, made.c.id, t.collection.c.name, t.dataset_type.c.name)
-        .add_columns(t.dataset_type.c.is_calibration)
+        .add_columns(t.dataset_type.c.is_calibration, i.quantum_id, i.role)
         .join_from(source, t.quantum_input, i.dataset_id == source.c.id)
         .join(t.quantum_output, o.quantum_id == i.quantum_id)
         .join(made, made.c.id == o.dataset_id)
@@ -53,14 +65,18 @@ def made_of(connection: Connection, places: Iterable[Place]) -> list[Made]:
         .join(t.dataset_type, t.dataset_type.c.id == made.c.type_id)
         .where(made.c.status.in_(("LIVE", "MISSING")))
     )
-    found: dict[int, tuple[int, str, str]] = {}
+    found: list[tuple[int, int, str, tuple[int, str, str]]] = []
     for some in chunks(sorted({exposure for exposure, _ in at})):
-        for exposure, detector, id_, run, kind, is_calib in connection.execute(
-            query.where(source.c.exposure_id.in_(some))
-        ):
+        rows = connection.execute(query.where(source.c.exposure_id.in_(some)))
+        for exposure, detector, id_, run, kind, is_calib, quantum, role in rows:
             if exposure in whole or (exposure, detector) in at:
-                found[id_] = (-is_calib, run, kind)
-    return [Made(run, kind, n, bool(minus)) for (minus, run, kind), n in sorted(Counter(found.values()).items())]
+                found.append((id_, quantum, role, (-is_calib, run, kind)))
+    if counts_if is not None:
+        cards = headers_of(connection, {quantum for _, quantum, _, _ in found})
+        nothing: Mapping[str, Any] = {}
+        found = [one for one in found if counts_if(cards.get(one[1], nothing).get(one[2], nothing))]
+    kinds = Counter({id_: kind for id_, _, _, kind in found}.values())
+    return [Made(run, kind, n, bool(minus)) for (minus, run, kind), n in sorted(kinds.items())]
 
 
 def flagged_inputs(
