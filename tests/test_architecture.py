@@ -83,6 +83,7 @@ REGISTRY_FLOORS = (
         "finding",
         "explain",
         "lineage",
+        "prov",
         "questions",
         "publish",
         "planning",
@@ -99,7 +100,18 @@ REGISTRY_THEIRS = frozenset(
 )
 SQLALCHEMY = tuple(
     f"registry.{name}"
-    for name in ("sql", "migrate", "repository", "query", "resolve", "finding", "explain", "lineage", "questions")
+    for name in (
+        "sql",
+        "migrate",
+        "repository",
+        "query",
+        "resolve",
+        "finding",
+        "explain",
+        "lineage",
+        "prov",
+        "questions",
+    )
 )
 ONLY_IN = {
     "numba": ("isrflow.kernels",),

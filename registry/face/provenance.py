@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
 from registry.face.base import Face
@@ -79,6 +79,16 @@ class ProvenanceFace(Face):
     def read_only(self) -> bool:
         """Whether the repository was opened for reading only."""
         return self._repository.read_only
+
+    def write_prov(self, out: TextIO, about: DatasetRef | UUID | str) -> dict[str, int]:
+        """Write W3C PROV-JSON of a dataset (all that led to it) or of a run, given by name; see `registry.prov`."""
+        from registry.prov.document import write_of_dataset, write_of_run
+
+        found = about if isinstance(about, str) else self._registered(about)
+        with self._repository.reading() as connection:
+            if isinstance(found, str):
+                return write_of_run(connection, found, out)
+            return write_of_dataset(connection, found, out)
 
     def makers(self, refs: Iterable[DatasetRef]) -> dict[UUID, int]:
         """Return the quantum that made each dataset; those that no quantum made are left out."""

@@ -1,0 +1,1 @@
+"""Provenance in the words of the W3C."""
