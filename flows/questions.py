@@ -13,9 +13,11 @@ from flows.outcome import OnProgress, RunReport
 from flows.plan import find_raws
 from flows.repo import CALIBS, Repo
 from flows.reprocess import run_reprocess
-from flows.settings import EngineName
-from isrflow.quantum.config import recipe_for
+from flows.settings import EngineName, rounds_products
+from isrflow.quantum.config import config_of, recipe_for
+from isrflow.quantum.correct import ISR
 from isrflow.quantum.types import CAMERA, RAW
+from registry.canonical import sha256_json
 from registry.errors import UnknownName, UserError
 from registry.questions.impact import Impact
 from registry.questions.recall import Recall
@@ -118,6 +120,16 @@ def reprocess_recalled(
         workers=workers,
         on_progress=on_progress,
     )
+
+
+def made_otherwise(repo: Repo, answer: Recall, settings: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the runs whose products were made with other settings than they would be made with again."""
+    recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
+    config = config_of(recipe)
+    if rounds_products(repo.settings):
+        config["product_compression"] = repo.settings.product_compression
+    now = sha256_json(config)
+    return sorted({one.run for one in answer.affected if one.task == ISR and one.config_sha256 != now})
 
 
 def where_of(data_ids: Iterable[DataId]) -> str:

@@ -98,9 +98,9 @@ def recall(
     with it are made again, and only those, into a run of their own.
     """
     from flows.cli.options import recipe_layer
-    from flows.present.output import emit, say
+    from flows.present.output import emit, remark, say
     from flows.present.progress import progress_bar
-    from flows.questions import ask_recall, reprocess_recalled
+    from flows.questions import ask_recall, made_otherwise, reprocess_recalled
     from flows.repo import open_repo
     from registry.errors import UserError
 
@@ -111,6 +111,9 @@ def recall(
         answer = ask_recall(
             opened, what, reason, mark=doing, with_derived=with_derived, collections=tuple(collection or ())
         )
+        layer = recipe_layer(settings, None, "")
+        for run in made_otherwise(opened, answer, layer):
+            remark(f"{run} was made with other settings than those of today; give them with --set to make it alike")
         if not doing:
             emit(answer.to_dict(), as_json=as_json, text=lambda: say(f"{answer.render()}\ndo it: {_recall_line(what)}"))
             return 0
@@ -123,7 +126,7 @@ def recall(
                     opened,
                     answer,
                     out,
-                    settings=recipe_layer(settings, None, ""),
+                    settings=layer,
                     engine=engine,
                     workers=workers,
                     on_progress=advance,

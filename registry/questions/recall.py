@@ -35,6 +35,8 @@ class Affected:
     run: str
     task: str
     data_id: DataId
+    config_sha256: str
+    """Of the settings it was made with."""
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,13 @@ def _affected(connection: Connection, refs: Sequence[DatasetRef]) -> tuple[dict[
     live = sorted({one.quantum_id for one in down.made if one.status == "LIVE" and one.exposure_id})
     q = t.quantum.c
     query = with_data_id(
-        select(q.id, q.task, t.collection.c.name.label("run")).join(t.collection, q.run_id == t.collection.c.id),
+        select(q.id, q.task, t.collection.c.name.label("run"), t.config_blob.c.sha256)
+        .join(t.collection, q.run_id == t.collection.c.id)
+        .join(t.config_blob, q.config_id == t.config_blob.c.id),
         t.quantum,
     )
     found = [row for some in chunks(live) for row in connection.execute(query.where(q.id.in_(some))).all()]
-    quanta = {row.id: Affected(row.run, row.task, data_id_from_row(row)) for row in found}
+    quanta = {row.id: Affected(row.run, row.task, data_id_from_row(row), row.sha256) for row in found}
     order = sorted(quanta.values(), key=lambda one: (one.run, one.task, one.data_id))
     return {row: one.data_id for row, one in quanta.items()}, tuple(order)
 
