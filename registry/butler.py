@@ -6,10 +6,14 @@ import getpass
 import html
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
+from registry.datastore.base import Datastore
 from registry.datastore.local import LocalDatastore
 from registry.errors import UnavailableError, UserError
 from registry.face.calibrations import CalibrationFace
@@ -20,13 +24,13 @@ from registry.face.provenance import ProvenanceFace
 from registry.face.questions import QuestionFace
 from registry.face.work import WorkFace
 from registry.ingest import IngestItem, IngestResult
+from registry.location import DATASTORE_FOLDER, LOCATION_FILE, Location, location_for, read_location, write_location
 from registry.repository import Formatter, Repository
-from registry.sql.database import database_path, open_database
+from registry.sql.address import Address
+from registry.sql.database import make_engine, open_database, read
+from registry.sql.identity import repository_uuid
 
 __all__ = ["Butler", "Formatter", "IngestItem", "IngestResult"]
-
-DATABASE = "registry.sqlite3"
-DATASTORE = "datastore"
 
 
 class Butler(DescribingFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceFace, NoteFace, QuestionFace):
@@ -59,39 +63,56 @@ class Butler(DescribingFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceF
         actor: str | None = None,
         read_only: bool = False,
     ) -> None:
-        root = Path(root).absolute()
-        database = root / DATABASE
-        if not database.is_file():
-            raise UnavailableError(f"{root} is not a repository", fix=f"isrflow init {root} --instrument NAME")
-        self._repository = Repository(
-            root=root,
-            engine=open_database(database, read_only=read_only),
-            store=LocalDatastore(root / DATASTORE),
-            formatters=formatters,
-            actor=actor or f"{_user()}@{socket.gethostname()}",
-            read_only=read_only,
+        self._repository = _open(
+            read_location(Path(root).absolute()), formatters, actor or f"{_user()}@{socket.gethostname()}", read_only
         )
         self._formats: dict[str, str] = {}
 
     @classmethod
     def create(
-        cls, root: Path, *, url: str | None = None, formatters: Mapping[str, Formatter], actor: str | None = None
+        cls,
+        root: Path,
+        *,
+        url: str | None = None,
+        datastore: str | None = None,
+        formatters: Mapping[str, Formatter],
+        actor: str | None = None,
     ) -> Butler:
         """Make an empty repository and open it.
+
+        Parameters
+        ----------
+        root
+            Its directory.
+        url
+            Its database: ``postgresql://USER@HOST/DATABASE``, which must exist; the default is a SQLite file in `root`.
+            A password in it is used now and not kept.
+        datastore
+            Where its files are: a directory, or the URL of an object store; the default is a folder in `root`.
+        formatters, actor
+            As for opening it.
 
         Raises
         ------
         UserError
-            If there is one already, or `url` is of a database that is not supported.
+            If there is one already, in `root` or in the database, or `url` is of a database that is not supported.
         UnavailableError
-            If the directory cannot be written.
+            If the directory cannot be written, or the database cannot be reached.
         """
-        from registry.migrate import create_database
+        from registry.migrate import create_database, remove_database
 
-        home = Path(root).absolute() / DATABASE
-        create_database(home if url is None else _own(url, home))
-        (home.parent / DATASTORE).mkdir(exist_ok=True)
-        return cls(home.parent, formatters=formatters, actor=actor)
+        location, address = location_for(Path(root).absolute(), url, datastore)
+        create_database(address)
+        try:
+            location.root.mkdir(parents=True, exist_ok=True)
+            if location.datastore is None:
+                (location.root / DATASTORE_FOLDER).mkdir(exist_ok=True)
+            write_location(replace(location, uuid=_uuid_in(address)))
+            return cls(location.root, formatters=formatters, actor=actor)
+        except BaseException:
+            remove_database(address)
+            (location.root / LOCATION_FILE).unlink(missing_ok=True)
+            raise
 
     def close(self) -> None:
         """Close the database."""
@@ -123,9 +144,44 @@ def _user() -> str:
         return "somebody"
 
 
-def _own(url: str, home: Path) -> Path:
-    """Return the file that a URL names, which in this version must be the repository's own."""
-    path = database_path(url)
-    if path.resolve() != home.resolve():
-        raise UserError(f"a repository keeps its database in {home}, not in {path}", fix="leave out --db")
-    return path
+def _open(location: Location, formatters: Mapping[str, Formatter], actor: str, read_only: bool) -> Repository:
+    """Open the parts of a repository, and make sure that they belong together.
+
+    Raises
+    ------
+    UnavailableError
+        If its database is that of another repository.
+    """
+    with ExitStack() as undo:
+        engine = open_database(location.address, read_only=read_only)
+        undo.callback(engine.dispose)
+        with read(engine) as connection:
+            uuid = repository_uuid(connection)
+        if location.uuid not in {None, uuid}:
+            message = (
+                f"{location.root / LOCATION_FILE} is of the repository {location.uuid}, but the database"
+                f" {location.database_place} is of {uuid}: files of one would be taken for those of the other"
+            )
+            raise UnavailableError(message, fix=f"name the right database in {LOCATION_FILE}, or restore it")
+        repository = Repository(location.root, engine, _store(location), formatters, actor, read_only, uuid)
+        undo.pop_all()
+    return repository
+
+
+def _store(location: Location) -> Datastore:
+    """Open where the files are."""
+    if location.datastore is None:
+        return LocalDatastore(location.root / DATASTORE_FOLDER)
+    if "://" in location.datastore:
+        raise UserError(f"files cannot be kept at {location.datastore} in this version", fix="name a directory")
+    return LocalDatastore(Path(location.datastore))
+
+
+def _uuid_in(address: Address) -> UUID:
+    """Return the name that a new database was given."""
+    engine = make_engine(address)
+    try:
+        with read(engine) as connection:
+            return repository_uuid(connection)
+    finally:
+        engine.dispose()

@@ -9,56 +9,61 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.errors import UnavailableError, UserError, VersionError
+from sqlalchemy import Connection, inspect
+from sqlalchemy.engine import URL
+
+from registry.errors import UnavailableError, UserError
+from registry.sql.address import Address, database_address, spoken
 from registry.sql.database import (
     HEAD,
-    NOT_OURS,
     REVISIONS,
     current_revision,
-    database_path,
     make_engine,
-    read,
+    revision_of,
     write,
+    wrong_version,
 )
 from registry.sql.file_system import refuse_network_file_system
+from registry.sql.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy import Connection
+
+MIGRATION_TIMEOUT_S = 600.0
+"""How long to wait until nobody writes, and for another program that migrates."""
 
 
-def create_database(where: Path | str) -> Path:
-    """Make a new, empty registry database.
+def create_database(where: Path | str | URL) -> Address:
+    """Make a new, empty registry database: a new file, or tables in a PostgreSQL database that has none of ours.
 
     Returns
     -------
-    Path
-        The file.
+    Address
+        The file, or the URL.
 
     Raises
     ------
     UserError
-        If the file exists already, or the URL is not of SQLite.
+        If there is a registry already, or the URL is of an engine that is not known.
     UnavailableError
-        If the directory cannot be written or lies on a network file system.
+        If the directory cannot be written or lies on a network file system; if the server cannot be reached, or does
+        not let us make tables.
     """
-    path = database_path(where)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnavailableError(f"the directory {path.parent} cannot be made: {error.strerror}") from error
-    refuse_network_file_system(path)
-    with _one_at_a_time(path):
-        if path.exists() and not _is_blank(path):
+    address = database_address(where)
+    with _one_at_a_time(address), _changing(address) as connection:
+        if _is_used(connection):
             raise UserError(
-                f"there is already a registry database {path}", fix="isrflow init OTHERDIR --instrument NAME"
+                f"there is already a registry database {spoken(connection.engine)}",
+                fix="isrflow init OTHERDIR --instrument NAME, with another database",
             )
-        _run(path)
-    return path
+        run_migrations(connection)
+    return address
 
 
-def upgrade_database(where: Path | str) -> tuple[str | None, str]:
+def upgrade_database(where: Path | str | URL) -> tuple[str | None, str]:
     """Bring an existing database to the newest schema; harmless if it is there already.
+
+    Of two programs that do this at once one waits for the other, and then finds nothing to do.
 
     Returns
     -------
@@ -70,30 +75,46 @@ def upgrade_database(where: Path | str) -> tuple[str | None, str]:
     VersionError
         If the database is newer than this program.
     UnavailableError
-        If there is no such file, or it is no registry.
+        If there is no such database, or it is no registry.
     """
-    path = database_path(where)
-    if not path.is_file():
-        raise UnavailableError(f"there is no registry database {path}", fix="isrflow init DIR --instrument NAME")
-    with _one_at_a_time(path):
-        before = database_revision(path)
-        if before is None:
-            raise UnavailableError(f"{path} is not an isrflow registry (it has no schema revision)", fix=NOT_OURS)
+    address = database_address(where)
+    if isinstance(address, Path) and not address.is_file():
+        raise UnavailableError(f"there is no registry database {address}", fix="isrflow init DIR --instrument NAME")
+    with _one_at_a_time(address), _changing(address) as connection:
+        before = revision_of(connection)
         if before not in REVISIONS:
-            message = f"the registry {path} has schema {before}, newer than this program (schema {HEAD})"
-            raise VersionError(message, found=before, expected=HEAD, fix="pip install --upgrade isrflow")
+            raise wrong_version(before, spoken(connection.engine))
         if before != HEAD:
-            _run(path)
+            run_migrations(connection)
     return before, HEAD
 
 
-def database_revision(where: Path | str) -> str | None:
+def database_revision(where: Path | str | URL) -> str | None:
     """Return the schema revision of a database without insisting on the right one."""
-    engine = make_engine(database_path(where))
+    engine = make_engine(where)
     try:
         return current_revision(engine)
     finally:
         engine.dispose()
+
+
+def remove_database(where: Path | str | URL) -> None:
+    """Take a registry that was just made away again, because the rest of its repository could not be made."""
+    address = database_address(where)
+    if isinstance(address, Path):
+        for file in address.parent.glob(address.name + "*"):
+            file.unlink()
+        return
+    with _changing(address) as connection:
+        quote = connection.dialect.identifier_preparer.quote
+        for name in (*metadata.tables, "alembic_version"):
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quote(name)} CASCADE")
+        ours = (
+            "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+            " AND position('registry guard: ' IN prosrc) > 0"
+        )
+        for (name,) in connection.exec_driver_sql(ours).all():
+            connection.exec_driver_sql(f"DROP FUNCTION {quote(name)}() CASCADE")
 
 
 def alembic_config() -> Config:
@@ -106,22 +127,22 @@ def alembic_config() -> Config:
     return config
 
 
-def _is_blank(path: Path) -> bool:
-    """Say whether a database holds nothing at all: all that a creation leaves that was killed."""
-    engine = make_engine(path)
-    try:
-        with read(engine) as connection:
-            return not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
-    finally:
-        engine.dispose()
+def _is_used(connection: Connection) -> bool:
+    """Say whether a database holds something; what a creation leaves that was killed is nothing at all.
+
+    On a server others' tables may stand beside ours, in a database or schema that is shared.
+    """
+    there = set(inspect(connection).get_table_names())
+    return bool(there) if connection.dialect.name == "sqlite" else bool(there & ({*metadata.tables, "alembic_version"}))
 
 
-def _run(path: Path) -> None:
-    """Run all missing revisions in one write transaction: all of them, or none."""
-    engine = make_engine(path)
+@contextmanager
+def _changing(address: Address) -> Iterator[Connection]:
+    """Open the one write transaction in which all missing revisions run: all of them, or none."""
+    engine = make_engine(address, busy_timeout_s=MIGRATION_TIMEOUT_S)
     try:
         with write(engine, durable=True) as connection:
-            run_migrations(connection)
+            yield connection
     finally:
         engine.dispose()
 
@@ -136,13 +157,25 @@ def run_migrations(connection: Connection, revision: str = "head") -> None:
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Hold a lock file beside the database, so that two programs do not migrate it at once."""
-    lock = path.with_name(path.name + ".upgrade.lock")
+def _one_at_a_time(address: Address) -> Iterator[None]:
+    """Hold a lock file beside a SQLite database, so that two programs do not migrate it at once.
+
+    On PostgreSQL the lock of the write transaction does that.
+    """
+    if isinstance(address, URL):
+        yield
+        return
+    try:
+        address.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(f"the directory {address.parent} cannot be made: {error.strerror}") from error
+    refuse_network_file_system(address)
+    lock = address.with_name(address.name + ".upgrade.lock")
     try:
         handle = lock.open("w")
     except OSError as error:
-        raise UnavailableError(f"the registry directory {path.parent} cannot be written: {error.strerror}") from error
+        message = f"the registry directory {address.parent} cannot be written: {error.strerror}"
+        raise UnavailableError(message) from error
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
@@ -36,7 +37,7 @@ class Formatter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """An open repository; `actor` is who events are signed with."""
+    """An open repository; `actor` is who events are signed with, `uuid` the name that its database has."""
 
     root: Path
     engine: Engine
@@ -44,6 +45,7 @@ class Repository:
     formatters: Mapping[str, Formatter]
     actor: str
     read_only: bool = False
+    uuid: UUID | None = None
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a read transaction: one consistent snapshot."""

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.guards import SQLITE_0001
+from migrations.guards_postgresql import POSTGRESQL_0001
 
 revision = "0001"
 down_revision = None
@@ -15,15 +16,17 @@ depends_on = None
 INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 FLOAT: sa.types.TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")
 UID = sa.Uuid().with_variant(sa.Text(), "sqlite")
+# By bytes: the order of names, and of pages of them, must not depend on the language of the server.
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Go to this schema."""
     _create_tables()
     _insert_sentinels()
-    if op.get_bind().dialect.name == "sqlite":
-        for trigger in SQLITE_0001:
-            op.get_bind().exec_driver_sql(trigger)
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for statement in SQLITE_0001 if sqlite else POSTGRESQL_0001:
+        op.get_bind().exec_driver_sql(statement)
 
 
 def _insert_sentinels() -> None:
@@ -46,7 +49,7 @@ def _create_tables() -> None:
     op.create_table(
         "calib_set",
         sa.Column("id", INT, nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calib_set")),
         sa.UniqueConstraint("sha256", name=op.f("uq_calib_set_sha256")),
         sqlite_strict=True,
@@ -54,10 +57,10 @@ def _create_tables() -> None:
     op.create_table(
         "collection",
         sa.Column("id", INT, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("doc", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("doc", TEXT, nullable=False),
+        sa.Column("owner", TEXT, nullable=False),
         sa.Column("created_ns", INT, nullable=False),
         sa.Column("frozen", INT, server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
@@ -71,8 +74,8 @@ def _create_tables() -> None:
     op.create_table(
         "config_blob",
         sa.Column("id", INT, nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("canonical", sa.Text(), nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
+        sa.Column("canonical", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_config_blob")),
         sa.UniqueConstraint("sha256", name=op.f("uq_config_blob_sha256")),
         sqlite_strict=True,
@@ -80,11 +83,11 @@ def _create_tables() -> None:
     op.create_table(
         "dataset_type",
         sa.Column("id", INT, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("dimensions", INT, nullable=False),
-        sa.Column("formatter", sa.Text(), nullable=False),
+        sa.Column("formatter", TEXT, nullable=False),
         sa.Column("is_calibration", INT, nullable=False),
-        sa.Column("on_missing", sa.Text(), nullable=False),
+        sa.Column("on_missing", TEXT, nullable=False),
         sa.CheckConstraint(
             "on_missing IN ('error', 'skip', 'optional')", name=op.f("ck_dataset_type_on_missing_known")
         ),
@@ -96,9 +99,9 @@ def _create_tables() -> None:
     op.create_table(
         "instrument",
         sa.Column("id", INT, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("rollover_s", FLOAT, nullable=False),
-        sa.Column("camera_name", sa.Text(), nullable=False),
+        sa.Column("camera_name", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_instrument")),
         sa.UniqueConstraint("name", name=op.f("uq_instrument_name")),
         sqlite_strict=True,
@@ -106,8 +109,8 @@ def _create_tables() -> None:
     op.create_table(
         "readout_mode",
         sa.Column("id", INT, nullable=False),
-        sa.Column("canonical", sa.Text(), nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("canonical", TEXT, nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_readout_mode")),
         sa.UniqueConstraint("sha256", name=op.f("uq_readout_mode_sha256")),
         sqlite_strict=True,
@@ -116,12 +119,12 @@ def _create_tables() -> None:
         "registry_event",
         sa.Column("seq", INT, autoincrement=False, nullable=False),
         sa.Column("at_ns", INT, nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("payload", sa.Text(), nullable=False),
-        sa.Column("prev_hash", sa.Text(), nullable=False),
-        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("payload", TEXT, nullable=False),
+        sa.Column("prev_hash", TEXT, nullable=False),
+        sa.Column("hash", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_registry_event")),
         sa.UniqueConstraint("hash", name=op.f("uq_registry_event_hash")),
         sqlite_strict=True,
@@ -129,8 +132,8 @@ def _create_tables() -> None:
     op.create_table(
         "software_env",
         sa.Column("id", INT, nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("canonical", sa.Text(), nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
+        sa.Column("canonical", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_software_env")),
         sa.UniqueConstraint("sha256", name=op.f("uq_software_env_sha256")),
         sqlite_strict=True,
@@ -157,9 +160,9 @@ def _create_tables() -> None:
         sa.Column("id", INT, nullable=False),
         sa.Column("instrument_id", INT, nullable=False),
         sa.Column("number", INT, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("serial", sa.Text(), nullable=False),
-        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("serial", TEXT, nullable=False),
+        sa.Column("purpose", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["instrument_id"], ["instrument.id"], name=op.f("fk_detector_instrument_id_instrument"), ondelete="RESTRICT"
         ),
@@ -171,8 +174,8 @@ def _create_tables() -> None:
         "physical_filter",
         sa.Column("id", INT, nullable=False),
         sa.Column("instrument_id", INT, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("band", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("band", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["instrument_id"],
             ["instrument.id"],
@@ -186,8 +189,8 @@ def _create_tables() -> None:
     op.create_table(
         "run",
         sa.Column("collection_id", INT, nullable=False),
-        sa.Column("host", sa.Text(), nullable=False),
-        sa.Column("flow_run", sa.Text(), nullable=False),
+        sa.Column("host", TEXT, nullable=False),
+        sa.Column("flow_run", TEXT, nullable=False),
         sa.Column("started_ns", INT, nullable=False),
         sa.ForeignKeyConstraint(
             ["collection_id"], ["collection.id"], name=op.f("fk_run_collection_id_collection"), ondelete="RESTRICT"
@@ -200,13 +203,13 @@ def _create_tables() -> None:
         sa.Column("id", INT, nullable=False),
         sa.Column("instrument_id", INT, nullable=False),
         sa.Column("number", INT, nullable=False),
-        sa.Column("obs_id", sa.Text(), nullable=False),
+        sa.Column("obs_id", TEXT, nullable=False),
         sa.Column("day_obs", INT, nullable=False),
         sa.Column("seq_num", INT, nullable=False),
         sa.Column("filter_id", INT, nullable=False),
         sa.Column("mode_id", INT, nullable=False),
-        sa.Column("obs_type", sa.Text(), nullable=False),
-        sa.Column("object_name", sa.Text(), nullable=False),
+        sa.Column("obs_type", TEXT, nullable=False),
+        sa.Column("object_name", TEXT, nullable=False),
         sa.Column("begin_ns", INT, nullable=False),
         sa.Column("end_ns", INT, nullable=False),
         sa.Column("mid_ns", INT, nullable=False),
@@ -214,7 +217,7 @@ def _create_tables() -> None:
         sa.Column("dark_time_s", FLOAT, nullable=True),
         sa.Column("ra_deg", FLOAT, nullable=True),
         sa.Column("dec_deg", FLOAT, nullable=True),
-        sa.Column("attrs", sa.Text(), nullable=False),
+        sa.Column("attrs", TEXT, nullable=False),
         sa.CheckConstraint("begin_ns <= mid_ns AND mid_ns <= end_ns", name=op.f("ck_exposure_times_in_order")),
         sa.ForeignKeyConstraint(
             ["filter_id"],
@@ -249,7 +252,7 @@ def _create_tables() -> None:
         sa.Column("exposure_id", INT, nullable=False),
         sa.Column("detector_id", INT, nullable=False),
         sa.Column("filter_id", INT, nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("status", TEXT, nullable=False),
         sa.Column("created_ns", INT, nullable=False),
         sa.CheckConstraint(
             "status IN ('STAGED', 'LIVE', 'MISSING', 'DELETING', 'PURGED')", name=op.f("ck_dataset_status_known")
@@ -293,7 +296,7 @@ def _create_tables() -> None:
         sa.Column("id", INT, nullable=False),
         sa.Column("uuid", UID, nullable=False),
         sa.Column("run_id", INT, nullable=False),
-        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("task", TEXT, nullable=False),
         sa.Column("instrument_id", INT, nullable=False),
         sa.Column("exposure_id", INT, nullable=False),
         sa.Column("detector_id", INT, nullable=False),
@@ -301,12 +304,12 @@ def _create_tables() -> None:
         sa.Column("config_id", INT, nullable=False),
         sa.Column("software_id", INT, nullable=False),
         sa.Column("calib_set_id", INT, nullable=False),
-        sa.Column("content_key", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("content_key", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=True),
         sa.Column("attempt", INT, server_default=sa.text("0"), nullable=False),
         sa.Column("retriable", INT, server_default=sa.text("1"), nullable=False),
-        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("worker", TEXT, nullable=True),
         sa.Column("lease_until_ns", INT, nullable=True),
         sa.CheckConstraint(
             "(state = 'leased') = (worker IS NOT NULL AND lease_until_ns IS NOT NULL)",
@@ -357,11 +360,11 @@ def _create_tables() -> None:
     op.create_table(
         "artifact",
         sa.Column("dataset_id", INT, nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("path", TEXT, nullable=False),
         sa.Column("in_place", INT, nullable=False),
         sa.Column("size", INT, nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("content_sha256", sa.Text(), nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
+        sa.Column("content_sha256", TEXT, nullable=False),
         sa.CheckConstraint("in_place IN (0, 1)", name=op.f("ck_artifact_in_place_yes_no")),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_artifact_dataset_id_dataset"), ondelete="CASCADE"
@@ -507,17 +510,17 @@ def _create_tables() -> None:
     op.create_table(
         "journal",
         sa.Column("id", INT, nullable=False),
-        sa.Column("op", sa.Text(), nullable=False),
+        sa.Column("op", TEXT, nullable=False),
         sa.Column("dataset_id", INT, nullable=False),
         sa.Column("quantum_id", INT, nullable=True),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("tmp_path", sa.Text(), nullable=True),
-        sa.Column("final_path", sa.Text(), nullable=False),
+        sa.Column("role", TEXT, nullable=False),
+        sa.Column("tmp_path", TEXT, nullable=True),
+        sa.Column("final_path", TEXT, nullable=False),
         sa.Column("size", INT, nullable=True),
-        sa.Column("sha256", sa.Text(), nullable=True),
-        sa.Column("content_sha256", sa.Text(), nullable=True),
-        sa.Column("payload", sa.Text(), nullable=True),
-        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("sha256", TEXT, nullable=True),
+        sa.Column("content_sha256", TEXT, nullable=True),
+        sa.Column("payload", TEXT, nullable=True),
+        sa.Column("owner", TEXT, nullable=False),
         sa.Column("lease_until_ns", INT, nullable=False),
         sa.Column("created_ns", INT, nullable=False),
         sa.CheckConstraint("op IN ('PUT', 'DELETE')", name=op.f("ck_journal_op_known")),
@@ -535,18 +538,18 @@ def _create_tables() -> None:
         "quantum_attempt",
         sa.Column("quantum_id", INT, nullable=False),
         sa.Column("number", INT, nullable=False),
-        sa.Column("worker", sa.Text(), nullable=False),
-        sa.Column("host", sa.Text(), nullable=False),
-        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("worker", TEXT, nullable=False),
+        sa.Column("host", TEXT, nullable=False),
+        sa.Column("outcome", TEXT, nullable=False),
         sa.Column("started_ns", INT, nullable=False),
         sa.Column("ended_ns", INT, nullable=True),
-        sa.Column("error_kind", sa.Text(), nullable=True),
-        sa.Column("error_message", sa.Text(), nullable=True),
-        sa.Column("traceback_text", sa.Text(), nullable=True),
+        sa.Column("error_kind", TEXT, nullable=True),
+        sa.Column("error_message", TEXT, nullable=True),
+        sa.Column("traceback_text", TEXT, nullable=True),
         sa.Column("seconds", FLOAT, nullable=True),
         sa.Column("cpu_s", FLOAT, nullable=True),
         sa.Column("peak_rss_bytes", INT, nullable=True),
-        sa.Column("metrics", sa.Text(), nullable=True),
+        sa.Column("metrics", TEXT, nullable=True),
         sa.CheckConstraint(
             "outcome IN ('running', 'done', 'failed', 'lost')", name=op.f("ck_quantum_attempt_outcome_known")
         ),
@@ -560,7 +563,7 @@ def _create_tables() -> None:
     op.create_table(
         "quantum_input",
         sa.Column("quantum_id", INT, nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("role", TEXT, nullable=False),
         sa.Column("dataset_id", INT, nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_quantum_input_dataset_id_dataset"), ondelete="RESTRICT"
@@ -579,7 +582,7 @@ def _create_tables() -> None:
         "quantum_output",
         sa.Column("dataset_id", INT, nullable=False),
         sa.Column("quantum_id", INT, nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("role", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_quantum_output_dataset_id_dataset"), ondelete="CASCADE"
         ),
@@ -593,11 +596,11 @@ def _create_tables() -> None:
     op.create_table(
         "calib_set_member",
         sa.Column("set_id", INT, nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("role", TEXT, nullable=False),
         sa.Column("dataset_id", INT, nullable=False),
         sa.Column("validity_id", INT, nullable=True),
         sa.Column("collection_id", INT, nullable=False),
-        sa.Column("warning", sa.Text(), nullable=True),
+        sa.Column("warning", TEXT, nullable=True),
         sa.ForeignKeyConstraint(
             ["collection_id"],
             ["collection.id"],

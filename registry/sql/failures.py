@@ -1,12 +1,14 @@
-"""The database driver's errors, as ours."""
+"""The database drivers' errors, as ours: what, where, why, and what to do."""
 
 from __future__ import annotations
 
 import sqlite3
+from typing import Any, TypeGuard
 
 from sqlalchemy.exc import DBAPIError
 
 from registry.errors import ConflictError, FrozenError, RegistryError, UnavailableError, UserError, ValidityOverlap
+from registry.sql import postgres_failures
 
 GUARD = "registry guard: "
 """How the message of every trigger begins."""
@@ -33,24 +35,41 @@ _UNAVAILABLE = {
 _TOO_LONG = ("too many SQL variables", "Expression tree is too large", "parser stack overflow")
 
 
-def translate(error: DBAPIError | sqlite3.Error, file: str) -> RegistryError:
-    """Return the registry's error for a driver's error, naming the file and what to do."""
-    text = str(error.orig if isinstance(error, DBAPIError) else error)
+def is_failure(error: BaseException) -> TypeGuard[Exception]:
+    """Say whether an error is a database driver's; COPY is not under SQLAlchemy, so psycopg's own are met, too."""
+    return isinstance(error, (DBAPIError, sqlite3.Error)) or type(error).__module__.startswith("psycopg")
+
+
+def translate(error: Exception, place: str) -> RegistryError:
+    """Return the registry's error for a driver's error, naming the database and what to do."""
+    original: Any = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, sqlite3.Error):
+        return _of_sqlite(str(original), place)
+    told = postgres_failures.told(original)
+    if GUARD in told:
+        return guarded(told.split(GUARD, 1)[1])
+    return postgres_failures.translate(original, place)
+
+
+def _of_sqlite(text: str, file: str) -> RegistryError:
     for sign, (what, fix) in _UNAVAILABLE.items():
         if sign in text:
             return UnavailableError(f"the registry {file} {what} ({text})", fix=fix.format(file=file))
     if any(sign in text for sign in _TOO_LONG):
-        return UserError(
-            f"the question is too long for the database ({text})", fix="ask for ranges, in a..b, or in parts"
-        )
+        return too_long(text)
     if GUARD in text:
-        return _guarded(text.split(GUARD, 1)[1])
+        return guarded(text.split(GUARD, 1)[1])
     if "constraint failed" in text:
         return ConflictError(f"the registry {file} refused the change: {text}", conflicts=[text])
     return RegistryError(f"the registry {file} reported: {text}")
 
 
-def _guarded(text: str) -> RegistryError:
+def too_long(text: str) -> UserError:
+    """Make the error for a question with more values than a statement may carry."""
+    return UserError(f"the question is too long for the database ({text})", fix="ask for ranges, in a..b, or in parts")
+
+
+def guarded(text: str) -> RegistryError:
     """Return the error for what a trigger refused."""
     if text.startswith("overlap"):
         return ValidityOverlap(f"the database refused a validity range: {text}", conflicts=[text])

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
 from registry.butler import Butler
 from registry.canonical import canonical_json
 from registry.dimensions import DetectorRecord, ExposureRecord, FilterRecord, InstrumentRecord
+from registry.location import Location, write_location
 from registry.refs import DatasetType
 from registry.times import SECOND_NS, parse_time
+from tests.postgres import server, template
+from tests.registry.world import World
 
 NIGHT = 20260301
 
@@ -66,28 +72,74 @@ def formatters():
     return {"json": JsonFormatter()}
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def engine_kind(request) -> str:
+    """Every test that touches the database runs on both engines."""
+    return request.param
+
+
 @pytest.fixture
-def make_butler(tmp_path, formatters):
+def world(tmp_path, engine_kind):
+    with World(tmp_path, engine_kind) as one:
+        yield one
+
+
+@pytest.fixture
+def sqlite_world(tmp_path):
+    """A world for what only a file can do, or suffer."""
+    with World(tmp_path, "sqlite") as one:
+        yield one
+
+
+@pytest.fixture
+def make_butler(tmp_path, formatters, engine_kind):
     """Open the repository of this test, again if it is there; closed at the end."""
-    opened = []
+    opened, databases = [], []
 
     def make(**options) -> Butler:
         root = tmp_path / "repo"
-        fresh = not root.exists()
-        butler = (Butler.create if fresh else Butler)(root, formatters=formatters, actor="tester", **options)
+        if not root.exists():
+            root.mkdir()
+            databases.append(_new_repository(root, engine_kind))
+        butler = Butler(root, formatters=formatters, actor="tester", **options)
         opened.append(butler)
-        if fresh:
-            furnish(butler)
         return butler
 
     yield make
     for butler in opened:
         butler.close()
+    for url in filter(None, databases):
+        server().drop_database(url)
 
 
 @pytest.fixture
 def butler(make_butler):
     return make_butler()
+
+
+def _new_repository(root: Path, kind: str) -> str | None:
+    """Copy the furnished repository; return the URL of its database if it is not a file."""
+    (root / "datastore").mkdir()
+    if kind == "sqlite":
+        shutil.copy(_template() / "registry.sqlite3", root)
+        return None
+    url = server().new_database(template("isrflow_butler", _fill))
+    write_location(Location(root, url))
+    return url
+
+
+@cache
+def _template() -> Path:
+    """Make, once, a furnished repository; migrations take longer than most tests."""
+    root = Path(mkdtemp(prefix="isrflow-test-"))
+    _fill(None, root)
+    return root
+
+
+def _fill(url: str | None, root: Path | None = None) -> None:
+    folder = root or Path(mkdtemp(prefix="isrflow-test-"))
+    with Butler.create(folder, url=url, formatters={"json": JsonFormatter()}, actor="tester") as butler:
+        furnish(butler)
 
 
 def furnish(butler: Butler) -> None:

@@ -21,6 +21,7 @@ from registry.sql.dataset_types import register_dataset_types
 from registry.sql.datasets import insert_datasets
 from registry.sql.exposures import insert_exposures, register_instrument
 from registry.timespan import Timespan
+from tests.postgres import server, template
 
 LUPINE = InstrumentRecord("lupine", 43200.0)
 DETECTORS = [DetectorRecord("lupine", i, f"D{i}", f"serial-{i}") for i in range(3)]
@@ -36,16 +37,23 @@ TYPES = [
 class World:
     """The database and the few verbs that tests need; every verb is its own transaction."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: str = "sqlite") -> None:
+        self.kind = kind
         self.path = folder / "registry.sqlite3"
-        shutil.copy(_template(), self.path)
-        self.engine = make_engine(self.path, busy_timeout_s=5.0)
+        self.address: Path | str = self.path
+        if kind == "sqlite":
+            shutil.copy(_template(), self.path)
+        else:
+            self.address = server().new_database(template("isrflow_world", _fill))
+        self.engine = make_engine(self.address, busy_timeout_s=5.0)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_args: object) -> None:
         self.engine.dispose()
+        if self.kind == "postgresql":
+            server().drop_database(str(self.address))
 
     def read(self):
         return read(self.engine)
@@ -98,8 +106,10 @@ class World:
             return decertify(connection, collection, _listed(refs), span, **{"actor": "bob", **options})
 
     def sql(self, statement: str, *values: object) -> list:
-        """Run SQL as a vandal or a bug would."""
+        """Run SQL as a vandal or a bug would; values stand for question marks."""
         with self.write() as connection:
+            if self.kind == "postgresql":
+                statement = statement.replace("%", "%%").replace("?", "%s")
             result = connection.exec_driver_sql(statement, values)
             return result.all() if result.returns_rows else []
 
@@ -111,10 +121,15 @@ def _listed(refs) -> list[DatasetRef]:
 @cache
 def _template() -> Path:
     """Make, once, a registry with an instrument and dataset types; migrations take longer than most tests."""
-    path = create_database(Path(mkdtemp(prefix="isrflow-test-")) / "template.sqlite3")
-    engine = make_engine(path)
+    path = Path(mkdtemp(prefix="isrflow-test-")) / "template.sqlite3"
+    _fill(path)  # the last connection folds the write-ahead log into the file
+    return path
+
+
+def _fill(where: Path | str) -> None:
+    create_database(where)
+    engine = make_engine(where)
     with write(engine) as connection:
         register_instrument(connection, LUPINE, DETECTORS, FILTERS)
         register_dataset_types(connection, TYPES)
-    engine.dispose()  # the last connection folds the write-ahead log into the file
-    return path
+    engine.dispose()

@@ -53,6 +53,8 @@ metadata = MetaData(
 # SQLite's STRICT tables know INTEGER, REAL and TEXT only; elsewhere the wider types are spelled out.
 INT = BigInteger().with_variant(Integer(), "sqlite")
 FLOAT: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")
+# By bytes, as in SQLite: the order of names, and of pages of them, must not depend on the language of the server.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Uid(TypeDecorator[UUID]):
@@ -91,7 +93,7 @@ def real(name: str, *, nullable: bool = False) -> Column[float]:
 
 def words(name: str, *, default: str | None = None, nullable: bool = False) -> Column[str]:
     """Make a text."""
-    return Column(name, Text(), nullable=nullable, server_default=default)
+    return Column(name, TEXT, nullable=nullable, server_default=default)
 
 
 def refers(name: str, target: str, *, default: int | None = None, nullable: bool = False) -> Column[int]:

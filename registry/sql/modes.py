@@ -1,0 +1,12 @@
+"""What kind of transaction is beginning: execution options that `database` sets and both engines read."""
+
+from __future__ import annotations
+
+READ_ONLY = "registry_read_only"
+"""The engine was opened for reading only."""
+WRITES = "registry_writes"
+"""The transaction changes something."""
+DURABLE = "registry_durable"
+"""Its commit must survive a power cut."""
+BUSY_TIMEOUT_S = 60.0
+"""How long a writer waits for another one."""

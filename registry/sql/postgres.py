@@ -1,0 +1,105 @@
+"""The server engine: PostgreSQL through psycopg 3.
+
+Readers see one snapshot (REPEATABLE READ, READ ONLY). Writers are READ COMMITTED and take the registry's advisory lock
+first, so that what one of them read is still so when it writes; without it two could each find that a name is free.
+All settings are local to the transaction: a pooler between here and the server may hand out another session every time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+
+from registry.errors import UnavailableError
+from registry.sql.address import with_password
+from registry.sql.forks import forget_connections_after_fork
+from registry.sql.locks import WRITE_LOCK
+from registry.sql.modes import BUSY_TIMEOUT_S, DURABLE, READ_ONLY, WRITES
+
+OLDEST_POSTGRESQL = 13
+_CONNECT_TIMEOUT_S = 10
+_FORGOTTEN_AFTER_S = 600
+"""A writer that does nothing for so long (its machine sleeps) loses its transaction, so that others can go on."""
+
+
+def make_postgres_engine(url: URL, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """Make an engine for a PostgreSQL database, with no check of what is in it; nothing is connected yet.
+
+    Raises
+    ------
+    UnavailableError
+        If the driver is not installed.
+    """
+    if find_spec("psycopg") is None:
+        message = "a registry in PostgreSQL needs the driver psycopg, which is not installed"
+        raise UnavailableError(message, fix="pip install 'isrflow[postgresql]'")
+    engine = create_engine(
+        with_password(url).update_query_dict(_defaults(url)),
+        execution_options={READ_ONLY: read_only},
+        pool_pre_ping=True,  # a server that was restarted meanwhile is met before any work is done
+        pool_size=2,
+        max_overflow=20,
+    )
+    begin_writing = _begin_writing(busy_timeout_s)
+
+    @event.listens_for(engine, "connect")
+    def _check(connection: Any, _record: object) -> None:
+        _refuse_old_server(connection.info.server_version)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options, driver = connection.get_execution_options(), connection.connection.dbapi_connection
+        assert driver is not None
+        writes = bool(options.get(WRITES))
+        driver.isolation_level = None if writes else _snapshot()
+        driver.read_only = not writes
+        if writes:
+            connection.exec_driver_sql(begin_writing[bool(options.get(DURABLE))])
+
+    forget_connections_after_fork(engine)
+    return engine
+
+
+def _snapshot() -> Any:
+    from psycopg import IsolationLevel
+
+    return IsolationLevel.REPEATABLE_READ
+
+
+def _begin_writing(busy_timeout_s: float) -> dict[bool, str]:
+    """Spell how a write transaction begins, for durable ones and others: its settings and the lock in one statement.
+
+    A commit that need not be durable does not wait for the disk; after a crash of the server it may be missing, with
+    all that came after it, as in SQLite.
+    """
+    limits = {
+        "lock_timeout": f"{max(1, round(busy_timeout_s * 1000))}ms",
+        "idle_in_transaction_session_timeout": f"{_FORGOTTEN_AFTER_S}s",
+    }
+    spelled = {}
+    for durable in (True, False):
+        settings = limits | ({} if durable else {"synchronous_commit": "off"})
+        told = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+        spelled[durable] = f"SELECT {told}, {WRITE_LOCK}"
+    return spelled
+
+
+def _defaults(url: URL) -> dict[str, str]:
+    """Return what is told the server unless the URL says otherwise; people find the name in pg_stat_activity."""
+    known = {
+        "connect_timeout": str(_CONNECT_TIMEOUT_S),
+        "application_name": f"isrflow {os.getpid()}@{socket.gethostname()}"[:63],
+    }
+    return {name: value for name, value in known.items() if name not in url.query}
+
+
+def _refuse_old_server(version: int) -> None:
+    """Refuse a server without what the schema needs."""
+    if version < OLDEST_POSTGRESQL * 10000:
+        message = f"PostgreSQL {version // 10000} is too old for the registry, which needs {OLDEST_POSTGRESQL} or newer"
+        raise UnavailableError(message, fix="ask for a database on a newer server, or leave out --db for a SQLite file")
