@@ -111,6 +111,15 @@ def _may_be_id(text: str) -> bool:
 
 
 def span_of(repo: Repo, begin: str | None, end: str | None) -> Timespan:
+    """Return the range that two texts mean; without them it is open.
+
+    Raises
+    ------
+    UserError
+        If it would end before it begins.
+    InvalidTime
+        If a text is no time.
+    """
     """Return a range of validity in the words of the command line; errors as for `certify_calibs`."""
     begin_ns = BEGINNING_NS if begin is None else _instant(repo, begin)
     end_ns = FOREVER_NS if end is None else _instant(repo, end)

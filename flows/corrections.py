@@ -8,7 +8,17 @@ from functools import partial
 from typing import Any
 
 from flows.noted import doubtful_calibs, noted_of
-from flows.plan import WorkPlan, lost_products, missing_report, quanta_of, resolve_all, what_lacks
+from flows.plan import (
+    WorkPlan,
+    count_fallbacks,
+    lost_products,
+    missing_report,
+    policy_report,
+    quanta_of,
+    resolve_all,
+    warnings_of,
+    what_lacks,
+)
 from flows.repo import Repo, refuse_own_run
 from flows.settings import rounds_products
 from flows.sources import find_sources, plan_sources
@@ -18,7 +28,13 @@ from registry.refs import DatasetRef
 
 
 def plan_corrections(
-    repo: Repo, raws: Sequence[DatasetRef], run: str, settings: Mapping[str, Any] | None, *, retry_failed: bool = True
+    repo: Repo,
+    raws: Sequence[DatasetRef],
+    run: str,
+    settings: Mapping[str, Any] | None,
+    *,
+    retry_failed: bool = True,
+    context: str | None = None,
 ) -> WorkPlan:
     """Plan the correction of raws into a run.
 
@@ -32,6 +48,8 @@ def plan_corrections(
         Recipe settings laid over those of the instrument and the repository.
     retry_failed
         Whether quanta that failed before are tried again.
+    context
+        Frozen context to take calibrations from, instead of the repository's collections as they are now.
 
     Raises
     ------
@@ -40,19 +58,22 @@ def plan_corrections(
     UserError
         If the run is that of the raws or of the camera.
     UnknownName
-        If the repository's settings name a collection that does not exist.
+        If the repository's settings name a collection that does not exist, or there is no such context.
+    ConflictError
+        If the run was begun with another context; both are named.
     """
     refuse_own_run(repo, run)
+    repo.butler.refuse_other_context(run, context)
     recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
     config = config_of(recipe)
     if rounds_products(repo.settings):
         config["product_compression"] = repo.settings.product_compression  # then it is part of what products are
     noted = noted_of(repo, raws)
     usable = noted.usable(raws)
-    resolutions = resolve_all(repo, [raw.data_id for raw in usable], recipe, repo.settings.collections)
+    resolutions = resolve_all(repo, [raw.data_id for raw in usable], recipe, repo.settings.collections, context)
     matches = {data_id: found for resolution in resolutions for data_id, found in resolution.matches.items()}
     without_calibs = what_lacks(resolutions)
-    sources = find_sources(repo, recipe, [raw for raw in usable if raw.data_id not in without_calibs], matches)
+    sources = find_sources(repo, recipe, [raw for raw in usable if raw.data_id not in without_calibs], matches, context)
     flagged = {raw.data_id: reason for raw in raws if (reason := noted.reason(raw.data_id))}
     lacking = {**sources.lacking, **without_calibs, **flagged}
     ready = [raw for raw in raws if raw.data_id not in lacking]
@@ -68,7 +89,10 @@ def plan_corrections(
         skipped=tuple((ISR, raw.data_id, lacking[raw.data_id]) for raw in raws if raw.data_id in lacking),
         missing="\n".join(filter(None, (missing_report(resolutions), sources.missing))),
         noted="\n".join(filter(None, (noted.report([raw.data_id for raw in raws]), doubtful_calibs(repo, specs)))),
-        warnings=tuple(sorted({match.warning for spec in specs for _, match in spec.calibs if match.warning})),
+        by_policy="\n".join(filter(None, (policy_report(resolutions), sources.by_policy))),
+        n_fallbacks=count_fallbacks(specs),
+        context=context,
+        warnings=warnings_of(specs),
         before=tuple(quanta_of(repo, run)),
         retry_failed=retry_failed,
         find_lost=partial(lost_products, repo, run, TASK.outputs),

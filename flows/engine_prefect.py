@@ -67,10 +67,11 @@ def night_flow(
     settings: dict[str, Any] | None = None,
     where: str = "",
     retry_failed: bool = True,
+    context: str | None = None,
     workers: int | None = None,
 ) -> State[Any]:
     """Process a night; the parameters are those of `flows.night.run_night`."""
-    order = {"day": day, "settings": settings, "where": where, "retry_failed": retry_failed}
+    order = {"day": day, "settings": settings, "where": where, "retry_failed": retry_failed, "context": context}
     return _run(night, repository, workers, order)
 
 
@@ -82,10 +83,11 @@ def reprocess_flow(
     out_run: str,
     settings: dict[str, Any] | None = None,
     retry_failed: bool = True,
+    context: str | None = None,
     workers: int | None = None,
 ) -> State[Any]:
     """Correct what a query selects; the parameters are those of `flows.reprocess.run_reprocess`."""
-    order = {"where": where, "out_run": out_run, "settings": settings, "retry_failed": retry_failed}
+    order = {"where": where, "out_run": out_run, "settings": settings, "retry_failed": retry_failed, "context": context}
     return _run(reprocess, repository, workers, order)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.noted import Noted, doubtful_calibs, noted_of
-from flows.plan import WorkPlan, missing_report, quanta_of, resolve_all, what_lacks
+from flows.plan import WorkPlan, count_fallbacks, missing_report, policy_report, quanta_of, resolve_all, what_lacks
 from flows.repo import Repo
 from flows.tasks import COMBINED, maker_task
 from isrflow.quantum.config import config_of
@@ -93,6 +93,7 @@ class MasterPlanner:
             noted="\n".join(
                 filter(None, (noted.report([raw.data_id for raw in every]), doubtful_calibs(self.repo, specs)))
             ),
+            n_fallbacks=count_fallbacks(specs),
             before=tuple(quanta_of(self.repo, self.run)),
         )
 
@@ -135,7 +136,8 @@ class MasterPlanner:
             for raw, found in resolution.matches.items()
             if first[raw] not in lacking
         }
-        return matches, lacking, missing_report(resolutions)
+        told = "\n".join(filter(None, (missing_report(resolutions), policy_report(resolutions))))
+        return matches, lacking, told
 
     def _masters_for_defects(self, groups: Groups) -> _Found:
         """Find the dark, and the flat in every filter that there was light through."""

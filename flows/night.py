@@ -42,6 +42,7 @@ def plan_night(
     settings: Mapping[str, Any] | None = None,
     where: str = "",
     retry_failed: bool = True,
+    context: str | None = None,
 ) -> WorkPlan:
     """Plan a night; nothing is written.
 
@@ -55,6 +56,8 @@ def plan_night(
         Narrows the night: a query on exposures and detectors.
     retry_failed
         Whether quanta that failed before are tried again.
+    context
+        Frozen context to take calibrations from, instead of those that are certified now.
 
     Raises
     ------
@@ -65,7 +68,8 @@ def plan_night(
     """
     number = resolve_day(repo, day)
     query = f"day_obs = {number} and obs_type = 'science'" + (f" and ({where})" if where else "")
-    return plan_corrections(repo, find_raws(repo, query), f"night/{number}", settings, retry_failed=retry_failed)
+    raws, run = find_raws(repo, query), f"night/{number}"
+    return plan_corrections(repo, raws, run, settings, retry_failed=retry_failed, context=context)
 
 
 def run_night(
@@ -77,13 +81,14 @@ def run_night(
     engine: EngineName | None = None,
     workers: int | None = None,
     retry_failed: bool = True,
+    context: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Process a night: what is done already stays, what lacks calibrations is reported, the rest is run.
 
     Parameters
     ----------
-    day, settings, where, retry_failed
+    day, settings, where, retry_failed, context
         As for `plan_night`.
     engine
         ``direct``, ``prefect`` or ``auto``; by default as the repository's settings say.
@@ -111,6 +116,7 @@ def run_night(
         "settings": dict(settings or {}),
         "where": where,
         "retry_failed": retry_failed,
+        "context": context,
     }
     return dispatch(night, repo, order, engine=engine, workers=workers, on_progress=on_progress)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 ALL_OK, USER_ERROR, PARTIAL, NOTHING_SUCCEEDED = 0, 1, 2, 3
+BY_POLICY = "by policy: "
+"""How the reason of a skipped quantum begins if a policy wants it skipped: then nothing went wrong."""
 UNFINISHED = "unfinished"
 """The kind of trouble of a quantum that nobody failed at: another process has it, or nobody began it."""
 
@@ -68,6 +70,10 @@ class RunReport:
     """Quanta that were done, but had lost a product and were made again, each with the reason."""
     missing: str = ""
     """The report of missing calibrations, ready to print; empty if none is missing."""
+    by_policy: str = ""
+    """What policies did where calibrations were missing: fallbacks, quanta left undone, quanta done without."""
+    n_fallbacks: int = 0
+    """Number of calibrations used that are not valid, but the nearest there is."""
     noted: str = ""
     """Which raws are flagged, and which calibrations were made of such, ready to print; empty if none."""
     recovered: str = ""
@@ -91,7 +97,7 @@ class RunReport:
     @property
     def exit_code(self) -> int:
         """0 all ok, 2 some quanta gave no product, 3 none did."""
-        if self.n_failed + self.n_skipped == 0:
+        if self.n_failed + sum(not item.message.startswith(BY_POLICY) for item in self.skipped) == 0:
             return ALL_OK
         return PARTIAL if self.n_done else NOTHING_SUCCEEDED
 
@@ -105,6 +111,7 @@ class RunReport:
         words += [f"{n_failed} failed"] if n_failed else []
         words += [f"{self.n_unfinished} unfinished"] if self.n_unfinished else []
         words += [f"{self.n_skipped} skipped"] if self.n_skipped else []
+        words += [f"{self.n_fallbacks} calibrations are fallbacks"] if self.n_fallbacks else []
         return f"{self.run}: {', '.join(words)} in {self.seconds:.1f} s"
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,6 +130,7 @@ class RunReport:
         parts = [self.headline]
         parts += [self.recovered] if self.recovered else []
         parts += [self.noted] if self.noted else []
+        parts += [self.by_policy] if self.by_policy else []
         parts += [self.missing] if self.missing else []
         parts += self.remade
         failed = [item for item in self.failures if item.kind != UNFINISHED]

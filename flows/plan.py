@@ -6,12 +6,12 @@ A plan writes nothing; printing one is a dry run.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from flows.outcome import ALL_OK, NOTHING_SUCCEEDED, PARTIAL, USER_ERROR
+from flows.outcome import ALL_OK, BY_POLICY, NOTHING_SUCCEEDED, PARTIAL, USER_ERROR
 from flows.repo import Repo
 from isrflow.quantum.types import CAMERA
 from registry.errors import UserError
@@ -39,6 +39,12 @@ class WorkPlan:
     """The report of what is missing, ready to print."""
     noted: str = ""
     """Which raws are flagged, and which calibrations were made of such, ready to print; empty if none."""
+    by_policy: str = ""
+    """What policies did where calibrations were missing: fallbacks, quanta left undone, quanta done without."""
+    n_fallbacks: int = 0
+    """Number of calibrations of `specs` that are not valid, but the nearest there is."""
+    context: str | None = None
+    """The frozen context that the calibrations are taken from."""
     warnings: tuple[str, ...] = ()
     """Calibrations that change during an exposure, say."""
     before: tuple[QuantumRow, ...] = ()
@@ -88,7 +94,7 @@ class WorkPlan:
         """0 if all could be run, 2 if some, 3 if none; 1 if the run would be refused."""
         if self.n_stale or (self.sources is not None and self.sources.n_stale):
             return USER_ERROR
-        if not self.skipped:
+        if all(reason.startswith(BY_POLICY) for _, _, reason in self.skipped):
             return ALL_OK
         return PARTIAL if self.specs else NOTHING_SUCCEEDED
 
@@ -99,14 +105,16 @@ class WorkPlan:
             for spec in self.specs
         ]
         skipped = [{"task": task, **data_id.to_dict(), "reason": reason} for task, data_id, reason in self.skipped]
-        counts = ("n_quanta", "n_ready", "n_done_before", "n_lost", "n_stale", "n_skipped", "exit_code")
+        counts = ("n_quanta", "n_ready", "n_done_before", "n_lost", "n_stale", "n_skipped", "n_fallbacks", "exit_code")
         return {
             "run": self.run,
+            "context": self.context,
             "changes": dict(self.changes),
             **{name: getattr(self, name) for name in counts},
             "quanta": quanta,
             "skipped": skipped,
             "missing": self.missing,
+            "by_policy": self.by_policy,
             "noted": self.noted,
             "warnings": list(self.warnings),
             "sources": None if self.sources is None else self.sources.to_dict(),
@@ -118,7 +126,9 @@ class WorkPlan:
         words = [f"{self.n_ready} to run{again}", f"{self.n_done_before} done before"]
         words += [f"{self.n_stale} done with other inputs or settings"] if self.n_stale else []
         words += [f"{self.n_skipped} skipped"] if self.skipped else []
+        words += [f"{self.n_fallbacks} calibrations are fallbacks"] if self.n_fallbacks else []
         lines = [f"{self.run}: {self.n_quanta} quanta: {', '.join(words)}"]
+        lines += [f"  calibrations of context {self.context}"] if self.context is not None else []
         if self.sources is not None:
             before = self.sources
             done = f", {before.n_done_before} done before" if before.n_done_before else ""
@@ -130,7 +140,7 @@ class WorkPlan:
         lines += [f"warning: {warning}" for warning in self.warnings]
         if self.n_stale:
             lines.append("this would be refused; work into another run, for example: isrflow reprocess WHERE --out RUN")
-        return "\n".join([*lines, *filter(None, (self.noted, self.missing))])
+        return "\n".join([*lines, *filter(None, (self.noted, self.by_policy, self.missing))])
 
     def waiting(self) -> list[QuantumSpec]:
         """Return the quanta that would be run."""
@@ -205,8 +215,14 @@ def lost_products(repo: Repo, run: str, types: Sequence[str]) -> set[DataId]:
     return {ref.data_id for ref in refs if not repo.butler.exists(ref)}
 
 
-def resolve_all(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe, collections: Sequence[str]) -> list[Resolution]:
-    """Resolve what a recipe needs, in one query for all raws that need the same kinds of calibration."""
+def resolve_all(
+    repo: Repo, data_ids: Sequence[DataId], recipe: Recipe, collections: Sequence[str], context: str | None = None
+) -> list[Resolution]:
+    """Resolve what a recipe needs, in one query for all raws that need the same kinds of calibration.
+
+    A frozen context takes the place of the collections.
+    """
+    where = () if context is not None else collections
     filters = _filters_that_matter(repo, data_ids, recipe)
 
     @cache
@@ -218,7 +234,7 @@ def resolve_all(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe, collecti
     for data_id in data_ids:
         assert data_id.detector is not None
         groups[needs(data_id.detector, filters.get(data_id.exposure))].append(data_id)
-    return [repo.butler.resolve(some, dict(types), collections) for types, some in groups.items()]
+    return [repo.butler.resolve(some, dict(types), where, context=context) for types, some in groups.items()]
 
 
 def _filters_that_matter(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe) -> dict[int | None, str | None]:
@@ -234,18 +250,49 @@ def _filters_that_matter(repo: Repo, data_ids: Sequence[DataId], recipe: Recipe)
 
 
 def what_lacks(resolutions: Sequence[Resolution]) -> dict[DataId, str]:
-    """Return what each data id lacks, of what is required, in one line."""
+    """Return what each data id lacks, of what is required, in one line; it says so if a policy lets it be at that."""
     found: dict[DataId, list[str]] = defaultdict(list)
+    loud: set[DataId] = set()
     for resolution in resolutions:
         for item in resolution.missing:
             if item.required:
                 found[item.data_id].append(f"no {item.type}: {item.detail}")
-    return {data_id: "; ".join(reasons) for data_id, reasons in found.items()}
+                loud |= set() if item.is_quiet else {item.data_id}
+        for data_id, reason in _gone(resolution):
+            found[data_id].append(reason)
+            loud.add(data_id)
+    return {id_: ("" if id_ in loud else BY_POLICY) + "; ".join(reasons) for id_, reasons in found.items()}
+
+
+def _gone(resolution: Resolution) -> Iterator[tuple[DataId, str]]:
+    """Yield the data ids whose calibration was there as of then, but can be read no more."""
+    for data_id, found in resolution.matches.items():
+        for name, match in found.items():
+            if match.ref.status != "LIVE":
+                yield data_id, f"no {name}: the file of {match.ref.short} is gone ({match.ref.status})"
 
 
 def missing_report(resolutions: Sequence[Resolution]) -> str:
     """Return all that is required and missing as text; empty if nothing is."""
-    return "\n".join(item.report() for item in resolutions if any(one.required for one in item.missing))
+    told = [item.missing_report() for item in resolutions]
+    gone = sorted({reason for item in resolutions for _, reason in _gone(item)})
+    return "\n".join(filter(None, (*told, *gone)))
+
+
+def policy_report(resolutions: Sequence[Resolution]) -> str:
+    """Return what policies did where calibrations were missing, as text; empty if nothing."""
+    return "\n".join(note for item in resolutions for note in item.notes())
+
+
+def warnings_of(specs: Sequence[QuantumSpec]) -> tuple[str, ...]:
+    """Return the warnings of calibrations, each once; fallbacks are told by `policy_report`."""
+    found = {match.warning for spec in specs for _, match in spec.calibs if match.warning and match.kind != "nearest"}
+    return tuple(sorted(found))
+
+
+def count_fallbacks(specs: Sequence[QuantumSpec]) -> int:
+    """Return how many calibrations are not valid, but the nearest there is."""
+    return sum(match.kind == "nearest" for spec in specs for _, match in spec.calibs)
 
 
 def _ids(spec: QuantumSpec) -> dict[str, str]:

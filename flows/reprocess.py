@@ -16,7 +16,13 @@ from flows.work import RunQuanta, correct
 
 
 def plan_reprocess(
-    repo: Repo, where: str, out_run: str, *, settings: Mapping[str, Any] | None = None, retry_failed: bool = True
+    repo: Repo,
+    where: str,
+    out_run: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    retry_failed: bool = True,
+    context: str | None = None,
 ) -> WorkPlan:
     """Plan the correction of all raws that a query selects; nothing is written.
 
@@ -30,6 +36,8 @@ def plan_reprocess(
         Recipe settings laid over those of the instrument and the repository.
     retry_failed
         Whether quanta that failed before are tried again.
+    context
+        Frozen context to take calibrations from, instead of those that are certified now.
 
     Raises
     ------
@@ -38,7 +46,8 @@ def plan_reprocess(
     ConfigError
         If a setting is unknown or impossible.
     """
-    return plan_corrections(repo, find_raws(repo, where), out_run, settings, retry_failed=retry_failed)
+    raws = find_raws(repo, where)
+    return plan_corrections(repo, raws, out_run, settings, retry_failed=retry_failed, context=context)
 
 
 def run_reprocess(
@@ -50,13 +59,14 @@ def run_reprocess(
     engine: EngineName | None = None,
     workers: int | None = None,
     retry_failed: bool = True,
+    context: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Correct all raws that a query selects.
 
     Parameters
     ----------
-    where, out_run, settings, retry_failed
+    where, out_run, settings, retry_failed, context
         As for `plan_reprocess`.
     engine, workers
         By default as the repository's settings say.
@@ -70,7 +80,13 @@ def run_reprocess(
     QuerySyntaxError, UserError, ConfigError
         As for `plan_reprocess`.
     """
-    order = {"where": where, "out_run": out_run, "settings": dict(settings or {}), "retry_failed": retry_failed}
+    order = {
+        "where": where,
+        "out_run": out_run,
+        "settings": dict(settings or {}),
+        "retry_failed": retry_failed,
+        "context": context,
+    }
     return dispatch(reprocess, repo, order, engine=engine, workers=workers, on_progress=on_progress)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flows.noted import noted_of
-from flows.plan import WorkPlan, lost_products, missing_report, resolve_all, what_lacks
+from flows.plan import WorkPlan, count_fallbacks, lost_products, missing_report, policy_report, resolve_all, what_lacks
 from flows.repo import Repo
 from isrflow.errors import GeometryError
 from isrflow.quantum.config import config_of
@@ -43,9 +43,13 @@ class Sources:
     """Sources that lack a calibration: why."""
     missing: str = ""
     """The report of what is missing, ready to print."""
+    by_policy: str = ""
+    """What policies did about it, likewise."""
 
 
-def find_sources(repo: Repo, recipe: Recipe, raws: Sequence[DatasetRef], matches: Matches) -> Sources:
+def find_sources(
+    repo: Repo, recipe: Recipe, raws: Sequence[DatasetRef], matches: Matches, context: str | None = None
+) -> Sources:
     """Find the sources of crosstalk that the tables of these raws name: in two queries, however many raws there are.
 
     A source of which there is no raw is reported, and its crosstalk stays. A source that lacks a calibration keeps the
@@ -59,6 +63,8 @@ def find_sources(repo: Repo, recipe: Recipe, raws: Sequence[DatasetRef], matches
         What is to be corrected.
     matches
         The calibrations found for them.
+    context
+        The frozen context that they were found in.
 
     Raises
     ------
@@ -72,7 +78,7 @@ def find_sources(repo: Repo, recipe: Recipe, raws: Sequence[DatasetRef], matches
     every = _raws_of(repo, {source for named in wanted.values() for source in named.values()}, raws)
     noted = noted_of(repo, every.values())
     there = {data_id: raw for data_id, raw in every.items() if noted.reason(data_id) is None}
-    resolutions = resolve_all(repo, list(there), prefix, repo.settings.collections)
+    resolutions = resolve_all(repo, list(there), prefix, repo.settings.collections, context)
     unready = what_lacks(resolutions)
     config = config_of(prefix)
     specs = {
@@ -92,6 +98,7 @@ def find_sources(repo: Repo, recipe: Recipe, raws: Sequence[DatasetRef], matches
         lacking,
         unready,
         "\n".join(filter(None, (missing_report(resolutions), _absence_report(wanted, there, unknown, every)))),
+        policy_report(resolutions),
     )
 
 
@@ -108,6 +115,8 @@ def plan_sources(repo: Repo, sources: Sources, plan: WorkPlan) -> WorkPlan | Non
         changes=sources.recipe.changes(),
         specs=tuple(needed[data_id] for data_id in sorted(needed)),
         skipped=tuple((PRE_CROSSTALK, data_id, sources.unready[data_id]) for data_id in sorted(sources.unready)),
+        n_fallbacks=count_fallbacks(list(needed.values())),
+        context=plan.context,
         before=plan.before,
         retry_failed=plan.retry_failed,
         find_lost=partial(lost_products, repo, plan.run, (PRE_CROSSTALK,)),

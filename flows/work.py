@@ -62,6 +62,8 @@ def correct(
         started=started,
         missing=plan.missing,
         noted=plan.noted,
+        by_policy=plan.by_policy,
+        n_fallbacks=plan.n_fallbacks,
         recovered=recovered,
         places={"products": f"collection {plan.run} of {repo.root}"},
         next_steps=_next_steps(plan.run, work.quanta),
@@ -89,6 +91,7 @@ def carry_out(repo: Repo, plan: WorkPlan, run_quanta: RunQuanta, on_progress: On
     """
     repo.furnish()
     repo.butler.register_collection(plan.run, "RUN")
+    repo.butler.bind_run(plan.run, plan.context)
     rows = repo.butler.plan(
         plan.run,
         plan.specs,
@@ -129,6 +132,8 @@ def report_on(
     started: float,
     missing: str = "",
     noted: str = "",
+    by_policy: str = "",
+    n_fallbacks: int = 0,
     recovered: str = "",
     places: Mapping[str, str] | None = None,
     next_steps: Sequence[str] = (),
@@ -156,6 +161,8 @@ def report_on(
         remade=work.remade,
         missing=missing,
         noted=noted,
+        by_policy=by_policy,
+        n_fallbacks=n_fallbacks,
         recovered=recovered,
         seconds=time.perf_counter() - started,
         places=dict(places or {}),

@@ -133,17 +133,30 @@ class Resolution:
 
     def report(self) -> str:
         """Return all that is missing as one text, grouped, each group with the next commands; empty if nothing is."""
-        loud = [one for one in self.missing if one.required and not one.is_quiet]
-        lines = []
-        if self.missing or self.straddles:
-            lacking = {one.data_id for one in loud}
-            head = f"{len(lacking)} of {len(self.matches)} quanta lack a required calibration"
-            lines.append(f"{head}; searched: {', '.join(self.collections)}")
-        lines += [line for group in _grouped(loud) for line in _told(group)]
+        lines = [self._head, *self._told_missing()] if self.missing or self.straddles else []
+        return "\n".join(lines + self.notes())
+
+    def missing_report(self) -> str:
+        """Return what is required, missing and an error as text; empty if nothing is."""
+        return "\n".join([self._head, *self._told_missing()]) if self._loud else ""
+
+    @property
+    def _loud(self) -> list[Missing]:
+        return [one for one in self.missing if one.required and not one.is_quiet]
+
+    @property
+    def _head(self) -> str:
+        n_lacking = len({one.data_id for one in self._loud})
+        head = f"{n_lacking} of {len(self.matches)} quanta lack a required calibration"
+        return f"{head}; searched: {', '.join(self.collections)}"
+
+    def _told_missing(self) -> list[str]:
+        lines = [line for group in _grouped(self._loud) for line in _told(group)]
         optional = sorted({one.type for one in self.missing if not one.required and not one.is_done_without})
         lines += [f"missing, but not required: {', '.join(optional)}"] if optional else []
-        lines += [f"{len(self.straddles)} matches have a validity edge inside the exposure"] if self.straddles else []
-        return "\n".join(lines + self.notes())
+        return lines + (
+            [f"{len(self.straddles)} matches have a validity edge inside the exposure"] if self.straddles else []
+        )
 
     def notes(self) -> list[str]:
         """Return one line for everything that policies did: fallbacks, quanta left undone, quanta done without."""

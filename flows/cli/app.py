@@ -11,13 +11,16 @@ import typer
 
 from flows.cli import (
     calibs,
+    contexts,
     datasets,
     demo,
+    explain,
     flag,
     header,
     ingest,
     interop,
     night,
+    policies,
     query,
     questions,
     recipe,
@@ -42,9 +45,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (repo, ingest, night, reprocess, query, questions, datasets, run_one, recipe, simulate, demo):
+for group in (repo, ingest, night, reprocess, query, explain, questions, datasets, run_one, recipe, simulate, demo):
     app.add_typer(group.app)
 app.add_typer(calibs.app, name="calibs", rich_help_panel=PANEL_NIGHT)
+app.add_typer(policies.app, name="policy", rich_help_panel=PANEL_CARE)
+app.add_typer(contexts.app, name="context", rich_help_panel=PANEL_CARE)
 app.add_typer(flag.app, name="flag", rich_help_panel=PANEL_CARE)
 app.add_typer(header.app, name="header", rich_help_panel=PANEL_CARE)
 app.add_typer(repo.db_app, name="db", rich_help_panel=PANEL_CARE)

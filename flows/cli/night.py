@@ -9,6 +9,7 @@ import typer
 from flows.cli.options import (
     PANEL_NIGHT,
     ConfigOption,
+    ContextOption,
     DryRunOption,
     JsonOption,
     RecipeOption,
@@ -53,6 +54,7 @@ def night(
     engine: EngineOption = None,
     retry: RetryOption = True,
     workers: WorkersOption = None,
+    context: ContextOption = None,
     dry_run: DryRunOption = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
@@ -66,7 +68,7 @@ def night(
     layer = recipe_layer(settings, config, without, recipe)
     with open_repo(repo, read_only=dry_run) as opened:
         if dry_run:
-            plan = plan_night(opened, day, where=where, settings=layer, retry_failed=retry)
+            plan = plan_night(opened, day, where=where, settings=layer, retry_failed=retry, context=context)
             emit(plan.to_dict(), as_json=as_json, text=lambda: say(plan.render()))
             return plan.exit_code
         tell_engine(opened, engine)
@@ -79,6 +81,7 @@ def night(
                 engine=engine,
                 workers=workers,
                 retry_failed=retry,
+                context=context,
                 on_progress=advance,
             )
     emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))

@@ -25,6 +25,15 @@ AsOfOption = Annotated[
         "--as-of", metavar="EVENT|TIME", help="As it was after an event, or at a time (UTC).", show_default=False
     ),
 ]
+ContextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        help="Take calibrations from this frozen context (`isrflow context list`).",
+        show_default=False,
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="STEP.FIELD=VALUE", help="Change one setting of the recipe (repeatable)."),

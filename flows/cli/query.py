@@ -85,30 +85,6 @@ def query(
     return 0
 
 
-@app.command(rich_help_panel=PANEL_LOOK, epilog=example("isrflow explain 20260301005 2 flat"))
-def explain(
-    *,
-    exposure: Annotated[int, typer.Argument(metavar="EXPOSURE", help="The exposure's id.")],
-    detector: Annotated[str, typer.Argument(metavar="DETECTOR", help="The detector's id or name.")],
-    kind: Annotated[str, typer.Argument(metavar="TYPE", help="The kind of calibration: bias, dark, flat, ...")],
-    collection: Annotated[
-        list[str] | None, typer.Option("--collection", help="Where to look instead of the repository's chain.")
-    ] = None,
-    repo: RepoOption = None,
-    as_json: JsonOption = False,
-) -> int:
-    """Say why this calibration was chosen for this exposure, why the others were not, and what would mend it."""
-    from flows.present.output import emit, say
-    from flows.repo import open_repo
-
-    with open_repo(repo, read_only=True) as opened:
-        number = opened.camera.detector(int(detector) if detector.isdecimal() else detector).id
-        collections = tuple(collection or opened.settings.collections)
-        answer = opened.butler.explain(exposure, number, kind, collections)
-    emit(answer.to_dict(), as_json=as_json, text=lambda: say(answer.render()))
-    return 0
-
-
 @app.command(
     rich_help_panel=PANEL_LOOK,
     epilog=example("isrflow lineage 1a2b3c4d", "isrflow lineage 1a2b3c4d --down"),

@@ -10,6 +10,7 @@ from flows.cli.night import EngineOption, RetryOption, tell_engine
 from flows.cli.options import (
     PANEL_NIGHT,
     ConfigOption,
+    ContextOption,
     DryRunOption,
     JsonOption,
     RecipeOption,
@@ -42,6 +43,7 @@ def reprocess(
     engine: EngineOption = None,
     retry: RetryOption = True,
     workers: WorkersOption = None,
+    context: ContextOption = None,
     dry_run: DryRunOption = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
@@ -55,7 +57,7 @@ def reprocess(
     layer = recipe_layer(settings, config, without, recipe)
     with open_repo(repo, read_only=dry_run) as opened:
         if dry_run:
-            plan = plan_reprocess(opened, where, out, settings=layer, retry_failed=retry)
+            plan = plan_reprocess(opened, where, out, settings=layer, retry_failed=retry, context=context)
             emit(plan.to_dict(), as_json=as_json, text=lambda: say(plan.render()))
             return plan.exit_code
         tell_engine(opened, engine)
@@ -68,6 +70,7 @@ def reprocess(
                 engine=engine,
                 workers=workers,
                 retry_failed=retry,
+                context=context,
                 on_progress=advance,
             )
     emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))

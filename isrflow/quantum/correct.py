@@ -22,6 +22,7 @@ from isrflow.quantum.types import (
     RAW,
     STATISTICS,
 )
+from isrflow.quantum.waived import waive
 from registry.refs import DatasetRef, Match, QuantumSpec, dataset_uuid
 
 ISR = "isr"
@@ -64,12 +65,12 @@ def correct(context: QuantumContext) -> None:
     camera = context.get("camera")
     detector = camera.detector(context.data_id.detector)
     raw = read_raw(context.path(RAW), camera, detector, corrections=context.corrections(RAW))
-    recipe = recipe_from(context.config)
-    sources = sources_of(context)
-    result = run_isr(raw, context.calibrations(), recipe, camera=camera, sources=sources, overwrite=True)
+    calibs = context.calibrations()
+    recipe, without = waive(recipe_from(context.config), raw, calibs)
+    result = run_isr(raw, calibs, recipe, camera=camera, sources=sources_of(context), overwrite=True)
     for product, value in products_of(result).items():
         if hasattr(value, "header"):
-            value.header.update(provenance_cards(context.inputs, product))
+            value.header.update(provenance_cards(context.inputs, product) | without)
         context.put(product, value)
 
 

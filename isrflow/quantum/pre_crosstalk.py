@@ -16,6 +16,7 @@ from isrflow.quantum.notes import Notes, headers_in
 from isrflow.quantum.provenance import content_key, provenance_cards
 from isrflow.quantum.quantum import Task
 from isrflow.quantum.types import PRE_CROSSTALK, RAW, SOURCE_ROLE
+from isrflow.quantum.waived import waive
 from registry.refs import DatasetRef, Match, QuantumSpec
 
 if TYPE_CHECKING:
@@ -69,8 +70,10 @@ def prepare_source(context: QuantumContext) -> None:
     camera = context.get("camera")
     detector = camera.detector(context.data_id.detector)
     raw = read_raw(context.path(RAW), camera, detector, corrections=context.corrections(RAW))
-    result = run_isr(raw, context.calibrations(), recipe_from(context.config), camera=camera, overwrite=True)
-    result.exposure.header.update(provenance_cards(context.inputs, PRE_CROSSTALK))
+    calibs = context.calibrations()
+    recipe, without = waive(recipe_from(context.config), raw, calibs)
+    result = run_isr(raw, calibs, recipe, camera=camera, overwrite=True)
+    result.exposure.header.update(provenance_cards(context.inputs, PRE_CROSSTALK) | without)
     context.put(PRE_CROSSTALK, result.exposure)
 
 

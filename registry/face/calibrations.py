@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.face.base import Face
 from registry.refs import DataId, DatasetRef, Match, Policy
@@ -18,6 +18,7 @@ from registry.timespan import ALL_TIME, Timespan
 
 if TYPE_CHECKING:
     from registry.explain import Explanation
+    from registry.explain_certify import CertifyExplanation
     from registry.resolution import Resolution
 
 
@@ -33,12 +34,21 @@ class CalibrationFace(Face):
         mode: CertifyMode = "idempotent",
         reason: str = "",
         dry_run: bool = False,
+        readout_mode: Mapping[str, Any] | None = None,
     ) -> CertifyDiff:
         """Declare calibrations valid in a range of time; see `registry.sql.calibrations`."""
         with self._repository.changing(dry_run=dry_run) as connection:
             actor = self._repository.actor
             return calibrations.certify(
-                connection, collection, refs, span, mode=mode, actor=actor, reason=reason, dry_run=dry_run
+                connection,
+                collection,
+                refs,
+                span,
+                mode=mode,
+                actor=actor,
+                reason=reason,
+                dry_run=dry_run,
+                readout_mode=readout_mode,
             )
 
     def decertify(
@@ -133,6 +143,13 @@ class CalibrationFace(Face):
             return explain(
                 connection, exposure, detector, type, collections, instrument=instrument, as_of=as_of, context=context
             )
+
+    def explain_certify(self, collection: str, refs: Sequence[DatasetRef], span: Timespan) -> CertifyExplanation:
+        """Say what certifying datasets would meet, and what each mode would make of it; nothing is changed."""
+        from registry.explain_certify import explain_certify
+
+        with self._repository.reading() as connection:
+            return explain_certify(connection, collection, refs, span)
 
     def seq_of(self, moment: str | int) -> int:
         """Return the number of the event that a number or a time (UTC) means; see `registry.sql.events.seq_of`."""

@@ -8,8 +8,8 @@ Every change is first worked out as a `CertifyDiff` and then carried out, so a d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 from uuid import UUID
 
@@ -19,12 +19,16 @@ from registry.errors import ConflictError, UnknownName, UserError, ValidityOverl
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
+from registry.sql.certify_words import certify_command, free_pieces
 from registry.sql.collections import collection_id
 from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import refs_by_row
 from registry.sql.events import append_event
+from registry.sql.locks import lock_log
+from registry.sql.raw_modes import mode_to_certify
 from registry.sql.validity_rows import ValidityRow, load_validity, spell_rows
 from registry.sql.validity_seal import rows_sha256
+from registry.times import spell_span
 from registry.timespan import ALL_TIME, Timespan
 
 CertifyMode = Literal["strict", "idempotent", "replace", "fill-gaps"]
@@ -41,6 +45,12 @@ class _Slot:
     status: str = "LIVE"
     validity_id: int = 0
     span: Timespan = ALL_TIME
+    mode_id: int = t.NOT_APPLICABLE
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """What it is matched by, the readout mode among it."""
+        return (*self.key, self.mode_id)
 
 
 @dataclass(frozen=True)
@@ -55,13 +65,17 @@ class CertifyDiff:
     unchanged: tuple[ValidityRow, ...]
     event_seq: int | None = None
     dry_run: bool = False
+    span: Timespan | None = None
+    """The range that was asked for."""
 
     def render(self) -> str:
         """Return the change as text; what many detectors have in common is one line."""
         signs = (("+", self.added), ("-", self.closed), ("=", self.unchanged))
         lines = [f"{sign} {line}" for sign, rows in signs for line in spell_rows(rows)]
         counts = f"{len(self.added)} added, {len(self.closed)} closed, {len(self.unchanged)} unchanged"
-        return "\n".join([*lines, f"{counts} (dry run: nothing was changed)" if self.dry_run else counts])
+        asked = [] if self.span is None or lines else [f"valid {spell_span(self.span)}"]
+        counts += f" (event {self.event_seq})" if self.event_seq is not None else ""
+        return "\n".join([*asked, *lines, f"{counts} (dry run: nothing was changed)" if self.dry_run else counts])
 
 
 def certify(
@@ -74,6 +88,7 @@ def certify(
     actor: str = "",
     reason: str = "",
     dry_run: bool = False,
+    readout_mode: Mapping[str, Any] | None = None,
 ) -> CertifyDiff:
     """Declare datasets valid in a range of time.
 
@@ -95,11 +110,14 @@ def certify(
         Who and why, for the log.
     dry_run
         Only say what would change.
+    readout_mode
+        The mode of exposures that they serve, if their types are matched by mode; that of the raws they were made of
+        if not given.
 
     Raises
     ------
     ValidityOverlap
-        Listing every row in the way, with range, dataset, and who certified it when.
+        Listing every row in the way, with range, dataset, and who certified it when; what is free, and the commands.
     ConflictError
         If the datasets cannot be certified together, or at all; all reasons are listed.
     UnknownName
@@ -107,18 +125,20 @@ def certify(
     """
     if mode not in get_args(CertifyMode):
         raise UnknownName(kind="mode of certification", name=mode, known=get_args(CertifyMode))
+    if not dry_run:
+        lock_log(connection)  # what is read from here on stays true until this is written
     home = collection_id(connection, collection, "CALIBRATION")
-    datasets = _certifiable(connection, refs)
+    datasets = _with_modes(connection, _certifiable(connection, refs), readout_mode)
     there = _open_rows(connection, home, {row.key[0] for row in datasets}, span)
     new: list[tuple[_Slot, Timespan]] = []
     close: list[_Slot] = []
     unchanged: list[_Slot] = []
     clashes: list[_Slot] = []
     for dataset in datasets:
-        old = there.get(dataset.key, [])
+        old = there.get(dataset.place, [])
         same = all(row.dataset_id == dataset.dataset_id for row in old)
         if mode == "fill-gaps" or (same and mode != "strict"):
-            new += [(dataset, gap) for gap in _gaps(span, [row.span for row in old])]
+            new += [(dataset, gap) for gap in free_pieces(span, [row.span for row in old])]
             unchanged += old
         elif mode == "replace" or not old:
             close += old
@@ -126,7 +146,7 @@ def certify(
         else:
             clashes += old
     if clashes:
-        raise _overlap(connection, collection, span, clashes, mode)
+        raise _overlap(connection, collection, refs, span, clashes, mode=mode)
     log = _Change(connection, collection, home, "certify", actor, reason, dry_run)
     return log.apply(new, close, unchanged, span)
 
@@ -148,6 +168,8 @@ def decertify(
     UnknownName
         If the collection or a dataset does not exist.
     """
+    if not dry_run:
+        lock_log(connection)
     home = collection_id(connection, collection, "CALIBRATION")
     datasets = _dataset_rows(connection, refs)
     wanted = {row.dataset_id for row in datasets}
@@ -177,7 +199,7 @@ class _Change:
         closed = _described(self.connection, close)
         same = _described(self.connection, unchanged)
         if self.dry_run or not (new or close):
-            return CertifyDiff(self._planned(new), closed, same, None, self.dry_run)
+            return CertifyDiff(self._planned(new), closed, same, None, self.dry_run, span)
         seq = append_event(
             self.connection, self.kind, actor=self.actor, reason=self.reason, payload=self._payload(new, close, span)
         )
@@ -187,13 +209,13 @@ class _Change:
         insert_rows(self.connection, t.calib_validity, [self._values(row, piece, seq) for row, piece in new])
         added = load_validity(self.connection, t.calib_validity.c.certified_at == seq)
         revoked = load_validity(self.connection, t.calib_validity.c.revoked_at == seq)
-        return CertifyDiff(tuple(added), tuple(revoked), same, seq)
+        return CertifyDiff(tuple(added), tuple(revoked), same, seq, span=span)
 
     def _values(self, row: _Slot, span: Timespan, seq: int) -> dict[str, Any]:
         """Return the column values of a new validity row."""
         return {
             "collection_id": self.home,
-            "mode_id": t.NOT_APPLICABLE,
+            "mode_id": row.mode_id,
             "begin_ns": span.begin_ns,
             "end_ns": span.end_ns,
             "dataset_id": row.dataset_id,
@@ -243,6 +265,18 @@ def _certifiable(connection: Connection, refs: Sequence[DatasetRef]) -> list[_Sl
     return rows
 
 
+def _with_modes(connection: Connection, rows: Sequence[_Slot], readout_mode: Mapping[str, Any] | None) -> list[_Slot]:
+    """Return rows with the readout mode to be matched by, where their types are."""
+    kinds = {row.id: row.type for row in dataset_types(connection).values()}
+    by_mode = [row for row in rows if kinds[row.key[0]].matches_mode]
+    if readout_mode is not None and len(by_mode) < len(rows):
+        names = ", ".join(sorted({kinds[row.key[0]].name for row in rows if row not in by_mode}))
+        raise UserError(f"{names} is not matched by readout mode; none can be given", fix="leave --readout-mode out")
+    names_of = {row.dataset_id: _name(kinds, row) for row in by_mode}
+    modes = mode_to_certify(connection, names_of, readout_mode) if by_mode else {}
+    return [replace(row, mode_id=modes.get(row.dataset_id, t.NOT_APPLICABLE)) for row in rows]
+
+
 def _dataset_rows(connection: Connection, refs: Sequence[DatasetRef]) -> list[_Slot]:
     """Return the rows of datasets, without repetitions, sorted by key so that locks are taken in one order."""
     d = t.dataset.c
@@ -264,11 +298,11 @@ def _dataset_rows(connection: Connection, refs: Sequence[DatasetRef]) -> list[_S
 def _open_rows(
     connection: Connection, home: int, types: set[int], span: Timespan
 ) -> dict[tuple[int, ...], list[_Slot]]:
-    """Return the rows in force that overlap a range, by key and in order of time."""
+    """Return the rows in force that overlap a range, by key and mode, in order of time."""
     v, d = t.calib_validity.c, t.dataset.c
     query = (
         select(v.type_id, v.instrument_id, v.detector_id, v.filter_id, v.dataset_id, d.uuid, d.status, v.id)
-        .add_columns(v.begin_ns, v.end_ns)
+        .add_columns(v.begin_ns, v.end_ns, v.mode_id)
         .join(t.dataset, v.dataset_id == d.id)
         .where(v.collection_id == home, v.type_id.in_(sorted(types)), v.revoked_at == t.OPEN_ENDED)
         .where(v.begin_ns < span.end_ns, v.end_ns > span.begin_ns)
@@ -277,28 +311,31 @@ def _open_rows(
     rows: defaultdict[tuple[int, ...], list[_Slot]] = defaultdict(list)
     for row in connection.execute(query):
         span_there = Timespan(row.begin_ns, row.end_ns)
-        slot = _Slot((row[0], row[1], row[2], row[3]), row.dataset_id, row.uuid, row.status, row.id, span_there)
-        rows[slot.key].append(slot)
+        key = (row[0], row[1], row[2], row[3])
+        slot = _Slot(key, row.dataset_id, row.uuid, row.status, row.id, span_there, row.mode_id)
+        rows[slot.place].append(slot)
     return dict(rows)
 
 
-def _gaps(span: Timespan, taken: Sequence[Timespan]) -> list[Timespan]:
-    """Return what is left of a range without others."""
-    left = [span]
-    for other in taken:
-        left = [piece for one in left for piece in one.difference(other)]
-    return left
-
-
 def _overlap(
-    connection: Connection, collection: str, span: Timespan, clashes: Sequence[_Slot], mode: str
+    connection: Connection,
+    collection: str,
+    refs: Sequence[DatasetRef],
+    span: Timespan,
+    clashes: Sequence[_Slot],
+    *,
+    mode: str,
 ) -> ValidityOverlap:
-    """Make the error that lists every row in the way."""
+    """Make the error that lists every row in the way, what is free, and the commands for either way out."""
     rows = _described(connection, clashes)
-    what = f"{len(rows)} calibrations are already valid within {span} in {collection}"
+    what = f"{len(rows)} calibrations are already valid within {spell_span(span)} in {collection}"
     message = f"{what} (mode {mode}); nothing was certified:\n{listed(spell_rows(rows))}"
-    fix = "isrflow calibs certify ... --mode replace (closes those, keeping what sticks out) or --mode fill-gaps; "
-    fix += "--dry-run shows what either does"
+    free = free_pieces(span, [row.span for row in rows])
+    message += "\nfree for all of these calibrations: " + (", ".join(map(spell_span, free)) or "nothing of that range")
+    ways = ["--mode fill-gaps (only where nothing is)"] if free else []
+    ways.append("--mode replace (closes what is there, keeping what sticks out)")
+    command = certify_command(refs, span, collection, "fill-gaps" if free else "replace")
+    fix = f"{command}\n  {' or '.join(ways)}; with --dry-run it only says what it would do"
     return ValidityOverlap(message, conflicts=rows, fix=fix)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select, union
 
+from registry.canonical import canonical_json
+from registry.errors import ConflictError, UnknownName, listed
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
 
@@ -32,11 +35,62 @@ def raw_modes(connection: Connection, datasets: Iterable[int]) -> dict[int, froz
     return {one: frozenset(modes) for one, modes in found.items()}
 
 
+def mode_to_certify(
+    connection: Connection, names: Mapping[int, str], given: Mapping[str, Any] | None
+) -> dict[int, int]:
+    """Return the readout mode that each dataset is to be certified for.
+
+    Parameters
+    ----------
+    names
+        Row of each dataset to its name in messages.
+    given
+        The mode, if somebody says it; else that of the raws that a dataset was made of.
+
+    Raises
+    ------
+    ConflictError
+        If raws of several modes went into a dataset, or none are known, or other ones than are given; all are listed.
+    UnknownName
+        If no exposure was ever taken in the mode given.
+    """
+    wanted = None if given is None else _known_mode(connection, given)
+    found = raw_modes(connection, names)
+    problems = []
+    for one, modes in found.items():
+        spelled = " and ".join(spell_modes(connection, modes))
+        if len(modes) > 1:
+            problems.append(f"{names[one]} was made of raws of several readout modes: {spelled}")
+        elif not modes and wanted is None:
+            problems.append(f"{names[one]} was made of no raws; nobody knows its readout mode")
+        elif modes and wanted is not None and wanted not in modes:
+            problems.append(f"{names[one]} was made of raws of readout mode {spelled}, not of the one given")
+    if problems:
+        fix = "--readout-mode KEY=VALUE,... says it of what was made of no raws"
+        raise ConflictError(f"nothing was certified:\n{listed(problems)}", conflicts=problems, fix=fix)
+    return {one: wanted if wanted is not None else next(iter(modes)) for one, modes in found.items()}
+
+
+def _known_mode(connection: Connection, given: Mapping[str, Any]) -> int:
+    """Return the row of a mode; one that no exposure has would match nothing."""
+    c = t.readout_mode.c
+    text = canonical_json(given) if given else ""
+    known = {row.canonical: row.id for row in connection.execute(select(c.canonical, c.id))}
+    if text not in known:
+        message = f"no exposure was taken in readout mode {text}; there is {', '.join(map(_or_none, sorted(known)))}"
+        raise UnknownName(message, kind="readout mode", name=text)
+    return int(known[text])
+
+
+def _or_none(text: str) -> str:
+    return text or "none"
+
+
 def spell_modes(connection: Connection, modes: Iterable[int]) -> list[str]:
     """Return readout modes as JSON texts, in order; "none" is that of exposures that state none."""
     c = t.readout_mode.c
     rows = connection.execute(select(c.canonical).where(c.id.in_(sorted(modes))).order_by(c.canonical))
-    return [text or "none" for text in rows.scalars()]
+    return [_or_none(text) for text in rows.scalars()]
 
 
 def _direct(connection: Connection, datasets: Sequence[int]) -> dict[int, set[int]]:

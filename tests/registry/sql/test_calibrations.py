@@ -135,7 +135,13 @@ def test_detectors_in_the_same_way_are_told_in_one_line(world):
     new = [world.calib("run/2", detector=i) for i in range(3)]
     diff = world.certify(old, 0, 10)
     assert diff.render().splitlines()[0].startswith("+ 3 bias: lupine detectors 0-2 (run run/1) valid [")
-    with pytest.raises(ValidityOverlap, match=r"3 calibrations are already[^\n]*\n  3 bias: [^\n]*by ada[^\n]*\n  fix"):
+    with pytest.raises(
+        ValidityOverlap,
+        match=(
+            r"3 calibrations are already[^\n]*\n  3 bias: [^\n]*by ada[^\n]*\nfree for all [^\n]*: nothing of that range\n"
+            r"  fix: isrflow calibs certify [^\n]*--mode replace"
+        ),
+    ):
         world.certify(new, 0, 10)
     with pytest.raises(ValidityOverlap) as caught:
         world.certify(new, 0, 10)
