@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from flows.repo import CALIBS, Repo
 
 @dataclass(frozen=True, slots=True)
 class NightStatus:
-    """One observing day: its exposures by kind, and its quanta by state and run."""
+    """One observing day: its exposures by kind, its quanta by state and run, its flagged places by flag."""
 
     night: int
     exposures: Mapping[str, int]
     quanta: Mapping[str, int]
+    flagged: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class RepoStatus:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row a night."""
+        is_any_flagged = any(item.flagged for item in self.nights)
         return [
             {"night": item.night, "exposures": _words(item.exposures), "quanta": _words(item.quanta)}
+            | ({"flags": _words(item.flagged)} if is_any_flagged else {})
             for item in self.nights
         ]
 
@@ -63,7 +66,13 @@ def repo_status(repo: Repo) -> RepoStatus:
         day = days.get(row.data_id.exposure or -1)
         if day is not None:
             quanta.setdefault(day, Counter())[f"{row.state} in {row.run}"] += 1
-    nights = [NightStatus(day, exposures[day], quanta.get(day, Counter())) for day in sorted(exposures)]
+    flags: dict[int, Counter[str]] = {}
+    for flag in repo.butler.flags():
+        flags.setdefault(days[flag.data_id.exposure or -1], Counter())[flag.flag] += 1
+    nights = [
+        NightStatus(day, exposures[day], quanta.get(day, Counter()), flags.get(day, Counter()))
+        for day in sorted(exposures)
+    ]
     certified = [row for row in repo.butler.validity(CALIBS) if row.type != "camera"]
     running = server.running(repo.root)
     return RepoStatus(
