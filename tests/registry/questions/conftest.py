@@ -15,7 +15,6 @@ from registry.sql.collections import register_collection
 from registry.sql.dataset_types import register_dataset_types
 from registry.sql.datasets import dataset_rows, insert_datasets
 from registry.sql.quanta import plan_quanta
-from tests.registry.world import World
 
 PRODUCTS = [
     DatasetType("post_isr", ("instrument", "exposure", "detector"), "fits"),
@@ -112,9 +111,3 @@ class Work:
 @pytest.fixture
 def work(world) -> Work:
     return Work(world)
-
-
-@pytest.fixture
-def world(tmp_path):
-    with World(tmp_path) as one:
-        yield one
