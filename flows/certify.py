@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from flows.repo import CALIBS, Repo
 from registry.errors import UnknownName, UserError
 from registry.refs import DatasetRef
 from registry.sql.calibrations import CertifyDiff, CertifyMode
-from registry.times import day_span, parse_time
+from registry.times import day_span, format_tai, parse_time
 from registry.timespan import BEGINNING_NS, FOREVER_NS, Timespan
 
 
@@ -23,6 +24,7 @@ def certify_calibs(
     mode: CertifyMode = "idempotent",
     reason: str = "",
     dry_run: bool = False,
+    readout_mode: str | None = None,
 ) -> CertifyDiff:
     """Certify calibrations from `begin` to `end`.
 
@@ -34,6 +36,9 @@ def certify_calibs(
         Times in UTC; eight digits mean the beginning of that observing day. No end: for ever.
     collection
         A CALIBRATION collection; made if there is none of that name.
+    readout_mode
+        The mode of exposures they serve, ``key=value,...``, if it is not that of the raws they were made of; only for
+        types that are matched by mode.
     mode, reason, dry_run
         As for `registry.butler.Butler.certify`.
 
@@ -50,7 +55,8 @@ def certify_calibs(
     span = span_of(repo, begin, end)
     if not dry_run:
         repo.butler.register_collection(collection, "CALIBRATION")
-    return repo.butler.certify(collection, refs, span, mode=mode, reason=reason, dry_run=dry_run)
+    modes = None if readout_mode is None else parse_mode(readout_mode)
+    return repo.butler.certify(collection, refs, span, mode=mode, reason=reason, dry_run=dry_run, readout_mode=modes)
 
 
 def decertify_calibs(
@@ -68,9 +74,12 @@ def decertify_calibs(
     return repo.butler.decertify(collection, refs, span_of(repo, begin, end), reason=reason, dry_run=dry_run)
 
 
-def list_calibs(repo: Repo, *, collection: str = CALIBS, kind: str | None = None) -> list[dict[str, Any]]:
-    """Return what is certified now, one plain row a range of validity."""
-    rows = repo.butler.validity(collection, kind)
+def list_calibs(
+    repo: Repo, *, collection: str = CALIBS, kind: str | None = None, as_of: str | None = None
+) -> list[dict[str, Any]]:
+    """Return what is certified now, or was as of an event or a time, one plain row a range of validity."""
+    moment = None if as_of is None else repo.butler.seq_of(as_of)
+    rows = repo.butler.validity(collection, kind, as_of=moment)
     return [
         {
             "type": row.type,
@@ -78,6 +87,8 @@ def list_calibs(repo: Repo, *, collection: str = CALIBS, kind: str | None = None
             "detector": row.data_id.detector,
             "filter": row.data_id.physical_filter,
             "valid": str(row.span),
+            "valid_tai": f"[{format_tai(row.span.begin_ns)}, {format_tai(row.span.end_ns)})",
+            "readout_mode": row.mode,
             "run": row.run,
             "certified": str(row.certified) if row.certified else "",
             "dataset": row.dataset,
@@ -86,6 +97,41 @@ def list_calibs(repo: Repo, *, collection: str = CALIBS, kind: str | None = None
         }
         for row in sorted(rows, key=lambda row: (row.type, row.data_id, row.span))
     ]
+
+
+def match_modes(repo: Repo, kinds: Sequence[str], *, reason: str) -> dict[str, int | None]:
+    """Match calibration types by readout mode from now on; return the event of each, None if it was so already.
+
+    Raises
+    ------
+    UserError
+        If no reason is given.
+    UnknownName, ConflictError
+        If there is no such type, it is no calibration, or some of it is certified already.
+    """
+    if not reason.strip():
+        raise UserError("say why: it cannot be taken back", fix="--reason 'two readout speeds'")
+    return {kind: repo.butler.match_modes(kind, reason=reason) for kind in kinds}
+
+
+def parse_mode(text: str) -> dict[str, Any]:
+    """Read a readout mode, ``speed=fast,binning=2``; values are JSON where they can be, else texts.
+
+    Raises
+    ------
+    UserError
+        If an item has no value.
+    """
+    mode: dict[str, Any] = {}
+    for item in filter(None, (item.strip() for item in text.split(","))):
+        key, sign, value = item.partition("=")
+        if not sign:
+            raise UserError(f"'{item}' says nothing of a readout mode", fix="--readout-mode speed=fast,binning=2")
+        try:
+            mode[key.strip()] = json.loads(value)
+        except ValueError:
+            mode[key.strip()] = value.strip()
+    return mode
 
 
 def find_calibs(repo: Repo, what: Sequence[str]) -> list[DatasetRef]:

@@ -165,11 +165,11 @@ class Resolution:
     def _fallback_notes(self) -> list[str]:
         groups: defaultdict[tuple[str, str], list[tuple[DataId, Match]]] = defaultdict(list)
         for data_id, name, match in self.fallbacks:
-            groups[name, match.ref.short].append((data_id, match))
+            groups[name, match.ref.run].append((data_id, match))
         return [
-            f"fallback: {name} {short} is not valid for {spell_data_ids(one for one, _ in group)}, but the nearest, "
-            f"{_spell_gaps(match.gap_ns for _, match in group)} away (policy {self.policies.get(name, Policy())})"
-            for (name, short), group in groups.items()
+            f"fallback: {name} of {run}, not valid but the nearest, {_spell_gaps(match.gap_ns for _, match in group)} "
+            f"away, for {spell_data_ids(one for one, _ in group)} (policy {self.policies.get(name, Policy())})"
+            for (name, run), group in groups.items()
         ]
 
     def _policy_notes(self) -> list[str]:

@@ -9,6 +9,7 @@ import typer
 
 from flows.cli.night import EngineOption, tell_engine
 from flows.cli.options import (
+    AsOfOption,
     ConfigOption,
     DryRunOption,
     JsonOption,
@@ -29,7 +30,11 @@ app = typer.Typer(help="Calibrations: make, bring in, certify, list.")
 
 CollectionOption = Annotated[str, typer.Option("--collection", help="The collection of certified calibrations.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")]
-BEGIN = typer.Option("--begin", metavar="T", help="From when, UTC; eight digits mean the start of that observing day.")
+BEGIN = typer.Option(
+    "--begin",
+    metavar="T",
+    help="From when: 2026-03-01T12:00, or MJD 61100.5; UTC, or 61100.5TAI. Eight digits: that observing day's start.",
+)
 BeginOption = Annotated[str | None, BEGIN]
 EndOption = Annotated[
     str | None, typer.Option("--end", metavar="T", help="Until when (excluded); for ever if not given.")
@@ -127,6 +132,15 @@ def certify(
     begin: Annotated[str, BEGIN],
     end: EndOption = None,
     mode: Annotated[Mode, typer.Option(help="What to do where something is certified already.")] = "idempotent",
+    readout_mode: Annotated[
+        str | None,
+        typer.Option(
+            "--readout-mode",
+            metavar="KEY=VALUE,...",
+            help="The mode of exposures they serve, if not that of their raws; for kinds matched by mode.",
+            show_default=False,
+        ),
+    ] = None,
     reason: ReasonOption = "",
     collection: CollectionOption = "calibs",
     dry_run: DryRunOption = False,
@@ -139,7 +153,15 @@ def certify(
 
     with open_repo(repo) as opened:
         diff = certify_calibs(
-            opened, what, begin, end, collection=collection, mode=mode, reason=reason, dry_run=dry_run
+            opened,
+            what,
+            begin,
+            end,
+            collection=collection,
+            mode=mode,
+            reason=reason,
+            dry_run=dry_run,
+            readout_mode=readout_mode,
         )
     _show_diff(diff, as_json=as_json)
     return 0
@@ -167,25 +189,54 @@ def decertify(
     return 0
 
 
-@app.command("list", epilog=example("isrflow calibs list", "isrflow calibs list --type flat --json"))
+@app.command("match-mode", epilog=example("isrflow calibs match-mode bias dark flat --reason 'two readout speeds'"))
+def match_mode(
+    *,
+    kinds: Annotated[list[str], typer.Argument(metavar="TYPE...", help="Kinds of calibration.")],
+    reason: ReasonOption = "",
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Match kinds of calibration by readout mode from now on; for good, and before any is certified."""
+    from flows.certify import match_modes
+    from flows.present.output import emit, say
+    from flows.repo import open_repo
+
+    with open_repo(repo) as opened:
+        changed = match_modes(opened, kinds, reason=reason)
+    told = [f"{kind}: matched by readout mode" + ("" if event else ", as before") for kind, event in changed.items()]
+    emit(changed, as_json=as_json, text=lambda: say("\n".join(told)))
+    return 0
+
+
+@app.command(
+    "list",
+    epilog=example(
+        "isrflow calibs list", "isrflow calibs list --type flat --json", "isrflow calibs list --as-of 2026-03-10"
+    ),
+)
 def list_(
     *,
     kind: Annotated[str | None, typer.Option("--type", help="Only this kind.")] = None,
     collection: CollectionOption = "calibs",
+    as_of: AsOfOption = None,
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """List the certified calibrations and when they hold."""
+    """List the certified calibrations and when they hold, in UTC and TAI."""
     from flows.certify import list_calibs
     from flows.present.output import emit, print_table, say
     from flows.repo import open_repo
 
     with open_repo(repo, read_only=True) as opened:
-        rows = list_calibs(opened, collection=collection, kind=kind)
+        rows = list_calibs(opened, collection=collection, kind=kind, as_of=as_of)
+    shown = [row | {"valid": f"{row['valid']}\n= {row['valid_tai']}"} for row in rows]
+    mode = ["readout_mode"] if any(row["readout_mode"] for row in rows) else []
 
     def text() -> None:
         if rows:
-            print_table(rows, ["type", "id", "detector", "filter", "valid", "run"], title=f"certified in {collection}")
+            columns = ["type", "id", "detector", "filter", *mode, "valid", "run"]
+            print_table(shown, columns, title=f"certified in {collection}")
         else:
             say(f"nothing is certified in {collection}\n  try: isrflow calibs certify RUN --begin YYYY-MM-DD")
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
 
 from registry.errors import ConflictError, FrozenError, UnknownName, UserError, listed
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
-from registry.sql.chains import children_at
+from registry.sql.chains import CHAIN_EVENT, children_at
+from registry.sql.collection_names import checked_name, normalised
 from registry.sql.events import append_event
 from registry.sql.remembered import counts
 from registry.times import now_ns
@@ -62,15 +63,13 @@ def register_collection(
     """
     if kind not in t.COLLECTION_KINDS:
         raise UserError(f"'{kind}' is not a kind of collection; there is {', '.join(t.COLLECTION_KINDS)}")
-    if not name.isprintable() or not name or name != name.strip() or any(sign in name for sign in "*?[]'\""):
-        raise UserError(
-            f"{name!r} cannot name a collection: no quotes, patterns or surrounding blanks", fix="--out calibs/20260301"
-        )
     known = _all(connection)
-    if name in known:
-        if known[name].kind != kind:
-            raise ConflictError(f"collection {name} exists as {known[name].kind}, not {kind}", conflicts=[name])
-        return known[name].id
+    there = known.get(name) or known.get(normalised(name))
+    if there is not None:
+        if there.kind != kind:
+            raise ConflictError(f"collection {name} exists as {there.kind}, not {kind}", conflicts=[name])
+        return there.id
+    name = checked_name(name)
     values = {"name": name, "kind": kind, "doc": doc, "owner": owner, "created_ns": now_ns()}
     connection.execute(insert(t.collection).values(**values))
     number = _all(connection)[name].id
@@ -80,8 +79,15 @@ def register_collection(
     return number
 
 
-def set_chain(connection: Connection, name: str, children: Sequence[str]) -> None:
+def set_chain(
+    connection: Connection, name: str, children: Sequence[str], *, actor: str = "", reason: str = ""
+) -> int | None:
     """Say what a chain searches, in order; it is made if it does not exist.
+
+    Returns
+    -------
+    int or None
+        The event, which says what the chain holds and what it held; None if that is the same.
 
     Raises
     ------
@@ -89,10 +95,14 @@ def set_chain(connection: Connection, name: str, children: Sequence[str]) -> Non
         If a child does not exist.
     ConflictError
         If the chain would contain itself (the way round is shown), or a child is named twice.
+    FrozenError
+        If it is frozen.
     """
-    parent = register_collection(connection, name, "CHAINED")
+    parent = register_collection(connection, name, "CHAINED", owner=actor)
+    refuse_frozen(connection, name)
     known = _all(connection)
-    ids = [_one(known, child).id for child in children]
+    children = [_one(known, child).name for child in children]
+    ids = [known[child].id for child in children]
     if len(set(ids)) < len(ids):
         raise ConflictError(f"chain {name} would name a child twice: {', '.join(children)}", conflicts=list(children))
     below = _children(connection)
@@ -100,9 +110,15 @@ def set_chain(connection: Connection, name: str, children: Sequence[str]) -> Non
         way = _way(child, name, below)
         if way:
             raise ConflictError(f"chain {name} would contain itself: {' -> '.join([name, *way])}", conflicts=way)
+    was = list(below.get(name, ()))
+    if was == children:
+        return None
+    payload = {"chain": name, "children": children, "was": was}
+    seq = append_event(connection, CHAIN_EVENT, actor=actor, reason=reason, payload=payload)
     connection.execute(delete(t.collection_chain).where(t.collection_chain.c.parent_id == parent))
     rows = [{"parent_id": parent, "position": i, "child_id": child} for i, child in enumerate(ids)]
     insert_rows(connection, t.collection_chain, rows)
+    return seq
 
 
 def flatten(connection: Connection, names: Sequence[str], as_of: int | None = None) -> list[FlatCollection]:
@@ -153,12 +169,6 @@ def run_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     return {name: collection_id(connection, name, "RUN") for name in sorted(set(names))}
 
 
-def freeze_run(connection: Connection, name: str) -> None:
-    """Let a run take no more datasets; the database enforces it."""
-    number = collection_id(connection, name, "RUN")
-    connection.execute(update(t.collection).where(t.collection.c.id == number).values(frozen=1))
-
-
 def tag(connection: Connection, name: str, refs: Sequence[DatasetRef], *, actor: str = "", reason: str = "") -> int:
     """Put datasets into a TAGGED collection, which is made if it does not exist; return how many were new.
 
@@ -168,7 +178,7 @@ def tag(connection: Connection, name: str, refs: Sequence[DatasetRef], *, actor:
         If it already holds other datasets of the same type and data id, or two of these share one; all are listed.
     """
     number = register_collection(connection, name, "TAGGED")
-    _refuse_frozen(connection, name)
+    refuse_frozen(connection, name)
     d, g = t.dataset.c, t.dataset_tag.c
     columns = (d.id, d.uuid, d.type_id, d.instrument_id, d.exposure_id, d.detector_id, d.filter_id)
     rows = [
@@ -215,6 +225,21 @@ def collections(connection: Connection, pattern: str = "*") -> list[CollectionRo
     ]
 
 
+def refuse_frozen(connection: Connection, name: str) -> None:
+    """Refuse a change of a frozen collection, or new datasets in a frozen run.
+
+    Raises
+    ------
+    FrozenError
+        Saying what to do instead.
+    """
+    c = t.collection.c
+    row = connection.execute(select(c.kind, c.frozen).where(c.name.in_((name, normalised(name))))).one()
+    if row.frozen:
+        fix = "work into another run: isrflow reprocess WHERE --out RUN" if row.kind == "RUN" else "make another one"
+        raise FrozenError(f"collection {name} is frozen: nothing in it changes any more", name=name, fix=fix)
+
+
 def _member_counts(connection: Connection) -> dict[int, int]:
     """Count published datasets of runs, tagged ones, and those with an open validity."""
     d, g, v = t.dataset.c, t.dataset_tag.c, t.calib_validity.c
@@ -236,9 +261,10 @@ def _all(connection: Connection) -> dict[str, FlatCollection]:
 
 def _one(known: dict[str, FlatCollection], name: str) -> FlatCollection:
     """Return a collection, or refuse the name."""
-    if name not in known:
-        raise UnknownName(kind="collection", name=name, known=list(known), fix="isrflow query collections")
-    return known[name]
+    found = known.get(name) or known.get(normalised(name))
+    if found is None:
+        raise UnknownName(kind="collection", name=name, known=list(known), fix="isrflow collections list")
+    return found
 
 
 def _children(connection: Connection) -> dict[str, tuple[str, ...]]:
@@ -265,9 +291,3 @@ def _way(start: str, goal: str, below: dict[str, tuple[str, ...]]) -> list[str]:
         if rest:
             return [start, *rest]
     return []
-
-
-def _refuse_frozen(connection: Connection, name: str) -> None:
-    """Refuse a change of a frozen collection."""
-    if connection.execute(select(t.collection.c.frozen).where(t.collection.c.name == name)).scalar_one():
-        raise FrozenError(f"collection {name} is frozen", name=name)

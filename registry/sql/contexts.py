@@ -149,6 +149,16 @@ def contexts(connection: Connection) -> list[ContextRow]:
     return [_context(row) for row in connection.execute(_select().order_by(t.context.c.id))]
 
 
+def verify_contexts(connection: Connection) -> list[str]:
+    """Recompute the hash of every context and describe those that are not what was frozen."""
+    problems = []
+    for row in contexts(connection):
+        path = list(zip(row.path, row.kinds, strict=True))
+        if _values(connection, path, row.event_seq, row.policies)["sha256"] != row.sha256:
+            problems.append(f"context {row.name} is not what was frozen: its hash is another now")
+    return problems
+
+
 def bind_run(connection: Connection, run: str, context: str | None) -> None:
     """Tie a run to the context that its calibrations are taken from; harmless when repeated.
 

@@ -58,11 +58,21 @@ def append_event(
     return int(values["seq"])
 
 
-def events(connection: Connection, *, limit: int | None = 100, kind: str | None = None) -> list[EventRow]:
-    """Return the newest events, newest first."""
-    query = select(t.registry_event).order_by(t.registry_event.c.seq.desc()).limit(limit)
+def events(
+    connection: Connection,
+    *,
+    limit: int | None = 100,
+    kind: str | None = None,
+    since: int = 0,
+    until: int | None = None,
+) -> list[EventRow]:
+    """Return the newest events, newest first; `since` and `until` are numbers of events, both counted in."""
+    c = t.registry_event.c
+    query = select(t.registry_event).where(c.seq >= since).order_by(c.seq.desc()).limit(limit)
     if kind is not None:
-        query = query.where(t.registry_event.c.kind == kind)
+        query = query.where(c.kind == kind)
+    if until is not None:
+        query = query.where(c.seq <= until)
     return [_event(dict(row)) for row in connection.execute(query).mappings()]
 
 
@@ -100,6 +110,20 @@ def seq_of(connection: Connection, moment: str | int) -> int:
             f"as of {text}: that is in the future ({format_time(time_ns)})", fix="leave it out to ask as of now"
         )
     return seq_at(connection, time_ns)
+
+
+def first_seq_of(connection: Connection, moment: str | int) -> int:
+    """Return the number of the first event that "since" means: that event, or the first at or after a time.
+
+    Raises
+    ------
+    InvalidTime
+        If it is neither a number nor a time.
+    """
+    text = str(moment).strip()
+    if isinstance(moment, int) or (text.isdecimal() and len(text) != _DIGITS_OF_A_DAY):
+        return int(text)
+    return seq_at(connection, parse_time(text) - 1) + 1
 
 
 def refuse_future(connection: Connection, as_of: int | None) -> None:

@@ -138,8 +138,8 @@ def test_detectors_in_the_same_way_are_told_in_one_line(world):
     with pytest.raises(
         ValidityOverlap,
         match=(
-            r"3 calibrations are already[^\n]*\n  3 bias: [^\n]*by ada[^\n]*\nfree for all [^\n]*: nothing of that range\n"
-            r"  fix: isrflow calibs certify [^\n]*--mode replace"
+            r"3 calibrations are already[^\n]*\n  3 bias: [^\n]*by ada[^\n]*\n"
+            r"free for all [^\n]*: nothing of that range\n  fix: isrflow calibs certify [^\n]*--mode replace"
         ),
     ):
         world.certify(new, 0, 10)
