@@ -79,27 +79,30 @@ def server() -> Server:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
     data = folder / "data"
 
-    def run(program: str, *arguments: str) -> None:
-        command = [str(binaries / program), *arguments]
-        done = subprocess.run(
-            command, user=user, extra_groups=[] if user else None, cwd=folder, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"},
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    as_who = {"user": user, "extra_groups": [] if user else None, "cwd": folder, "stdin": subprocess.DEVNULL}
 
-    run(
-        "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"
-    )
+    def run(program: str, *arguments: str) -> None:
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+        done = subprocess.run(
+            [str(binaries / program), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            **as_who,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
+
+    options = ("--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions")
+    run("initdb", "-D", str(data), "-U", "postgres", *options)
     lines = [f"{name} = {value}" for name, value in SETTINGS.items()]
     with (data / "postgresql.conf").open("a") as file:
         file.write("\n".join([*lines, f"unix_socket_directories = '{folder}'", ""]))
     log = folder / "log"
     with log.open("w") as output:
-        process = subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(data)], user=user, extra_groups=[] if user else None, cwd=folder,
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
+        command = [str(binaries / "postgres"), "-D", str(data)]
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **as_who)
     owner = os.getpid()
 
     def stop() -> None:

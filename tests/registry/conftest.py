@@ -113,6 +113,16 @@ def make_butler(tmp_path, formatters, engine_kind):
 
 
 @pytest.fixture
+def sqlite_butler(tmp_path, formatters):
+    """A repository for what only a file can do, or suffer."""
+    root = tmp_path / "repo"
+    root.mkdir()
+    _new_repository(root, "sqlite")
+    with Butler(root, formatters=formatters, actor="tester") as butler:
+        yield butler
+
+
+@pytest.fixture
 def butler(make_butler):
     return make_butler()
 

@@ -114,6 +114,12 @@ class World:
             return result.all() if result.returns_rows else []
 
 
+def drop_guard(connection, table: str, name: str) -> None:
+    """Take a trigger away, as somebody with the file or the owner's password could."""
+    where = f" ON {table}" if connection.dialect.name == "postgresql" else ""
+    connection.exec_driver_sql(f"DROP TRIGGER {name}{where}")
+
+
 def _listed(refs) -> list[DatasetRef]:
     return [refs] if isinstance(refs, DatasetRef) else list(refs)
 

@@ -11,7 +11,7 @@ from registry.errors import AmbiguousId, ConflictError, UnknownName
 from registry.refs import DataId, DatasetRef, DatasetType, dataset_uuid
 from registry.sql.collections import flatten, register_collection, tag
 from registry.sql.dataset_types import dataset_types, register_dataset_types
-from registry.sql.datasets import find_first, insert_datasets, load_refs, ref_by_text, refs_by_uuid
+from registry.sql.datasets import find_first, insert_datasets, load_refs, ref_by_text, refs_by_uuid, set_status
 from registry.sql.exposures import register_instrument
 from tests.registry.world import LUPINE, TYPES
 
@@ -53,7 +53,7 @@ def test_two_files_in_the_datastore_never_share_a_path(world):
     one = DatasetRef(dataset_uuid("run/1", "bias", data_id), "bias", "run/1", data_id, "a", "b", 1, "same.fits")
     with world.write() as connection:
         register_instrument(connection, LUPINE, [DetectorRecord("lupine", 3, "D3")], [])
-    with pytest.raises(ConflictError, match=r"UNIQUE constraint failed: artifact\.path"), world.write() as connection:
+    with pytest.raises(ConflictError, match=r"UNIQUE constraint failed: .*artifact.path"), world.write() as connection:
         insert_datasets(connection, [one])
 
 
@@ -93,7 +93,7 @@ def test_the_first_collection_that_has_it_gives_the_dataset(world):
         assert found("run/0", "run/1") == {0: (first, "run/0"), 1: (other, "run/1")}
         assert found("best", "run/0") == {0: (tagged, "best")}
         assert found("run/1") == {0: (second, "run/1"), 1: (other, "run/1")}
-        connection.exec_driver_sql("UPDATE dataset SET status = 'MISSING' WHERE uuid = ?", (first.id.hex,))
+        set_status(connection, [first.id], "MISSING")
         assert found("run/0", "run/1")[0] == (second, "run/1")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from registry.sql.events import append_event, events, newest_seq, seq_at, verify_chain
 from registry.sql.validity_seal import verify_validity
+from tests.registry.world import drop_guard
 
 
 @pytest.fixture
@@ -16,7 +17,8 @@ def log(world):
         for i in range(4):
             append_event(connection, "note", actor="ada", reason=f"reason {i}", payload={"i": i})
     for trigger in ("registry_event_does_not_change", "registry_event_stays", "registry_event_follows_the_last"):
-        world.sql(f"DROP TRIGGER {trigger}")  # as somebody with the file and a shell could
+        with world.write() as connection:
+            drop_guard(connection, "registry_event", trigger)
     return world
 
 
@@ -68,7 +70,8 @@ def test_altered_validity_rows_show_although_the_chain_is_whole(world):
     world.certify(world.calib("run/2"), 5, 8, mode="replace")
     with world.read() as connection:
         assert verify_validity(connection) == []
-    world.sql("DROP TRIGGER calib_validity_is_only_revoked")
+    with world.write() as connection:
+        drop_guard(connection, "calib_validity", "calib_validity_is_only_revoked")
     world.sql("UPDATE calib_validity SET end_ns = 50 WHERE id = 1")
     with world.read() as connection:
         assert verify_validity(connection) == [

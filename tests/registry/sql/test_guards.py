@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from registry.errors import ConflictError, FrozenError, ValidityOverlap
 from registry.refs import DataId
-from registry.sql.collections import freeze_run, register_collection
+from registry.sql.collection_edits import freeze
+from registry.sql.collections import register_collection
 from registry.sql.events import append_event
 from registry.sql.tables import OPEN_ENDED
 from tests.registry.world import World
@@ -165,7 +166,7 @@ def test_an_event_must_follow_the_last(certified):
 def test_a_frozen_run_takes_no_more_datasets(world):
     world.calib("run/1", detector=0)
     with world.write() as connection:
-        freeze_run(connection, "run/1")
+        freeze(connection, "run/1", actor="ada", reason="cited")
     with pytest.raises(FrozenError, match="not frozen"):
         world.calib("run/1", detector=1)
 
@@ -200,7 +201,8 @@ def test_a_leased_quantum_has_a_worker_and_a_skipped_one_a_reason(world):
         with pytest.raises(ConflictError, match="CHECK constraint failed"):
             world.sql(
                 "INSERT INTO quantum (uuid, run_id, task, instrument_id, exposure_id, detector_id, filter_id,"
-                " config_id, software_id, calib_set_id, content_key, state) VALUES ('00000000000000000000000000000000', 1, 'isr', 1, 0, 0, 0,"
+                " config_id, software_id, calib_set_id, content_key, state)"
+                " VALUES ('00000000000000000000000000000000', 1, 'isr', 1, 0, 0, 0,"
                 " 1, 1, 1, '', ?)",
                 state,
             )

@@ -171,7 +171,7 @@ def test_many_workers_at_once_share_the_work_without_overlap(night):
     won: list[int] = []
 
     def work(name: str) -> None:
-        engine = make_engine(night.path)
+        engine = make_engine(night.address)
         for one in ids:
             with write(engine) as connection:
                 won.extend(lease(connection, [one], name))
