@@ -17,6 +17,7 @@ from registry.datastore.base import Datastore
 from registry.datastore.local import LocalDatastore
 from registry.errors import UnavailableError, UserError
 from registry.face.calibrations import CalibrationFace
+from registry.face.collections import CollectionFace
 from registry.face.datasets import DatasetFace
 from registry.face.dimensions import DescribingFace
 from registry.face.notes import NoteFace
@@ -33,7 +34,9 @@ from registry.sql.identity import repository_uuid
 __all__ = ["Butler", "Formatter", "IngestItem", "IngestResult"]
 
 
-class Butler(DescribingFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceFace, NoteFace, QuestionFace):
+class Butler(
+    DescribingFace, CollectionFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceFace, NoteFace, QuestionFace
+):
     """An open repository.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What a repository knows of instruments and exposures, types and collections."""
+"""What a repository knows of instruments and exposures, and types of datasets."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Any
 from registry.dimensions import DetectorRecord, ExposureRecord, FilterRecord, InstrumentRecord
 from registry.face.base import Face
 from registry.query.run import select_exposures
-from registry.refs import DatasetRef, DatasetType
-from registry.sql import collections as collections_sql
+from registry.refs import DatasetType
 from registry.sql import exposures
-from registry.sql.collections import CollectionKind, CollectionRow
 from registry.sql.dataset_types import dataset_types, register_dataset_types
-from registry.sql.events import append_event
 
 
 class DescribingFace(Face):
-    """Instruments, exposures, dataset types, collections."""
+    """Instruments, exposures, dataset types."""
 
     def register_instrument(
         self, instrument: InstrumentRecord, detectors: Sequence[DetectorRecord], filters: Sequence[FilterRecord]
@@ -67,25 +64,3 @@ class DescribingFace(Face):
         """Return all dataset types by name."""
         with self._repository.reading() as connection:
             return {name: row.type for name, row in dataset_types(connection).items()}
-
-    def register_collection(self, name: str, kind: CollectionKind, doc: str = "") -> None:
-        """Add a collection; harmless if it is there with the same kind."""
-        with self._repository.writing() as connection:
-            collections_sql.register_collection(connection, name, kind, doc=doc, owner=self._repository.actor)
-
-    def set_chain(self, name: str, children: Sequence[str]) -> None:
-        """Say which collections a chain searches, in order."""
-        with self._repository.writing() as connection:
-            collections_sql.set_chain(connection, name, children)
-            payload = {"chain": name, "children": list(children)}
-            append_event(connection, "chain", actor=self._repository.actor, payload=payload)
-
-    def tag(self, collection: str, refs: Sequence[DatasetRef]) -> int:
-        """Put datasets into a TAGGED collection and return how many were new."""
-        with self._repository.writing() as connection:
-            return collections_sql.tag(connection, collection, refs, actor=self._repository.actor)
-
-    def collections(self, pattern: str = "*") -> list[CollectionRow]:
-        """Return the collections whose name fits a shell pattern."""
-        with self._repository.reading() as connection:
-            return collections_sql.collections(connection, pattern)

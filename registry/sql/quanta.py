@@ -21,7 +21,7 @@ from registry.refs import DataId, QuantumRow, QuantumSpec, quantum_uuid
 from registry.sql import tables as t
 from registry.sql.blobs import blob_id, calib_set_ids
 from registry.sql.bulk import chunks, insert_rows
-from registry.sql.collections import collection_id
+from registry.sql.collections import collection_id, refuse_frozen
 from registry.sql.datasets import dataset_rows
 from registry.sql.keys import Key, data_id_from_row, data_id_keys, with_data_id
 from registry.sql.quantum_conflicts import refuse_other_content
@@ -68,6 +68,8 @@ def plan_quanta(
         If a quantum that is done, or being done, has another content key; all are listed, with what differs.
     UnknownName
         If the run, a data id or a dataset is not registered.
+    FrozenError
+        If there is something to do, and the run is frozen.
     """
     run_id = collection_id(connection, run, "RUN")
     wanted = {quantum_uuid(run, spec.task, spec.data_id): spec for spec in specs}
@@ -79,6 +81,8 @@ def plan_quanta(
     idle, free = _idle(connection, there)
     refuse_other_content(connection, {u: (there[u], wanted[u]) for u in there if u not in free}, parts)
     open_specs = {u: spec for u, spec in wanted.items() if u not in there or u in free}
+    if open_specs:
+        refuse_frozen(connection, run)
     set_of = calib_set_ids(connection, {u: spec.calibs for u, spec in open_specs.items()})
     note_of = dict(zip(open_specs, note_ids(connection, [spec.notes for spec in open_specs.values()]), strict=True))
     same = _unchanged(connection, free, open_specs, set_of, note_of)
