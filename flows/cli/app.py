@@ -11,6 +11,7 @@ import typer
 
 from flows.cli import (
     calibs,
+    collections,
     contexts,
     datasets,
     demo,
@@ -50,6 +51,7 @@ for group in (repo, ingest, night, reprocess, query, explain, questions, dataset
 app.add_typer(calibs.app, name="calibs", rich_help_panel=PANEL_NIGHT)
 app.add_typer(policies.app, name="policy", rich_help_panel=PANEL_CARE)
 app.add_typer(contexts.app, name="context", rich_help_panel=PANEL_CARE)
+app.add_typer(collections.app, name="collections", rich_help_panel=PANEL_CARE)
 app.add_typer(flag.app, name="flag", rich_help_panel=PANEL_CARE)
 app.add_typer(header.app, name="header", rich_help_panel=PANEL_CARE)
 app.add_typer(repo.db_app, name="db", rich_help_panel=PANEL_CARE)

@@ -101,7 +101,7 @@ def set_chain(
     parent = register_collection(connection, name, "CHAINED", owner=actor)
     refuse_frozen(connection, name)
     known = _all(connection)
-    children = [_one(known, child).name for child in children]
+    name, children = _one(known, name).name, [_one(known, child).name for child in children]
     ids = [known[child].id for child in children]
     if len(set(ids)) < len(ids):
         raise ConflictError(f"chain {name} would name a child twice: {', '.join(children)}", conflicts=list(children))
@@ -177,7 +177,7 @@ def tag(connection: Connection, name: str, refs: Sequence[DatasetRef], *, actor:
     ConflictError
         If it already holds other datasets of the same type and data id, or two of these share one; all are listed.
     """
-    number = register_collection(connection, name, "TAGGED")
+    number = register_collection(connection, name, "TAGGED", owner=actor)
     refuse_frozen(connection, name)
     d, g = t.dataset.c, t.dataset_tag.c
     columns = (d.id, d.uuid, d.type_id, d.instrument_id, d.exposure_id, d.detector_id, d.filter_id)
