@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -216,3 +217,75 @@ def whatif(
         found = ask_whatif(opened, target, supposed, settings=recipe_layer(settings, None, "", recipe))
     emit(found.to_dict(), as_json=as_json, text=lambda: say(found.render()))
     return 0
+
+
+@app.command(
+    rich_help_panel=PANEL_LOOK,
+    epilog=example(
+        "isrflow coverage",
+        "isrflow coverage 20260301..20260331 --type flat --plot flats.png",
+        "isrflow coverage --tonight plan.yaml --night 20260303",
+    ),
+)
+def coverage(
+    *,
+    nights: Annotated[
+        str, typer.Argument(metavar="[YYYYMMDD[..YYYYMMDD]|WHERE]", help="Which nights; the last 30 if not given.")
+    ] = "",
+    kind: Annotated[list[str] | None, typer.Option("--type", help="Only this kind (repeatable).")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw it, too.")] = None,
+    tonight: Annotated[
+        Path | None,
+        typer.Option("--tonight", metavar="PLAN.yaml|csv", help="Of a planned night: what to take before it."),
+    ] = None,
+    night: Annotated[
+        str | None, typer.Option("--night", metavar="YYYYMMDD", help="Of --tonight; the plan's, else this one.")
+    ] = None,
+    collection: Annotated[
+        list[str] | None, typer.Option("--collection", help="Where calibrations are looked for.")
+    ] = None,
+    context: Annotated[str | None, typer.Option("--context", metavar="NAME", help="With this frozen context.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="T", help="As things were: an event or a time.")
+    ] = None,
+    settings: SetOption = None,
+    recipe: RecipeOption = None,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show for which nights, filters and detectors calibrations are certified, replaced by a fallback, or missing.
+
+    The exit code is 2 if something required is missing.
+    """
+    from flows.cli.options import recipe_layer
+    from flows.coverage import ask_coverage, ask_tonight
+    from flows.present.output import emit, print_table, say
+    from flows.repo import open_repo
+
+    layer = recipe_layer(settings, None, "", recipe)
+    with open_repo(repo, read_only=True) as opened:
+        if tonight is not None:
+            prospect = ask_tonight(opened, tonight, night, settings=layer)
+            emit(prospect.to_dict(), as_json=as_json, text=lambda: say(prospect.render()))
+            return 0 if prospect.is_complete else 2
+        found = ask_coverage(
+            opened,
+            nights,
+            types=tuple(kind or ()),
+            collections=tuple(collection or ()),
+            context=context,
+            as_of=as_of,
+            settings=layer,
+        )
+    if plot is not None:
+        from flows.present.coverage import draw_coverage
+
+        draw_coverage(found, plot)
+
+    def text() -> None:
+        print_table(found.rows(), title=f"calibrations in {', '.join(found.collections)}")
+        for line in [*found.notes(), *([f"picture: {plot}"] if plot is not None else [])]:
+            say(line)
+
+    emit(found.to_dict(), as_json=as_json, text=text)
+    return 0 if found.is_complete else 2

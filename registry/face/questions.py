@@ -11,9 +11,12 @@ from registry.refs import DatasetRef
 from registry.timespan import Timespan
 
 if TYPE_CHECKING:
+    from registry.dimensions import ExposureRecord
+    from registry.questions.coverage import Coverage
     from registry.questions.diff import RunDiff
     from registry.questions.impact import Impact
     from registry.questions.recall import Recall
+    from registry.questions.tonight import PlannedNight, Tonight
     from registry.questions.whatif import View, Want, WhatIf
     from registry.sql.supposed import Mode, Supposition
 
@@ -106,3 +109,26 @@ class QuestionFace(Face):
 
         with self._repository.reading() as connection:
             return certified(connection, collection, refs, span, mode)
+
+    def coverage(self, wants: Sequence[Want], view: View) -> Coverage:
+        """Say for which nights, filters and detectors there are calibrations; see `registry.questions.coverage`."""
+        from registry.questions.coverage import coverage
+
+        with self._repository.reading() as connection:
+            return coverage(connection, wants, view)
+
+    def representatives(
+        self, exposures: Sequence[ExposureRecord], types: Sequence[str], view: View
+    ) -> list[ExposureRecord]:
+        """Return exposures that stand for all where validity is concerned."""
+        from registry.questions.coverage import representatives
+
+        with self._repository.reading() as connection:
+            return representatives(connection, exposures, types, view)
+
+    def tonight(self, plan: PlannedNight, view: View) -> Tonight:
+        """Say what calibrations a planned night has."""
+        from registry.questions.tonight import tonight
+
+        with self._repository.reading() as connection:
+            return tonight(connection, plan, view)
