@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from flows.execute import open_executor
+from flows.night import resolve_day
 from flows.outcome import ALL_OK, NOTHING_SUCCEEDED, PARTIAL, OnProgress, Progress
 from flows.replay_one import Replayed, replay_outputs
 from flows.repo import Repo
@@ -135,6 +136,25 @@ def replay_sample(
     chance = random.Random(seed)  # noqa: S311 - a choice, not a secret
     chosen = there if number is None or number >= len(there) else sorted(chance.sample(there, number))
     return _replay(repo, [(row, ()) for row in chosen], workers, on_progress, of_quanta=len(there))
+
+
+def replay_chosen(
+    repo: Repo,
+    names: Sequence[str],
+    *,
+    number: int | None = None,
+    run: str | None = None,
+    night: str | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> ReplayReport:
+    """Make datasets named by (short) ids again, or those of quanta that are chosen; refusals as for either."""
+    if names:
+        refs = [repo.butler.resolve_id(name) for name in names]
+        return replay_datasets(repo, refs, workers=workers, on_progress=on_progress)
+    day_obs = None if night is None else resolve_day(repo, night)
+    return replay_sample(repo, number, run=run, day_obs=day_obs, seed=seed, workers=workers, on_progress=on_progress)
 
 
 def replay_quantum(repo: Repo, order: Order) -> list[Replayed]:

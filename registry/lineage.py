@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from registry.sql.validity_rows import ValidityRow, validity_by_id
 from registry.times import format_time
 
 Direction = Literal["up", "down"]
+_CONTEXT = ("name", "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,39 @@ def lineage(connection: Connection, ref: DatasetRef, direction: Direction) -> Li
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a quantum; times are TAI ns, and `peak_rss_bytes` is the most memory its process held."""
+
+    number: int
+    outcome: str
+    worker: str
+    host: str
+    started_ns: int
+    ended_ns: int | None
+    seconds: float | None
+    cpu_s: float | None
+    peak_rss_bytes: int | None
+    error_kind: str | None
+    error_message: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        plain = asdict(self)
+        for name in ("started", "ended"):
+            time_ns = plain.pop(f"{name}_ns")
+            plain[name] = None if time_ns is None else format_time(time_ns)
+        return plain
+
+    def __str__(self) -> str:
+        words = [f"attempt {self.number} {self.outcome}", f"by {self.worker}", f"at {format_time(self.started_ns)}"]
+        words += [] if self.seconds is None else [f"{self.seconds:.3g} s"]
+        words += [] if self.cpu_s is None else [f"{self.cpu_s:.3g} s of CPU"]
+        words += [] if self.peak_rss_bytes is None else [f"{self.peak_rss_bytes / 1e6:.0f} MB at most"]
+        words += [f"{self.error_kind}: {self.error_message}"] if self.error_kind else []
+        return ", ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
 class ProvenanceRecord:
     """How a dataset was made: the quantum with all that went into it, and why each calibration was the one to use."""
 
@@ -123,6 +157,7 @@ class ProvenanceRecord:
     inputs: QuantumInputs
     validity: Mapping[str, ValidityRow]
     """By role, as it stands now; a calibration from a RUN or TAGGED collection has none."""
+    attempts: Sequence[Attempt] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -139,7 +174,9 @@ class ProvenanceRecord:
                 "started": None if quantum.started_ns is None else format_time(quantum.started_ns),
                 "ended": None if quantum.ended_ns is None else format_time(quantum.ended_ns),
                 "seconds": quantum.seconds,
+                "attempts": [attempt.to_dict() for attempt in self.attempts],
             },
+            "context": None if self.inputs.context is None else dict(zip(_CONTEXT, self.inputs.context, strict=True)),
             "config": dict(self.inputs.config),
             "config_sha256": self.inputs.config_sha256,
             "software": dict(self.inputs.software),
@@ -148,6 +185,7 @@ class ProvenanceRecord:
             "calibs": {
                 role: _plain(match.ref)
                 | {"collection": match.collection, "warning": match.warning}
+                | {"match": match.kind, "gap_s": match.gap_ns / 1e9}
                 | {"validity": str(self.validity[role].span) if role in self.validity else None}
                 | {"certified": str(self.validity[role].certified) if role in self.validity else None}
                 for role, match in self.inputs.matches.items()
@@ -172,7 +210,15 @@ def provenance(connection: Connection, ref: DatasetRef) -> ProvenanceRecord:
     inputs = quantum_inputs(connection, made.quantum_id)
     ids = {role: match.validity_id for role, match in inputs.matches.items() if match.validity_id is not None}
     rows = validity_by_id(connection, sorted(set(ids.values())))
-    return ProvenanceRecord(ref, made.role, inputs, {role: rows[number] for role, number in ids.items()})
+    validity = {role: rows[number] for role, number in ids.items()}
+    return ProvenanceRecord(ref, made.role, inputs, validity, attempts(connection, made.quantum_id))
+
+
+def attempts(connection: Connection, quantum_id: int) -> list[Attempt]:
+    """Return the attempts of a quantum, first to last."""
+    a = t.quantum_attempt.c
+    query = select(*(a[item.name] for item in fields(Attempt))).where(a.quantum_id == quantum_id).order_by(a.number)
+    return [Attempt(**row) for row in connection.execute(query).mappings()]
 
 
 def _plain(ref: DatasetRef) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from flows.cli import (
     interop,
     night,
     policies,
+    proof,
     query,
     questions,
     recipe,
@@ -46,7 +47,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (repo, ingest, night, reprocess, query, explain, questions, datasets, run_one, recipe, simulate, demo):
+for group in (
+    repo,
+    ingest,
+    night,
+    reprocess,
+    query,
+    explain,
+    questions,
+    datasets,
+    proof,
+    run_one,
+    recipe,
+    simulate,
+    demo,
+):
     app.add_typer(group.app)
 app.add_typer(calibs.app, name="calibs", rich_help_panel=PANEL_NIGHT)
 app.add_typer(policies.app, name="policy", rich_help_panel=PANEL_CARE)

@@ -12,6 +12,8 @@ ORDER = (
         "query",
         "explain",
         "lineage",
+        "provenance",
+        "events",
         "impact",
         "recall",
         "unrecall",
@@ -21,9 +23,10 @@ ORDER = (
         "lint",
         "show",
         "get",
+        "capsule",
         "report",
     ),
-    *("flag", "header", "collections", "status", "recover", "db", "interop", "up", "down"),
+    *("flag", "header", "collections", "status", "recover", "verify", "replay", "db", "interop", "up", "down"),
 )
 
 

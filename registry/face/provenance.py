@@ -41,10 +41,29 @@ class ProvenanceFace(Face):
         with self._repository.reading() as connection:
             return provenance(connection, found)
 
-    def events(self, limit: int | None = 100) -> list[EventRow]:
-        """Return the newest events of the log, newest first."""
+    def events(
+        self,
+        limit: int | None = 100,
+        *,
+        kind: str | None = None,
+        since: str | int | None = None,
+        as_of: str | int | None = None,
+    ) -> list[EventRow]:
+        """Return the newest events of the log, newest first.
+
+        Parameters
+        ----------
+        limit
+            At most so many; None is all.
+        kind
+            Only these: ``certify``, ``mark`` ...
+        since, as_of
+            From, and up to, the number of an event or a time (UTC unless it says otherwise), both counted in.
+        """
         with self._repository.reading() as connection:
-            return events.events(connection, limit=limit)
+            first = 0 if since is None else events.first_seq_of(connection, since)
+            last = None if as_of is None else events.seq_of(connection, as_of)
+            return events.events(connection, limit=limit, kind=kind, since=first, until=last)
 
     def verify(
         self,

@@ -9,6 +9,7 @@ import pytest
 
 from flows.imports import import_calib
 from flows.ingest import ingest_paths
+from flows.night import run_night
 from flows.repo import create_repo, open_repo
 from isrflow.frame.camera import load_camera
 from isrflow.simulate.night import simulate_night
@@ -73,6 +74,16 @@ def ready_dir(tmp_path_factory, imported_dir):
     shutil.copytree(imported_dir, root)
     with open_repo(root) as repo:
         certify(repo, *CALIBS)
+    return root
+
+
+@pytest.fixture(scope="session")
+def night_dir(tmp_path_factory, ready_dir):
+    """A repository whose night is done, for one detector."""
+    root = tmp_path_factory.mktemp("night") / "repo"
+    shutil.copytree(ready_dir, root)
+    with open_repo(root) as repo:
+        assert run_night(repo, NIGHT, engine="direct", where="detector = 0").exit_code == 0
     return root
 
 

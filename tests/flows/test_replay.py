@@ -18,18 +18,6 @@ from tests.flows.conftest import NIGHT
 RUN = f"night/{NIGHT}"
 
 
-@pytest.fixture(scope="module")
-def night_dir(tmp_path_factory, ready_dir):
-    """A repository whose night is done, for one detector."""
-    import shutil
-
-    root = tmp_path_factory.mktemp("night") / "repo"
-    shutil.copytree(ready_dir, root)
-    with open_repo(root) as repo:
-        assert run_night(repo, NIGHT, engine="direct", where="detector = 0").exit_code == 0
-    return root
-
-
 @pytest.fixture
 def repo(a_copy, night_dir):
     with open_repo(a_copy(night_dir)) as opened:

@@ -1,0 +1,112 @@
+"""The description of a capsule as an RO-Crate 1.1: what is in it, and the action that made one file of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flows.capsule_manifest import MANIFEST, METADATA, PROVENANCE, README
+from registry.lineage import ProvenanceRecord
+from registry.prov.names import moment
+
+CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://schema.org/sha256"}]
+_FORMATS = {
+    ".fits": "application/fits",
+    ".gz": "application/gzip",
+    ".fz": "application/fits",
+    ".json": "application/json",
+    ".yaml": "application/yaml",
+    ".png": "image/png",
+    ".txt": "text/plain",
+}
+_NAMES = {
+    MANIFEST: "What isrflow replay reads",
+    PROVENANCE: "W3C PROV-JSON of all that led to the product",
+    README: "What this is",
+    "config.json": "Recipe and settings",
+    "environment.json": "Software environment",
+}
+
+
+def crate_metadata(
+    record: ProvenanceRecord, operator: str, places: Mapping[Any, str], files: Mapping[str, tuple[int, str]]
+) -> dict[str, Any]:
+    """Return ``ro-crate-metadata.json`` as plain values.
+
+    Parameters
+    ----------
+    record
+        How the product was made.
+    operator
+        Who answers for its run.
+    places
+        Dataset to its file in the capsule.
+    files
+        All files of the capsule but this one, with size and SHA-256.
+    """
+    ref, inputs = record.ref, record.inputs
+    known = {places[ref.id]: ref} | {places[one.id]: one for one in (*inputs.data.values(), *inputs.calibs.values())}
+    ended = inputs.quantum.ended_ns or inputs.quantum.started_ns or 0
+    software = f"#isrflow-{inputs.software_sha256[:12]}"
+    action = f"urn:uuid:{inputs.quantum.uuid}"
+    root = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": f"{ref.type} of {ref.data_id}",
+        "description": f"{ref} with all that it was made of; `isrflow replay THIS.zip` makes it again and compares.",
+        "datePublished": moment(ended),
+        "license": {"@id": "#license"},
+        "hasPart": [{"@id": path} for path in sorted(files)],
+        "mainEntity": {"@id": places[ref.id]},
+        "mentions": [{"@id": action}],
+    }
+    made = {
+        "@id": action,
+        "@type": "CreateAction",
+        "name": f"{inputs.quantum.task}, attempt {inputs.quantum.attempt}",
+        "instrument": {"@id": software},
+        "agent": {"@id": "#operator"},
+        "object": [{"@id": path} for path in sorted({*known, "config.json"} - {places[ref.id]})],
+        "result": [{"@id": places[ref.id]}],
+        "endTime": moment(ended),
+    }
+    if inputs.quantum.started_ns is not None:
+        made["startTime"] = moment(inputs.quantum.started_ns)
+    graph = [
+        {
+            "@id": METADATA,
+            "@type": "CreativeWork",
+            "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+            "about": {"@id": "./"},
+        },
+        root,
+        *(_file(path, size, sha256, known.get(path)) for path, (size, sha256) in sorted(files.items())),
+        made,
+        {
+            "@id": software,
+            "@type": "SoftwareApplication",
+            "name": "isrflow",
+            "softwareVersion": str(inputs.software.get("packages", {}).get("isrflow", "unknown")),
+            "softwareRequirements": {"@id": "environment.json"},
+        },
+        {"@id": "#operator", "@type": "Person", "name": operator},
+        {
+            "@id": "#license",
+            "@type": "CreativeWork",
+            "name": "Not stated",
+            "description": "Ask whoever gave you this capsule.",
+        },
+    ]
+    return {"@context": CONTEXT, "@graph": graph}
+
+
+def _file(path: str, size: int, sha256: str, ref: Any) -> dict[str, Any]:
+    told = {
+        "@id": path,
+        "@type": "File",
+        "name": _NAMES.get(path, str(ref or path)),
+        "contentSize": str(size),
+        "encodingFormat": _FORMATS.get(path[path.rfind(".") :], "application/octet-stream"),
+        "sha256": sha256,
+    }
+    return told if ref is None else told | {"identifier": f"urn:uuid:{ref.id}"}
