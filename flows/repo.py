@@ -18,10 +18,10 @@ from isrflow.quantum.types import dataset_types
 from registry.butler import Butler
 from registry.dimensions import DetectorRecord, FilterRecord, InstrumentRecord
 from registry.errors import UnavailableError, UserError
+from registry.location import is_repository
 from registry.refs import DataId
 from registry.timespan import ALL_TIME
 
-DATABASE_FILE = "registry.sqlite3"
 _FROM_HERE = "the current directory and those above it"
 CALIBS = "calibs"
 """The CALIBRATION collection that `isrflow init` makes and every command uses unless told otherwise."""
@@ -78,7 +78,7 @@ def find_repo(option: str | Path | None = None) -> Path:
     named = option or environment
     here = Path(named or Path.cwd()).resolve()
     for root in (here,) if named else (here, *here.parents):
-        if (root / DATABASE_FILE).is_file():
+        if is_repository(root):
             return root
     # The command line hands over what it took from the environment as if it had been typed.
     said = "ISRFLOW_REPO" if named and str(named) == environment else "--repo" if option else _FROM_HERE
@@ -88,7 +88,14 @@ def find_repo(option: str | Path | None = None) -> Path:
     )
 
 
-def create_repo(root: Path, instrument: str | Path, *, url: str | None = None, actor: str | None = None) -> Repo:
+def create_repo(
+    root: Path,
+    instrument: str | Path,
+    *,
+    url: str | None = None,
+    datastore: str | None = None,
+    actor: str | None = None,
+) -> Repo:
     """Make a repository for an instrument and open it.
 
     Parameters
@@ -98,7 +105,9 @@ def create_repo(root: Path, instrument: str | Path, *, url: str | None = None, a
     instrument
         Name of a shipped instrument, or a YAML file.
     url
-        Database; the default is SQLite in `root`.
+        Database, as ``postgresql://USER@HOST/DATABASE``; the default is SQLite in `root`.
+    datastore
+        Directory or URL of an object store for the files; the default is a folder in `root`.
     actor
         Who is written into the events; the user's name by default.
 
@@ -107,22 +116,25 @@ def create_repo(root: Path, instrument: str | Path, *, url: str | None = None, a
     ConfigError
         If the instrument is unknown or its file wrong.
     UserError
-        If there is a repository already, or `url` is not supported.
+        If there is a repository already, in `root` or in the database, or `url` is not supported.
+    UnavailableError
+        If the database cannot be reached or written.
     """
     camera = load_camera(instrument)  # first: nothing is made for an instrument that cannot be read
     existed = root.exists()
-    had_database = (root / DATABASE_FILE).exists()
     try:
         settings = RepoSettings(instrument=camera.name)
         formatters = formatters_for(lambda: camera, settings.product_compression)
-        butler = Butler.create(root, url=url, formatters=formatters, actor=actor)
-        _furnish(butler, camera)
-        write_settings(root, settings)
+        butler = Butler.create(root, url=url, datastore=datastore, formatters=formatters, actor=actor)
+        try:
+            _furnish(butler, camera)
+            write_settings(root, settings)
+        except BaseException:
+            butler.discard()
+            raise
     except BaseException:
         if not existed:
             shutil.rmtree(root, ignore_errors=True)
-        elif not had_database:
-            (root / DATABASE_FILE).unlink(missing_ok=True)
         raise
     return Repo(root.resolve(), settings, butler)
 

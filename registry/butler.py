@@ -6,7 +6,7 @@ import getpass
 import html
 import socket
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,12 +14,16 @@ from typing import Self
 from uuid import UUID
 
 from registry.datastore.base import Datastore
-from registry.datastore.local import LocalDatastore
-from registry.errors import UnavailableError, UserError
+from registry.datastore.cache import CachePolicy, FileCache
+from registry.datastore.opening import open_datastore
+from registry.datastore.ownership import claim, mark, refuse_others
+from registry.errors import UnavailableError
 from registry.face.calibrations import CalibrationFace
 from registry.face.collections import CollectionFace
 from registry.face.datasets import DatasetFace
+from registry.face.deleting import DeletingFace
 from registry.face.dimensions import DescribingFace
+from registry.face.moving import MovingFace
 from registry.face.notes import NoteFace
 from registry.face.provenance import ProvenanceFace
 from registry.face.questions import QuestionFace
@@ -35,7 +39,16 @@ __all__ = ["Butler", "Formatter", "IngestItem", "IngestResult"]
 
 
 class Butler(
-    DescribingFace, CollectionFace, DatasetFace, CalibrationFace, WorkFace, ProvenanceFace, NoteFace, QuestionFace
+    DescribingFace,
+    CollectionFace,
+    DatasetFace,
+    DeletingFace,
+    CalibrationFace,
+    WorkFace,
+    ProvenanceFace,
+    NoteFace,
+    QuestionFace,
+    MovingFace,
 ):
     """An open repository.
 
@@ -49,6 +62,8 @@ class Butler(
         Who events are signed with; the user and host by default.
     read_only
         Refuse every change.
+    cache
+        Where copies of remote files are kept, and how many.
 
     Raises
     ------
@@ -65,10 +80,23 @@ class Butler(
         formatters: Mapping[str, Formatter],
         actor: str | None = None,
         read_only: bool = False,
+        cache: CachePolicy | None = None,
     ) -> None:
-        self._repository = _open(
-            read_location(Path(root).absolute()), formatters, actor or f"{_user()}@{socket.gethostname()}", read_only
-        )
+        self._start(read_location(Path(root).absolute()), formatters, actor, read_only=read_only, cache=cache)
+
+    def _start(
+        self,
+        location: Location,
+        formatters: Mapping[str, Formatter],
+        actor: str | None,
+        *,
+        read_only: bool = False,
+        cache: CachePolicy | None = None,
+    ) -> None:
+        """Open the parts of a repository."""
+        who = actor or f"{_user()}@{socket.gethostname()}"
+        self._location = location
+        self._repository = _open(location, formatters, who, read_only, cache)
         self._formats: dict[str, str] = {}
 
     @classmethod
@@ -104,22 +132,42 @@ class Butler(
         """
         from registry.migrate import create_database, remove_database
 
-        location, address = location_for(Path(root).absolute(), url, datastore)
-        create_database(address)
+        location = location_for(Path(root).absolute(), url, datastore)
+        create_database(location.address)
         try:
             location.root.mkdir(parents=True, exist_ok=True)
             if location.datastore is None:
                 (location.root / DATASTORE_FOLDER).mkdir(exist_ok=True)
-            write_location(replace(location, uuid=_uuid_in(address)))
-            return cls(location.root, formatters=formatters, actor=actor)
+            uuid = _uuid_in(location.address)
+            claim(_store(location), uuid, location.root)
+            location = replace(location, uuid=uuid)
+            write_location(location)
+            butler = cls.__new__(cls)  # not by its root: the password that was typed is written nowhere
+            butler._start(location, formatters, actor)  # noqa: SLF001 - it is one of us
         except BaseException:
-            remove_database(address)
+            remove_database(location.address)
             (location.root / LOCATION_FILE).unlink(missing_ok=True)
             raise
+        return butler
+
+    @property
+    def location(self) -> Location:
+        """Where its directory, its database and its files are."""
+        return self._location
+
+    def discard(self) -> None:
+        """Close a repository that was just made and take it away again: what belongs into it is not to be had."""
+        from registry.migrate import remove_database
+
+        self.close()
+        remove_database(self._location.address)
+        (self._location.root / LOCATION_FILE).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and take back copies of remote files."""
         self._repository.engine.dispose()
+        if self._repository.cache is not None:
+            self._repository.cache.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,13 +195,19 @@ def _user() -> str:
         return "somebody"
 
 
-def _open(location: Location, formatters: Mapping[str, Formatter], actor: str, read_only: bool) -> Repository:
+def _open(
+    location: Location,
+    formatters: Mapping[str, Formatter],
+    actor: str,
+    read_only: bool,
+    policy: CachePolicy | None = None,
+) -> Repository:
     """Open the parts of a repository, and make sure that they belong together.
 
     Raises
     ------
     UnavailableError
-        If its database is that of another repository.
+        If its database, or its datastore, is that of another repository.
     """
     with ExitStack() as undo:
         engine = open_database(location.address, read_only=read_only)
@@ -166,18 +220,20 @@ def _open(location: Location, formatters: Mapping[str, Formatter], actor: str, r
                 f" {location.database_place} is of {uuid}: files of one would be taken for those of the other"
             )
             raise UnavailableError(message, fix=f"name the right database in {LOCATION_FILE}, or restore it")
-        repository = Repository(location.root, engine, _store(location), formatters, actor, read_only, uuid)
+        store = _store(location)
+        if not refuse_others(store, uuid) and not read_only:
+            with suppress(OSError, UnavailableError):  # who may only read need not leave a mark
+                mark(store, uuid, location.root)
+        is_cached = store.is_remote or (policy is not None and policy.local)
+        cache = FileCache(policy) if is_cached else None
+        repository = Repository(location.root, engine, store, formatters, actor, read_only, uuid, cache)
         undo.pop_all()
     return repository
 
 
 def _store(location: Location) -> Datastore:
     """Open where the files are."""
-    if location.datastore is None:
-        return LocalDatastore(location.root / DATASTORE_FOLDER)
-    if "://" in location.datastore:
-        raise UserError(f"files cannot be kept at {location.datastore} in this version", fix="name a directory")
-    return LocalDatastore(Path(location.datastore))
+    return open_datastore(location.datastore or str(location.root / DATASTORE_FOLDER))
 
 
 def _uuid_in(address: Address) -> UUID:

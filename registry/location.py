@@ -8,7 +8,7 @@ directory copied or pointed elsewhere by mistake is noticed before anything is w
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -35,12 +35,15 @@ class Location:
         URL or directory of its files; None for the folder in `root`.
     uuid
         The name of the repository; None where it is not written down.
+    password
+        What was typed for the database; never written down.
     """
 
     root: Path
     database: str | None = None
     datastore: str | None = None
     uuid: UUID | None = None
+    password: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def address(self) -> Address:
@@ -48,7 +51,14 @@ class Location:
         if self.database is None:
             return self.root / DATABASE_FILE
         address = database_address(self.database)
-        return address if isinstance(address, Path) else with_password(address)
+        if isinstance(address, Path):
+            return address
+        return with_password(address if self.password is None else address.set(password=self.password))
+
+    @property
+    def datastore_place(self) -> str:
+        """How people call the place of the files."""
+        return str(self.root / DATASTORE_FOLDER) if self.datastore is None else self.datastore
 
     @property
     def database_place(self) -> str:
@@ -100,8 +110,8 @@ def write_location(location: Location) -> None:
         raise UnavailableError(f"{file} cannot be written: {error.strerror}") from error
 
 
-def location_for(root: Path, url: str | None, datastore: str | None) -> tuple[Location, Address]:
-    """Return where a new repository will be, and what to open as its database now, with the password if one was typed.
+def location_for(root: Path, url: str | None, datastore: str | None) -> Location:
+    """Return where a new repository will be.
 
     Raises
     ------
@@ -116,10 +126,10 @@ def location_for(root: Path, url: str | None, datastore: str | None) -> tuple[Lo
     kept = None if datastore is None else _kept(datastore)
     if not isinstance(address, Path):
         text = stored_text(address.set(drivername="postgresql"))
-        return Location(root, text, kept), with_password(address)
+        return Location(root, text, kept, password=str(address.password) if address.password else None)
     if address.resolve() != home.resolve():
         raise UserError(f"a repository keeps its database in {home}, not in {address}", fix="leave out --db")
-    return Location(root, None, kept), home
+    return Location(root, None, kept)
 
 
 def _kept(datastore: str) -> str:

@@ -24,7 +24,14 @@ def init(
         str, typer.Option(metavar="NAME|FILE.yaml", help="A shipped instrument, or a camera file of your own.")
     ],
     db: Annotated[
-        str | None, typer.Option("--db", metavar="URL", help="The database; SQLite in DIR if not given.")
+        str | None,
+        typer.Option(
+            "--db", metavar="URL", help="The database, postgresql://USER@HOST/DATABASE; SQLite in DIR if not given."
+        ),
+    ] = None,
+    datastore: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|URL", help="Where files are kept, s3://BUCKET/PREFIX; in DIR if not given."),
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -33,11 +40,15 @@ def init(
     from flows.repo import create_repo
     from isrflow.kernels.warm import warm_kernels
 
-    with create_repo(directory, instrument, url=db) as repo:
+    with create_repo(directory, instrument, url=db, datastore=datastore) as repo:
         root, name, detectors = repo.root, repo.instrument, len(repo.camera.detectors)
+        place = repo.butler.location
+    if place.password is not None:
+        remark("the password is not kept: put it into ~/.pgpass or ISRFLOW_DATABASE_PASSWORD")
     remark("compiling the kernels, once (half a minute on a slow machine) ...")
     kernels = warm_kernels()
     facts = {"repo": root, "instrument": name, "detectors": detectors, "kernels": len(kernels)}
+    facts |= {"database": place.database_place, "datastore": place.datastore_place}
 
     def text() -> None:
         say(f"repository {root} for {name} ({detectors} detectors), {len(kernels)} kernels ready")
@@ -114,10 +125,11 @@ def db(context: typer.Context) -> None:
 def upgrade(repo: RepoOption = None, as_json: JsonOption = False) -> int:
     """Bring the database to the schema of this version of isrflow."""
     from flows.present.output import emit, say
-    from flows.repo import DATABASE_FILE, find_repo
+    from flows.repo import find_repo
+    from registry.location import read_location
     from registry.migrate import upgrade_database
 
-    before, after = upgrade_database(find_repo(repo) / DATABASE_FILE)
+    before, after = upgrade_database(read_location(find_repo(repo)).address)
     told = f"schema {after}, as before" if before == after else f"schema {before} brought to {after}"
     emit({"before": before, "after": after}, as_json=as_json, text=lambda: say(told))
     return 0
@@ -127,11 +139,36 @@ def upgrade(repo: RepoOption = None, as_json: JsonOption = False) -> int:
 def current(repo: RepoOption = None, as_json: JsonOption = False) -> int:
     """Say which schema the database has, and which one this version of isrflow wants."""
     from flows.present.output import emit, say
-    from flows.repo import DATABASE_FILE, find_repo
+    from flows.repo import find_repo
+    from registry.location import read_location
     from registry.migrate import database_revision
-    from registry.sql.database import HEAD
+    from registry.sql.database import HEAD, wrong_version
 
-    found = database_revision(find_repo(repo) / DATABASE_FILE)
-    told = "up to date" if found == HEAD else f"this isrflow wants {HEAD}: isrflow db upgrade"
-    emit({"found": found, "wanted": HEAD}, as_json=as_json, text=lambda: say(f"schema {found}: {told}"))
+    place = read_location(find_repo(repo))
+    found = database_revision(place.address)
+    fix = None if found == HEAD else wrong_version(found, place.database_place).fix
+    told = "up to date" if fix is None else f"this isrflow wants {HEAD}: {fix}"
+    facts = {"found": found, "wanted": HEAD, "database": place.database_place, "fix": fix}
+    emit(facts, as_json=as_json, text=lambda: say(f"schema {found} in {place.database_place}: {told}"))
     return 0
+
+
+@db_app.command(epilog=example("isrflow db check", "isrflow db check --mend"))
+def check(
+    repo: RepoOption = None,
+    mend: Annotated[bool, typer.Option(help="Make again what is missing or changed, where SQL can.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Compare the database's tables, indexes and guards with what they should be, and say what mends each."""
+    from flows.present.output import emit, remark, say
+    from flows.repo import find_repo
+    from registry.location import read_location
+    from registry.schema_check import check_schema, mend_schema
+
+    address = read_location(find_repo(repo)).address
+    if mend:
+        for one in mend_schema(address):
+            remark(f"mended: {one.kind} {one.name}")
+    report = check_schema(address)
+    emit(report.to_dict(), as_json=as_json, text=lambda: say(report.render()))
+    return 0 if report.is_sound else 1

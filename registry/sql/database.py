@@ -7,6 +7,7 @@ more (PostgreSQL). Opening does not import alembic: the revision is read directl
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,6 +156,17 @@ def make_engine(where: Path | str | URL, *, read_only: bool = False, busy_timeou
     if isinstance(address, Path):
         return make_sqlite_engine(address, read_only=read_only, busy_timeout_s=busy_timeout_s)
     return make_postgres_engine(address, read_only=read_only, busy_timeout_s=busy_timeout_s)
+
+
+@contextmanager
+def scratch_schema(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction in an empty schema of a PostgreSQL database, of which nothing will be left."""
+    with _transaction(engine, writes=True) as connection:
+        name = f"isrflow_scratch_{secrets.token_hex(4)}"
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+        connection.exec_driver_sql(f"SET LOCAL search_path = {name}")
+        yield connection
+        connection.rollback()
 
 
 @contextmanager

@@ -11,4 +11,5 @@ from registry.sql import tables as t
 
 def repository_uuid(connection: Connection) -> UUID:
     """Return the name of the repository."""
-    return connection.execute(select(t.repository.c.uuid)).scalar_one()
+    uuid: UUID = connection.execute(select(t.repository.c.uuid)).scalar_one()
+    return uuid
