@@ -289,3 +289,35 @@ def coverage(
 
     emit(found.to_dict(), as_json=as_json, text=text)
     return 0 if found.is_complete else 2
+
+
+@app.command(
+    rich_help_panel=PANEL_LOOK,
+    epilog=example("isrflow lint", "isrflow lint --ignore NEVER_USED --ignore EDGE_FORECAST --json"),
+)
+def lint(
+    *,
+    collection: Annotated[
+        list[str] | None, typer.Option("--collection", help="Where to look instead of the repository's chain.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="RULE", help="Not this rule.")] = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List what is looked for, and stop.")] = False,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Look calibrations over: gaps, edges inside nights, masters of bad raws, fallbacks too far away, mixed runs.
+
+    The exit code is 0 if there is nothing but notes, 2 if there are warnings, 3 if products are wrong or missing.
+    """
+    from flows.present.output import emit, print_table, say
+    from flows.repo import open_repo
+    from registry.questions.findings import RULES
+
+    if rules:
+        known = [{"rule": name, "says": text} for name, text in RULES.items()]
+        emit(known, as_json=as_json, text=lambda: print_table(known))
+        return 0
+    with open_repo(repo, read_only=True) as opened:
+        found = opened.butler.lint(tuple(collection or opened.settings.collections), ignore=tuple(ignore or ()))
+    emit(found.to_dict(), as_json=as_json, text=lambda: say(found.render()))
+    return {"error": 3, "warning": 2}.get(found.worst or "", 0)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from registry.dimensions import ExposureRecord
     from registry.questions.coverage import Coverage
     from registry.questions.diff import RunDiff
+    from registry.questions.findings import Lint
     from registry.questions.impact import Impact
     from registry.questions.recall import Recall
     from registry.questions.tonight import PlannedNight, Tonight
@@ -132,3 +133,10 @@ class QuestionFace(Face):
 
         with self._repository.reading() as connection:
             return tonight(connection, plan, view)
+
+    def lint(self, collections: Sequence[str], *, ignore: Sequence[str] = ()) -> Lint:
+        """Look calibrations over: gaps, edges at night, bad parents, fallbacks; see `registry.questions.findings`."""
+        from registry.questions.lint import lint
+
+        with self._repository.reading() as connection:
+            return lint(connection, collections, ignore=ignore)
