@@ -76,7 +76,7 @@ REGISTRY_FLOORS = (
     ("refs", "resolution"),
     ("sql", "datastore"),
     ("migrate", "repository"),
-    ("outputs", "presence", "refusals"),
+    ("outputs", "presence", "reading", "refusals"),
     (
         "query",
         "resolve",
@@ -85,10 +85,12 @@ REGISTRY_FLOORS = (
         "lineage",
         "prov",
         "questions",
+        "moving",
         "publish",
         "planning",
         "recover",
         "ingest",
+        "delete",
         "audit",
     ),
     ("face",),
@@ -111,6 +113,7 @@ SQLALCHEMY = tuple(
         "lineage",
         "prov",
         "questions",
+        "moving",
     )
 )
 ONLY_IN = {
