@@ -54,7 +54,7 @@ def create_database(where: Path | str | URL) -> Address:
         if _is_used(connection):
             raise UserError(
                 f"there is already a registry database {spoken(connection.engine)}",
-                fix="isrflow init OTHERDIR --instrument NAME, with another database",
+                fix="isrflow init OTHERDIR --instrument NAME (a server has room for more: createdb NAME)",
             )
         run_migrations(connection)
     return address

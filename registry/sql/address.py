@@ -41,7 +41,7 @@ def database_address(where: Path | str | URL) -> Address:
 
 def stored_text(url: URL) -> str:
     """Return a URL as it may be written down: without its password."""
-    return url.set(password=None).render_as_string(hide_password=False)
+    return url._replace(password=None).render_as_string(hide_password=False)  # `set` takes None for "as it is"
 
 
 def without_password(url: URL) -> str:
