@@ -6,6 +6,7 @@ Every candidate, nearest first, with the first criterion it fails and what would
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, select
 from registry.errors import UnknownName
 from registry.refs import DataId, Match, Policy
 from registry.remedies import obtain
-from registry.resolve import resolve
+from registry.resolve import match_of
 from registry.sql import tables as t
 from registry.sql.candidates import (
     Candidate,
@@ -174,8 +175,7 @@ def explain(
     stand = standpoint(connection, collections, as_of=as_of, context=context)
     data_id = DataId(instrument or _instrument_of(connection, exposure), exposure, detector)
     target = load_targets(connection, [data_id])[data_id]
-    answer = resolve(connection, [data_id], {type_name: True}, collections, as_of=as_of, context=context)
-    chosen = answer.matches[data_id].get(type_name)
+    chosen = match_of(connection, target, row, stand)
     by_mode, detectors = row.type.matches_mode, [target.key(row.type)[0]]
     scope = CandidateScope(row.id, target.instrument_id, detectors, None, stand.as_of, by_mode)
     candidates = load_candidates(connection, scope, stand.path)
@@ -183,7 +183,8 @@ def explain(
     wanted = Wanted(target.mid_ns, filter_name, stand.names, stand.as_of, target.mode if by_mode else None)
     ranked = sorted(candidates, key=lambda one: (not _is_chosen(one, chosen), *nearness(one, wanted)))
     home = next((one.name for one in stand.path if one.kind == "CALIBRATION"), None)
-    verdicts = tuple(_verdict(one, wanted, chosen, _free_range(one, ranked, home, target)) for one in ranked)
+    commands = _certify_commands(ranked, home, target)
+    verdicts = tuple(_verdict(one, wanted, chosen, command) for one, command in zip(ranked, commands, strict=True))
     return Explanation(
         data_id,
         type_name,
@@ -246,21 +247,37 @@ def _fix(code: str, candidate: Candidate, certify: str) -> str:
 
 
 def _free_range(candidate: Candidate, rivals: Sequence[Candidate], home: str | None, target: Target) -> str:
-    """Return the command that certifies a candidate around an exposure, without touching what is certified there.
+    """Return the options that certify a candidate around an exposure, without touching what is certified there.
 
-    `home` is the collection to certify it in: the first of the path that can hold validity; none, none is named.
+    `home` is the collection to certify it in: the first of the path that can hold validity; none, none is named. What
+    is certified at mid-exposure itself, and yet was not chosen (its file is gone, say), has to be replaced.
     """
     begin, end = day_span(target.day_obs, 0.0).begin_ns, FOREVER_NS
-    begin = min(begin, target.begin_ns)
+    begin, in_the_way = min(begin, target.begin_ns), False
     for rival in rivals:
-        same_key = rival.ref.data_id == candidate.ref.data_id and rival.collection == home
-        if not same_key or rival.row is None or rival.row.revoked is not None:
+        same_place = rival.collection == home and rival.modes == candidate.modes
+        if not same_place or rival.row is None or rival.row.revoked is not None:
             continue
         begin = max(begin, rival.span.end_ns) if rival.span.end_ns <= target.mid_ns else begin
         end = min(end, rival.span.begin_ns) if rival.span.begin_ns > target.mid_ns else end
-    words = ["isrflow calibs certify", candidate.ref.short, "--begin", spell_time(begin)]
+        in_the_way = in_the_way or rival.span.contains(target.mid_ns)
+    words = ["--begin", spell_time(begin)]
     words += ["--end", spell_time(end)] if end < FOREVER_NS else []
-    return " ".join(words + (["--collection", home] if home is not None else []))
+    words += ["--collection", home] if home is not None else []
+    return " ".join(words + (["--mode replace"] if in_the_way else []))
+
+
+def _certify_commands(ranked: Sequence[Candidate], home: str | None, target: Target) -> list[str]:
+    """Return for each candidate the command that certifies it; those of one key have the same range free."""
+    by_key: defaultdict[DataId, list[Candidate]] = defaultdict(list)
+    for one in ranked:
+        by_key[one.ref.data_id].append(one)
+    ranges: dict[tuple[DataId, tuple[str, ...]], str] = {}
+    for one in ranked:
+        key = (one.ref.data_id, one.modes)
+        if key not in ranges:
+            ranges[key] = _free_range(one, by_key[one.ref.data_id], home, target)
+    return [f"isrflow calibs certify {one.ref.short} {ranges[one.ref.data_id, one.modes]}" for one in ranked]
 
 
 def _instrument_of(connection: Connection, exposure: int) -> str:

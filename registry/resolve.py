@@ -105,16 +105,10 @@ def resolve(
     """
     stand = standpoint(connection, collections, as_of=as_of, policies=policies, context=context)
     known = dataset_types(connection)
-    question = _Question(
-        connection,
-        load_targets(connection, list(dict.fromkeys(data_ids))),
-        {name: known[name] for name in types if name in known},
-        stand,
-        suppose,
-    )
-    found = _search(question)
-    near = _search_near(question, found)
-    matches, straddles = _matches(question, found, near)
+    targets = load_targets(connection, list(dict.fromkeys(data_ids)))
+    registered = {name: known[name] for name in types if name in known}
+    question = _Question(connection, targets, registered, stand, suppose)
+    matches, straddles = _answer(question)
     missing = [
         one
         for name, required in types.items()
@@ -128,6 +122,18 @@ def resolve(
     path = [collection.name for collection in question.path]
     policies_used = {name: stand.policy(name) for name in types}
     return Resolution(matches, missing, straddles, path, seq, policies_used, stand.context)
+
+
+def match_of(connection: Connection, target: Target, row: TypeRow, stand: Standpoint) -> Match | None:
+    """Find one calibration of one target; why there is none is not asked."""
+    matches, _ = _answer(_Question(connection, {target.data_id: target}, {row.type.name: row}, stand, None))
+    return matches[target.data_id].get(row.type.name)
+
+
+def _answer(question: _Question) -> tuple[dict[DataId, dict[str, Match]], list[Straddle]]:
+    """Find what is valid, and where nothing is what a policy takes instead."""
+    found = _search(question)
+    return _matches(question, found, _search_near(question, found))
 
 
 def _search(question: _Question) -> _Found:
