@@ -102,7 +102,7 @@ def bad_parents(scene: Scene) -> Iterator[Finding]:
             _kinds(masters),
             spell_data_ids({one.data_id for one in masters}),
             f"made with {ref}, which was recalled; {len(certified)} of them certified",
-            f"isrflow recall {ref.short} --with-derived --reason 'and what was made with it'   (shows what it would do)",
+            f"isrflow recall {ref.short} --with-derived --reason WHY   (shows what it would do)",
             len(masters),
             tuple(sorted({one.data_id for one in masters})),
         )

@@ -115,17 +115,18 @@ def gaps(scene: Scene) -> Iterator[Finding]:
     for (kind, through, hole), data_ids in holes.items():
         shots = list(scene.shots_in(hole, data_ids[0]))
         if shots or not _is_open(hole):
-            yield _gap(kind, through, hole, data_ids, scene, shots)
+            night = shots[0].day_obs if shots else _night(scene, data_ids[0].instrument, hole.begin_ns)
+            yield _gap((kind, through, hole), data_ids, shots, night)
 
 
 def _gap(
-    kind: str, through: str | None, hole: Timespan, data_ids: Sequence[DataId], scene: Scene, shots: Sequence[Shot]
+    what: tuple[str, str | None, Timespan], data_ids: Sequence[DataId], shots: Sequence[Shot], night: int
 ) -> Finding:
+    kind, through, hole = what
     nights = sorted({shot.day_obs for shot in shots})
     missed = (
         f"{count(len(shots), 'science exposure')} of {_nights(nights)} in it" if shots else "no exposure lies in it"
     )
-    night = nights[0] if nights else _night(scene, data_ids[0].instrument, hole.begin_ns)
     length = "" if _is_open(hole) else f" ({format_duration(hole.end_ns - hole.begin_ns)})"
     return Finding(
         "GAP",
@@ -238,15 +239,15 @@ def _judge_edge(
     cut = [shot for shot in mine if shot.begin_ns < edge < shot.end_ns]
     if cut:
         return "EDGE_IN_EXPOSURE", "warning", f"it lies inside {_exposures(cut)}: what is valid at the middle is used"
+    for night in sorted({shot.day_obs for shot in mine}):
+        tonight = [shot for shot in mine if shot.day_obs == night]
+        before = sum(shot.end_ns <= edge for shot in tonight)
+        if 0 < before < len(tonight):
+            after = len(tonight) - before
+            why = f"it parts night {night}: {before} exposures before it and {after} after differ in it"
+            return "EDGE_IN_NIGHT", "warning", why
     night = _night(scene, instrument, edge)
     tonight = [shot for shot in mine if shot.day_obs == night]
-    before = sum(shot.end_ns <= edge for shot in tonight)
-    if 0 < before < len(tonight):
-        return (
-            "EDGE_IN_NIGHT",
-            "warning",
-            f"it parts night {night}: {before} exposures before it and {len(tonight) - before} after differ in it",
-        )
     if not tonight and hours is not None and hours[0] < _since_rollover(scene, instrument, edge) < hours[1]:
         spelled = " to ".join(format_duration(hour) for hour in hours)
         return (
