@@ -9,20 +9,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from registry.datastore.base import Fingerprint, file_fingerprint
 from registry.errors import ConflictError, RegistryError, TransferError, UserError, listed
 from registry.outputs import Output, new_ref
-from registry.publish import forget_abandoned, publish_outputs
+from registry.publish import forget_abandoned, publish_outputs, resurrect
 from registry.refs import DataId, DatasetRef
 from registry.repository import Repository
 from registry.sql.dataset_types import type_row
 from registry.sql.datasets import insert_datasets, move_datasets, refs_by_uuid
 from registry.sql.keys import data_id_keys
 
-Transfer = Literal["copy", "link", "direct"]
+Transfer = Literal["copy", "move", "link", "direct"]
+_TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,9 @@ def ingest(repository: Repository, items: Sequence[IngestItem], run: str, transf
     run
         The RUN collection that will own them.
     transfer
-        ``copy``; ``link``, which makes hard links, so that the bytes are shared with the original; ``direct``, which
-        leaves the files where they are and remembers their absolute paths.
+        ``copy``; ``move``, which removes the originals when all are safely stored, those too that were stored before
+        with the same bytes; ``link``, which makes hard links, so that the bytes are shared with the original;
+        ``direct``, which leaves the files where they are and remembers their absolute paths.
 
     Raises
     ------
@@ -81,20 +83,33 @@ def ingest(repository: Repository, items: Sequence[IngestItem], run: str, transf
     UnknownName
         If a dataset type, run, exposure or detector is not registered.
     """
-    if transfer not in {"copy", "link", "direct"}:
-        raise UserError(f"'{transfer}' is not a way to transfer files; there is copy, link, direct")
+    if transfer not in _TRANSFERS:
+        raise UserError(f"'{transfer}' is not a way to transfer files; there is {', '.join(_TRANSFERS)}")
     _refuse_unknown(repository, items)
     candidates = _looked_at(repository, items, run, transfer)
     _refuse_doubles(candidates)
     known = _known(repository, candidates)
     _refuse_other_content(candidates, known)
-    there = {
-        id_: ref for id_, ref in known.items() if ref.path is not None and repository.size_of(ref.path) is not None
-    }
+    there = {id_: ref for id_, ref in known.items() if _is_there(repository, ref)}
     new = [c for c in candidates if c.ref.id not in there]
     skipped = [there[c.ref.id] for c in candidates if c.ref.id in there]
     stored = _store_in_place(repository, new, known) if transfer == "direct" else _store(repository, new, transfer)
+    if transfer == "move":
+        _remove_originals(candidates, {ref.id: ref for ref in [*stored, *skipped]})
     return IngestResult(stored, skipped)
+
+
+def _is_there(repository: Repository, ref: DatasetRef) -> bool:
+    is_usable = ref.status in {"LIVE", "MISSING"} and ref.path is not None
+    return is_usable and repository.size_of(str(ref.path)) is not None
+
+
+def _remove_originals(candidates: Sequence[_Candidate], stored: Mapping[UUID, DatasetRef]) -> None:
+    """Finish a move; a file whose bytes are not those that are stored (other dates, say) stays."""
+    for candidate in candidates:
+        ref = stored[candidate.ref.id]
+        if ref.sha256 == candidate.file.sha256 and str(ref.path) != str(candidate.path):
+            candidate.path.unlink(missing_ok=True)
 
 
 def _refuse_unknown(repository: Repository, items: Sequence[IngestItem]) -> None:
@@ -107,11 +122,10 @@ def _looked_at(repository: Repository, items: Sequence[IngestItem], run: str, tr
     candidates: list[_Candidate] = []
     problems: dict[Path, str] = {}
     kinds = _formats(repository, items)
-    device = repository.root.stat().st_dev
     for item in items:
         try:
             if transfer == "link":
-                _refuse_other_device(item.path, device)
+                _refuse_unlinkable(item.path, repository)
             candidates.append(_look(item, run, *kinds[item.type]))
         except Exception as problem:  # noqa: BLE001 - formats raise what they like; every text reaches the user below
             problems[item.path] = _reason(problem)
@@ -143,8 +157,11 @@ def _look(item: IngestItem, run: str, dataset_type: Any, formatter: Any) -> _Can
     return _Candidate(path, ref, _suffix(path, formatter.extension), file)
 
 
-def _refuse_other_device(path: Path, device: int) -> None:
-    if path.stat().st_dev != device:
+def _refuse_unlinkable(path: Path, repository: Repository) -> None:
+    if repository.store.is_remote:
+        raise TransferError(f"it cannot be shared by hard links with {repository.store.url}", path=path)
+    root = Path(repository.store.url)
+    if path.stat().st_dev != (root if root.exists() else repository.root).stat().st_dev:
         raise TransferError("it is on another file system, where hard links cannot reach", path=path)
 
 
@@ -171,7 +188,7 @@ def _known(repository: Repository, candidates: Sequence[_Candidate]) -> dict[UUI
     """Return those that were stored before, even if their file is gone by now; what a crash left half-stored is not."""
     with repository.reading() as connection:
         known = refs_by_uuid(connection, [candidate.ref.id for candidate in candidates])
-    return {id_: ref for id_, ref in known.items() if ref.status in {"LIVE", "MISSING"}}
+    return {id_: ref for id_, ref in known.items() if ref.status in {"LIVE", "MISSING", "PURGED"}}
 
 
 def _refuse_other_content(candidates: Sequence[_Candidate], known: Mapping[UUID, DatasetRef]) -> None:
@@ -195,7 +212,7 @@ class _Fill:
     transfer: Transfer
 
     def __call__(self, path: Path) -> str:
-        source = self.candidate.path
+        source = self.candidate.path.resolve()  # a link to a link would lead out of the repository
         if self.transfer == "link":
             os.link(source, path)
         else:
@@ -212,4 +229,5 @@ def _store_in_place(
     with repository.writing(durable=True) as connection:
         insert_datasets(connection, [ref for ref in refs if ref.id not in known])
         move_datasets(connection, [ref for ref in refs if ref.id in known])
+        resurrect(connection, [id_ for id_, ref in known.items() if ref.status == "PURGED"], repository.actor)
     return refs

@@ -27,12 +27,13 @@ from registry.errors import RegistryError, TransferError
 from registry.outputs import Output, output_paths, outputs_of
 from registry.owner import process_token
 from registry.refs import DataId, DatasetRef
-from registry.refusals import refuse_busy, refuse_other_content, refuse_purged, refuse_unleased
+from registry.refusals import refuse_busy, refuse_deleting, refuse_other_content, refuse_unleased
 from registry.repository import Repository
 from registry.sql import journal, leases
 from registry.sql.datasets import dataset_rows, identity_values, insert_datasets, refs_by_uuid, set_status
 from registry.sql.events import append_event
 from registry.sql.journal import Entry, Sealed
+from registry.sql.notes import unmark
 from registry.times import SECOND_NS, now_ns
 
 _OWN_COLUMNS = ("seconds", "cpu_s", "peak_rss_bytes")
@@ -123,7 +124,7 @@ def claim(repository: Repository, outputs: Sequence[Output], work: Work | None =
         if work is not None:
             refuse_unleased(connection, work.quantum_id, work.worker)
         known = refs_by_uuid(connection, [ref.id for ref in refs])
-        refuse_purged(known.values())
+        refuse_deleting(known.values())
         # Whose file has vanished is made again, even if nobody has noticed yet.
         set_status(connection, [ref.id for ref in known.values() if _has_vanished(repository, ref)], "MISSING")
         rows = dataset_rows(connection, known)
@@ -191,6 +192,7 @@ def settle(
     """
     with repository.writing(durable=True) as connection:
         journal.publish_entries(connection, entries)
+        resurrect(connection, [entry.uuid for entry in entries if entry.status == "PURGED"], repository.actor)
         if work is not None:
             own = {name: work.metrics[name] for name in _OWN_COLUMNS if name in work.metrics}
             rest = {name: value for name, value in work.metrics.items() if name not in own}
@@ -222,6 +224,12 @@ def forget_abandoned(repository: Repository, ids: Sequence[UUID]) -> None:
     refuse_busy(left)
     if left:
         discard(repository, left)
+
+
+def resurrect(connection: Any, ids: Sequence[UUID], actor: str) -> None:
+    """Take back the mark of datasets that were deleted, and are here again with the same content."""
+    if ids:
+        unmark(connection, ids, "deleted", actor=actor, reason="made again, with the same content")
 
 
 def is_at(store: Datastore, path: str, entry: Entry) -> bool:

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from registry.datastore.base import Datastore
+from registry.delete import bury, unlink
 from registry.errors import ConflictError
 from registry.owner import is_dead, process_token, spoken
 from registry.publish import Work, discard, finished_work, is_at, move, settle
@@ -19,11 +20,12 @@ from registry.refs import QuantumRow
 from registry.repository import Repository
 from registry.sql import journal, leases
 from registry.sql import tables as t
+from registry.sql.deletion import Deletion, deletions
 from registry.sql.journal import Entry
 from registry.sql.quanta import load_quanta
 from registry.times import SECOND_NS, now_ns
 
-Kind = Literal["announced", "half written", "written", "published", "foreign file", "lease"]
+Kind = Literal["announced", "half written", "written", "published", "foreign file", "deletion", "lease"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,17 @@ def recover(repository: Repository, *, dry_run: bool = False) -> RecoveryReport:
     """
     with repository.reading() as connection:
         entries = journal.entries(connection)
+        going = deletions(connection)
         leased = load_quanta(connection, t.quantum.c.state == "leased")
     abandoned = [entry for entry in entries if entry.is_abandoned]
     over = {row.id: row for row in leased if _is_over(row)}
     leftovers = [
         leftover for group in _groups(abandoned) for leftover in _mend(repository, group, over, dry_run=dry_run)
     ]
+    stopped = [deletion for deletion in going if deletion.is_abandoned]
+    leftovers += _go_on_deleting(repository, stopped, dry_run=dry_run)
     leftovers += _release(repository, over, dry_run=dry_run)
-    left_alone = len(entries) - len(abandoned) + len(leased) - len(over)
+    left_alone = len(entries) - len(abandoned) + len(going) - len(stopped) + len(leased) - len(over)
     return RecoveryReport(tuple(leftovers), left_alone, dry_run)
 
 
@@ -165,6 +170,22 @@ def _taken_over(repository: Repository, group: Sequence[Entry]) -> list[Entry]:
     return [replace(entry, owner=owner, lease_until_ns=until) for entry in group] if won else []
 
 
+def _go_on_deleting(repository: Repository, stopped: Sequence[Deletion], *, dry_run: bool) -> list[Leftover]:
+    """Finish deletions: it was decided and put on record; nobody else can want the files."""
+    if stopped and not dry_run:
+        unlink(repository, stopped)
+        bury(repository, stopped)
+    return [
+        Leftover(
+            "deletion",
+            f"{one.ref.type} {one.ref.short} ({one.ref.path})",
+            "deleted",
+            f"{_last_seen(one.owner)} while deleting it",
+        )
+        for one in stopped
+    ]
+
+
 def _release(repository: Repository, over: dict[int, QuantumRow], *, dry_run: bool) -> list[Leftover]:
     """Plan again what dead workers had leased."""
     freed = set(over)
@@ -197,10 +218,14 @@ def _overtaken(entry: Entry) -> Leftover:
     return Leftover("written", what, "removed", "another worker took the quantum over and makes it again")
 
 
+def _last_seen(owner: str) -> str:
+    return f"{spoken(owner)} {'died' if is_dead(owner) else 'gave no sign of life any more'}"
+
+
 def _explained(store: Datastore, entry: Entry, *, complete: bool) -> Leftover:
     """Say what state a dataset was left in."""
     what = f"{entry.type} {entry.uuid.hex[:8]} ({entry.final_path})"
-    who = f"{spoken(entry.owner)} {'died' if is_dead(entry.owner) else 'gave no sign of life any more'}"
+    who = _last_seen(entry.owner)
     if entry.status != "STAGED":
         return Leftover(
             "published", what, "left as it was", f"{who} while writing it once more; the new copy is removed"

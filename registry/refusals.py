@@ -25,12 +25,12 @@ def refuse_unleased(connection: Any, quantum_id: int, worker: str) -> None:
         raise ConflictError(message, conflicts=[row], fix="nothing is lost: run the same command again")
 
 
-def refuse_purged(refs: Iterable[DatasetRef]) -> None:
-    """Refuse to make again what was deleted on purpose; all offenders are listed."""
-    gone = [ref for ref in refs if ref.status in {"DELETING", "PURGED"}]
-    if gone:
-        lines = listed(f"{ref}: {ref.status}" for ref in gone)
-        raise ConflictError(f"deleted datasets are not made again:\n{lines}", conflicts=gone, fix="use another run")
+def refuse_deleting(refs: Iterable[DatasetRef]) -> None:
+    """Refuse to make again what is just being deleted; all offenders are listed. What was deleted can be made again."""
+    going = [ref for ref in refs if ref.status == "DELETING"]
+    if going:
+        lines = listed(going)
+        raise ConflictError(f"being deleted:\n{lines}", conflicts=going, fix="wait, or isrflow recover, then again")
 
 
 def refuse_busy(entries: Iterable[Entry]) -> None:
@@ -50,9 +50,10 @@ def refuse_other_content(entries: Sequence[Entry]) -> None:
     if not differing:
         return
     lines = listed(f"{e.type} {e.uuid.hex[:8]}, {e.final_path}: {_change(e)}" for e in differing)
-    if any(entry.status == "MISSING" for entry in differing):
-        message = f"NOT REPRODUCED: made again, because the file was lost, it says something else than before:\n{lines}"
-        fix = "restore the lost file from a backup, or make the products anew in another run"
+    if any(entry.status in {"MISSING", "PURGED"} for entry in differing):
+        was = "lost" if any(entry.status == "MISSING" for entry in differing) else "deleted"
+        message = f"NOT REPRODUCED: made again, because the file was {was}, it says something else now:\n{lines}"
+        fix = "restore the file from a backup, or make the products anew in another run"
     else:
         message, fix = f"published before with other content; nothing was changed:\n{lines}", "publish into another run"
     raise ConflictError(message, conflicts=differing, fix=fix)

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from registry.datastore.base import Datastore
+from registry.datastore.cache import FileCache
 from registry.errors import UnknownName, UserError
 from registry.sql.database import read, write
 
@@ -46,6 +47,8 @@ class Repository:
     actor: str
     read_only: bool = False
     uuid: UUID | None = None
+    cache: FileCache | None = None
+    """Copies of remote files; None if there is nothing to be gained from them."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a read transaction: one consistent snapshot."""

@@ -154,9 +154,9 @@ class S3Bucket:
         here = os.getpid()
         if here not in self._systems:
             limits = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}
-            system = _import_s3fs().S3FileSystem(
-                skip_instance_cache=True, use_listings_cache=False, config_kwargs=limits
-            )
+            # Named here, so that fsspec, which keeps connections by what they were made with, keeps them apart.
+            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+            system = _import_s3fs().S3FileSystem(endpoint_url=endpoint, use_listings_cache=False, config_kwargs=limits)
             system.retries = _TRIES
             self._systems[here] = system  # that of the parent stays: to close it is the parent's business
         return self._systems[here]

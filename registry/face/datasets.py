@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from registry.errors import CorruptDataset, MissingDataset
+from registry.errors import CorruptDataset, MissingDataset, OutsideStore
 from registry.face.base import Face
 from registry.ingest import IngestItem, IngestResult, Transfer, ingest
 from registry.publish import publish
@@ -16,6 +15,7 @@ from registry.query.empty import EmptyAnswer, explain_empty
 from registry.query.fields import What
 from registry.query.rows import Rows
 from registry.query.run import select_refs, select_rows
+from registry.reading import kept_file, local_file, refuse_absent
 from registry.refs import DataId, DatasetRef
 from registry.repository import Formatter
 from registry.sql import collections as collections_sql
@@ -61,21 +61,21 @@ class DatasetFace(Face):
         MissingDataset
             If it is not registered, or its file is gone.
         CorruptDataset
-            If its file has another size than it had when it was stored.
+            If its file has another size than it had when it was stored; of a remote one, another hash.
         """
-        with self._file(ref) as (found, path):
+        found = self._usable(ref)
+        with local_file(self._repository, found) as path:
             return self._formatter(found.type).read(path)
 
     def path(self, ref: DatasetRef | UUID) -> Path:
-        """Return where a dataset's file is, for reading only."""
-        with self._file(ref) as (_, path):
-            return path
+        """Return where a dataset's file is, for reading only; a copy of a remote one stays until `close`."""
+        return kept_file(self._repository, self._usable(ref))
 
     def exists(self, ref: DatasetRef | UUID) -> bool:
         """Say whether a dataset is registered as usable and its file is there with the right size."""
         try:
-            self.path(ref)
-        except (MissingDataset, CorruptDataset):
+            refuse_absent(self._repository, self._usable(ref))
+        except (MissingDataset, CorruptDataset, OutsideStore):
             return False
         return True
 
@@ -182,35 +182,17 @@ class DatasetFace(Face):
         with self._repository.reading() as connection:
             return explain_empty(connection, what, where, bind=bind)
 
-    @contextmanager
-    def _file(self, ref: DatasetRef | UUID) -> Iterator[tuple[DatasetRef, Path]]:
-        """Lend the file of a LIVE dataset; a ref that says so is believed as long as its file is there."""
+    def _usable(self, ref: DatasetRef | UUID) -> DatasetRef:
+        """Return a LIVE dataset; a local one whose ref says so is believed as long as its file is there."""
         found = ref if isinstance(ref, DatasetRef) and self._is_as_it_says(ref) else self._registered(ref)
         if found.status != "LIVE" or found.path is None:
             raise MissingDataset(f"{found} cannot be used: it is {found.status}", id=found.id, path=found.path)
-        with self._local(found) as path:
-            yield found, path
+        return found
 
     def _is_as_it_says(self, ref: DatasetRef) -> bool:
+        if self._repository.store.is_remote:  # to ask the registry is quicker
+            return False
         return ref.status == "LIVE" and ref.path is not None and self._repository.size_of(ref.path) == ref.size
-
-    @contextmanager
-    def _local(self, ref: DatasetRef) -> Iterator[Path]:
-        """Lend a dataset's file, after a look at its size."""
-        name = str(ref.path)
-        size = self._repository.size_of(name)
-        if size is None:
-            message = f"the file of {ref} is gone: {name}"
-            fix = "restore it from a backup, or run again the command that made it: it makes what is gone"
-            raise MissingDataset(message, id=ref.id, path=name, fix=fix)
-        if ref.size is not None and size != ref.size:
-            message = f"the file of {ref} has {size} bytes instead of {ref.size}: {name}"
-            raise CorruptDataset(message, path=name, expected=str(ref.size), found=str(size))
-        if name.startswith("/"):
-            yield Path(name)
-            return
-        with self._repository.store.local_copy(name) as path:
-            yield path
 
     def _formatter(self, type_name: str) -> Formatter:
         """Return the format of a dataset type; types never change, so they are asked for once."""

@@ -27,7 +27,11 @@ def counts(connection: Connection) -> dict[str, int]:
         "exposures": one(select(func.count()).where(t.exposure.c.id != t.NOT_APPLICABLE)),
         "datasets": sum(datasets.values()),
         **{f"{name} datasets": number for name, number in datasets.items()},
-        "bytes": one(select(func.coalesce(func.sum(t.artifact.c.size), 0))),
+        "bytes": one(
+            select(func.coalesce(func.sum(t.artifact.c.size), 0))
+            .join(t.dataset, t.dataset.c.id == t.artifact.c.dataset_id)
+            .where(t.dataset.c.status == "LIVE")
+        ),
         "collections": one(select(func.count()).select_from(t.collection)),
         "certified ranges": one(select(func.count()).where(t.calib_validity.c.revoked_at == t.OPEN_ENDED)),
         **{f"{state} quanta": states[state] for state in t.QUANTUM_STATES if state in states},

@@ -134,8 +134,11 @@ def publish_entries(connection: Connection, done: Sequence[Entry]) -> None:
     new = [entry for entry in done if entry.status != "LIVE"]
     _delete(connection, t.artifact, t.artifact.c.dataset_id, [entry.dataset_id for entry in new])
     insert_rows(connection, t.artifact, [_artifact(entry) for entry in new])
+    d = t.dataset.c
     for some in chunks([entry.dataset_id for entry in new]):
-        connection.execute(update(t.dataset).where(t.dataset.c.id.in_(some)).values(status="LIVE"))
+        # As of an event before this one it was not there, however long it was being written.
+        connection.execute(update(t.dataset).where(d.id.in_(some), d.status == "STAGED").values(created_ns=now_ns()))
+        connection.execute(update(t.dataset).where(d.id.in_(some)).values(status="LIVE"))
     _link_to_quanta(connection, done)
     _delete(connection, t.journal, t.journal.c.id, [entry.id for entry in done])
 

@@ -1,5 +1,7 @@
 """Work that is done, but has lost a product: planned again, under the same ids, with an event that says why.
 
+A product that was deleted is lost, too: whoever runs the same work again asks for it.
+
 The quantum keeps its content key, its inputs and its attempts; what it made and still has stays LIVE. Until it is done
 again it can only be planned with the same content, so that those products never seem to have been made otherwise.
 """
@@ -39,7 +41,7 @@ def plan_remaking(connection: Connection, run: str, done: Sequence[QuantumRow], 
     payload = {"run": run, "quanta": len(lost), "lost": [str(ref.id) for refs in lost.values() for ref in refs]}
     append_event(connection, "remake", actor=actor, reason="files of products are gone", payload=payload)
     return {
-        row: "made again: the file is gone of " + ", ".join(f"{ref.type} {ref.short}" for ref in refs)
+        row: "made again: the file is gone of " + ", ".join(f"{ref.type} {ref.short}{_whither(ref)}" for ref in refs)
         for row, refs in lost.items()
     }
 
@@ -53,13 +55,17 @@ def with_products(connection: Connection, quanta: Iterable[int]) -> set[int]:
     return found
 
 
+def _whither(ref: DatasetRef) -> str:
+    return " (it was deleted)" if ref.status == "PURGED" else ""
+
+
 def _lost(connection: Connection, quanta: Sequence[int]) -> dict[int, list[DatasetRef]]:
     """Return the lost products of each quantum that has lost any."""
     o, d = t.quantum_output.c, t.dataset.c
     maker: dict[UUID, int] = {}
     for some in chunks(quanta):
         query = select(d.uuid, o.quantum_id).join(t.dataset, d.id == o.dataset_id)
-        query = query.where(o.quantum_id.in_(some), d.status == "MISSING")
+        query = query.where(o.quantum_id.in_(some), d.status.in_(("MISSING", "PURGED")))
         maker |= {row.uuid: row.quantum_id for row in connection.execute(query)}
     lost: defaultdict[int, list[DatasetRef]] = defaultdict(list)
     for ids in chunks(sorted(maker)):

@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from urllib.request import Request, urlopen
 
+import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
@@ -82,3 +83,19 @@ def use(server: S3Server, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("ISRFLOW_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def server():
+    """One server a module."""
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(server, monkeypatch, tmp_path):
+    """The server with an empty bucket, and this process pointed at it."""
+    use(server, monkeypatch, tmp_path)
+    server.reset()
+    return server

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from registry.butler import Butler
-from registry.datastore import BACKENDS
 from registry.dimensions import DIMENSIONS
 from registry.errors import (
     AmbiguousId,
@@ -21,7 +19,6 @@ from registry.errors import (
     UnknownName,
     UserError,
 )
-from registry.publish import publish
 from registry.refs import DataId, dataset_uuid
 from registry.timespan import ALL_TIME
 
@@ -116,20 +113,6 @@ def test_a_file_that_is_gone_or_cut_is_said_to_be(butler):
     assert not butler.exists(ref)
     with pytest.raises(MissingDataset, match=r"no dataset .* is registered here"):
         butler.get(uuid4())
-
-
-def test_publication_and_verification_work_on_any_backend(butler, tmp_path):
-    for name, backend in BACKENDS.items():
-        butler.register_collection(f"on/{name}", "RUN")
-        repository = replace(butler._repository, store=backend(tmp_path / name))
-        (ref,) = publish(repository, {"bias": {"level": 1}}, run=f"on/{name}", data_id=D0)
-        assert list(repository.store.list()) == [ref.path]
-        assert publish(repository, {"bias": {"level": 1}}, run=f"on/{name}", data_id=D0) == [ref]
-        with repository.store.local_copy(ref.path) as path:
-            assert repository.formatters["json"].read(path) == {"level": 1}
-        with pytest.raises(ConflictError, match="published before with other content"):
-            publish(repository, {"bias": {"level": 2}}, run=f"on/{name}", data_id=D0)
-        assert list(repository.store.list()) == [ref.path]
 
 
 def test_short_ids(butler):

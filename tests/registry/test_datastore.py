@@ -1,5 +1,6 @@
 """The storage contract over the table of backends, and what only the local one can show."""
 
+# ruff: noqa: F811, F401 - fixtures are imported
 from __future__ import annotations
 
 import errno
@@ -13,26 +14,12 @@ import time
 
 import pytest
 
-from registry.datastore.opening import BACKENDS, open_datastore
 from registry.datastore.contract import FINAL, TEMPORARY, DatastoreContract, RemoteDatastoreContract, publish, put
 from registry.datastore.local import LocalDatastore
 from registry.datastore.memory import MemoryDatastore
+from registry.datastore.opening import BACKENDS, open_datastore
 from registry.errors import OutsideStore, UnavailableError, UserError
-from tests.registry.s3_server import BUCKET, S3Server, refusal, use
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = S3Server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def s3(server, monkeypatch, tmp_path):
-    use(server, monkeypatch, tmp_path)
-    server.reset()
-    return server
+from tests.registry.s3_server import BUCKET, refusal, s3, server
 
 
 class TestLocal(DatastoreContract):

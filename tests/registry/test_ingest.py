@@ -29,7 +29,7 @@ def raw_files(folder, numbers=range(6), detectors=(0, 1)):
 
 
 def stored_files(butler):
-    return sorted(path for path in (butler.root / "datastore").rglob("*") if path.is_file())
+    return sorted(butler.root / "datastore" / path for path in butler._repository.store.list())
 
 
 def nothing_is_stored(butler):
@@ -103,8 +103,8 @@ def test_unknown_things_are_refused_before_files_are_read(butler, tmp_path):
         butler.ingest([IngestItem(items[0].path, "rw", items[0].data_id)], RUN)
     with pytest.raises(UnknownName, match="no collection 'raw/lupin'; did you mean 'raw/lupine'"):
         butler.ingest(items, "raw/lupin")
-    with pytest.raises(UserError, match="'move' is not a way to transfer"):
-        butler.ingest(items, RUN, "move")
+    with pytest.raises(UserError, match="'teleport' is not a way to transfer"):
+        butler.ingest(items, RUN, "teleport")
     assert nothing_is_stored(butler)
 
 
@@ -146,3 +146,43 @@ def test_a_known_content_hash_spares_reading_the_file(butler, tmp_path):
 
 def test_no_files_at_all_is_no_error(butler):
     assert butler.ingest([], RUN).refs == []
+
+
+def test_a_move_takes_the_originals_away_when_all_are_stored(butler, tmp_path):
+    items = raw_files(tmp_path / "in", numbers=[0, 1, 2])
+    contents = [item.path.read_bytes() for item in items]
+    butler.ingest(items[:1], RUN, "copy")
+    result = butler.ingest(items, RUN, "move")
+    assert (len(result.refs), len(result.skipped)) == (5, 1)
+    assert not any(item.path.exists() for item in items), "those that were there already, too"
+    assert sorted(path.read_bytes() for path in stored_files(butler)) == sorted(contents)
+
+
+def test_a_move_that_is_refused_takes_nothing_away(butler, tmp_path):
+    items = raw_files(tmp_path / "in", numbers=[0, 1])
+    items[1].path.write_text("not json")
+    with pytest.raises(TransferError, match="cannot be ingested; nothing was stored"):
+        butler.ingest(items, RUN, "move")
+    assert all(item.path.exists() for item in items)
+
+
+def test_a_move_leaves_a_file_whose_bytes_are_not_those_that_are_stored(butler, tmp_path):
+    """The content is the same, its writing is not: nobody may say that it is kept."""
+    items = raw_files(tmp_path / "in", numbers=[0])[:1]
+    butler.ingest(items, RUN, "copy")
+    items[0].path.write_text(items[0].path.read_text() + " ")
+    assert len(butler.ingest(items, RUN, "move").skipped) == 1
+    assert items[0].path.exists()
+
+
+@pytest.mark.parametrize("transfer", ["link", "copy", "move"])
+def test_of_a_symbolic_link_the_file_is_stored_not_the_link(butler, tmp_path, transfer):
+    item = raw_files(tmp_path / "in", numbers=[0])[0]
+    real = item.path.rename(tmp_path / "real.json")
+    item.path.symlink_to(real)
+    (ref,) = butler.ingest([item], RUN, transfer).refs
+    stored = butler.path(ref)
+    assert not stored.is_symlink()
+    assert stored.samefile(real) == (transfer == "link")
+    assert real.exists(), "a move takes the link away"
+    assert item.path.is_symlink() == (transfer != "move")
