@@ -91,6 +91,7 @@ REGISTRY_FLOORS = (
         "recover",
         "ingest",
         "delete",
+        "garbage",
         "audit",
     ),
     ("face",),

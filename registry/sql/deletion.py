@@ -69,3 +69,15 @@ def close_deletions(connection: Connection, done: Sequence[Deletion]) -> None:
         purged = update(t.dataset).where(d.id.in_(some), d.status == "DELETING")
         connection.execute(purged.values(status="PURGED"))
         connection.execute(delete(t.journal).where(j.dataset_id.in_(some), j.op == "DELETE"))
+
+
+def owners_of(connection: Connection, paths: Sequence[str]) -> dict[str, str]:
+    """Return, of files in the datastore, the status of the dataset each belongs to; STAGED if it is being written."""
+    a, d, j = t.artifact.c, t.dataset.c, t.journal.c
+    found: dict[str, str] = {}
+    for some in chunks(paths):
+        stored = select(a.path, d.status).join(t.dataset, d.id == a.dataset_id).where(a.path.in_(some))
+        found |= {row.path: row.status for row in connection.execute(stored)}
+        for column in (j.tmp_path, j.final_path):
+            found |= dict.fromkeys(connection.execute(select(column).where(column.in_(some))).scalars(), "STAGED")
+    return found
