@@ -87,8 +87,8 @@ def explain_certify(
             modes[mode] = certify(connection, collection, refs, span, mode=mode, dry_run=True)
         except ValidityOverlap as error:
             modes[mode] = None
-            rows = tuple(row for row in error.conflicts if isinstance(row, ValidityRow))
-            conflicts = rows if len(rows) > len(conflicts) else conflicts
+            if mode == "idempotent":  # what strict refuses besides is the same dataset once more, in nobody's way
+                conflicts = tuple(row for row in error.conflicts if isinstance(row, ValidityRow))
     possible = ("idempotent",) if modes["idempotent"] is not None else ("replace", "fill-gaps")
     commands = {mode: certify_command(refs, span, collection, mode) for mode in possible}
     return CertifyExplanation(collection, span, len(refs), conflicts, modes, commands)

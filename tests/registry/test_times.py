@@ -11,8 +11,20 @@ from hypothesis import strategies as st
 
 from registry import times
 from registry.errors import InvalidTime
-from registry.times import day_obs_at, day_span, format_duration, format_time, now_ns, parse_day, parse_time
-from registry.timespan import BEGINNING_NS, FOREVER_NS
+from registry.times import (
+    SECOND_NS,
+    day_obs_at,
+    day_span,
+    format_duration,
+    format_tai,
+    format_time,
+    now_ns,
+    parse_day,
+    parse_duration,
+    parse_time,
+    spell_span,
+)
+from registry.timespan import ALL_TIME, BEGINNING_NS, FOREVER_NS, Timespan
 
 erfa = pytest.importorskip("erfa")
 Time = pytest.importorskip("astropy.time").Time
@@ -146,3 +158,51 @@ def test_what_is_not_a_day_is_refused(text):
 )
 def test_durations_read_in_their_two_largest_units(seconds, text):
     assert format_duration(round(seconds * 1e9)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("61100.25", "2026-03-01T06:00"),
+        ("MJD 61100.25", "2026-03-01T06:00"),
+        ("mjd:61100.25", "2026-03-01T06:00"),
+        ("mjd 61100", "2026-03-01"),
+        ("61100.25 TAI", "2026-03-01T06:00 TAI"),
+        ("MJD 61100.25TAI", "2026-03-01T06:00 TAI"),
+        ("2026-03-01T06:00TAI", "2026-03-01T05:59:23"),
+        ("2026-03-01T06:00utc", "2026-03-01T06:00"),
+    ],
+)
+def test_people_write_modified_julian_dates_with_or_without_a_word_and_a_scale_behind_any_time(text, same):
+    assert parse_time(text) == parse_time(same)
+
+
+@pytest.mark.parametrize("text", ["61100", "mjd", "mjd 61100.25 PST", "611000.5", "61100.25 61100.25"])
+def test_what_could_mean_something_else_is_no_date(text):
+    with pytest.raises(InvalidTime, match="write .YYYY-MM-DD"):
+        parse_time(text)
+
+
+def test_both_scales_are_told_with_the_seconds_between_them_and_no_sentinel_is_a_date():
+    before, leap = parse_time("2016-12-31T23:59:59"), parse_time("2016-12-31T23:59:60")
+    assert (format_time(before), format_tai(before)) == ("2016-12-31T23:59:59.000 UTC", "2017-01-01T00:00:35.000 TAI")
+    assert (format_time(leap), format_tai(leap)) == ("2016-12-31T23:59:60.000 UTC", "2017-01-01T00:00:36.000 TAI")
+    assert format_tai(parse_time("2017-01-01")) == "2017-01-01T00:00:37.000 TAI"
+    assert spell_span(Timespan(leap, FOREVER_NS)) == (
+        "[2016-12-31T23:59:60.000 UTC, forever) = [2017-01-01T00:00:36.000 TAI, forever)"
+    )
+    assert spell_span(ALL_TIME) == "[the beginning, forever)"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7d", 604800), ("1d12h", 129600), ("90min", 5400), ("2 weeks", 1209600), ("30s", 30), ("1.5 h", 5400), ("0s", 0)],
+)
+def test_lengths_of_time_are_read(text, seconds):
+    assert parse_duration(text) == seconds * SECOND_NS
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "7 parsecs", "-7d", "7d and more"])
+def test_what_is_no_length_of_time_is_refused(text):
+    with pytest.raises(InvalidTime, match="is not a length of time: write 7d, 12h"):
+        parse_duration(text)

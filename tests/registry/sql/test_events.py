@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from registry.sql.events import append_event, events, newest_seq, seq_at, verify_chain
+from registry.errors import InvalidTime, UserError
+from registry.sql.events import append_event, events, newest_seq, seq_at, seq_of, verify_chain
 from registry.sql.validity_seal import verify_validity
+from registry.times import format_time
 from tests.registry.world import drop_guard
 
 
@@ -103,3 +105,23 @@ def test_a_certification_is_logged_with_what_was_asked(world):
         event = events(connection)[0]
     assert (event.kind, event.actor, event.reason) == ("certify", "ada", "after the warm-up")
     assert json.loads(json.dumps(dict(event.payload)))["begin_ns"] == 3
+
+
+def test_people_ask_as_of_a_number_or_a_time(log):
+    with log.read() as connection:
+        assert [seq_of(connection, text) for text in (2, "2", "0", "20200101", "2020-01-01T12:00", "now")] == [
+            2,
+            2,
+            0,
+            0,
+            0,
+            4,
+        ]
+        second = next(one for one in events(connection) if one.seq == 2)
+        assert seq_of(connection, format_time(second.at_ns + 1_000_000)) >= 2
+        with pytest.raises(UserError, match="there is no event 5 yet: the newest is 4"):
+            seq_of(connection, "5")
+        with pytest.raises(UserError, match=r"that is in the future \(2100-01-01T00:00:00.000 UTC\)"):
+            seq_of(connection, "2100-01-01")
+        with pytest.raises(InvalidTime, match="'yesterday' is not a time"):
+            seq_of(connection, "yesterday")
