@@ -119,10 +119,14 @@ def skip_quanta(
     ------
     UnknownName
         If the run or a data id is not registered.
+    FrozenError
+        If the run is frozen, and it is news to it.
     """
     run_id = collection_id(connection, run, "RUN")
     wanted = {quantum_uuid(run, task, data_id): (task, data_id, reason) for task, data_id, reason in skipped}
     there = _load(connection, wanted)
+    if set(wanted) - set(there):
+        refuse_frozen(connection, run)
     parts = {
         "config_id": blob_id(connection, t.config_blob, config),
         "software_id": blob_id(connection, t.software_env, software),
