@@ -17,7 +17,7 @@ from registry.dimensions import ExposureRecord
 from registry.errors import UserError
 from registry.refs import DataId
 
-Transfer = Literal["copy", "link", "direct"]
+Transfer = Literal["copy", "move", "link", "direct"]
 _SUFFIXES = (".fits", ".fit", ".fts", ".fits.fz", ".fits.gz", ".fit.gz")
 
 
@@ -52,7 +52,7 @@ def ingest_paths(
     paths
         Files, and folders to be searched for FITS files.
     transfer
-        Copy them, link to them, or leave them where they are and remember the path (``direct``).
+        Copy them, move them, link to them, or leave them where they are and remember the path (``direct``).
     skip_bad
         Take the good files although others are refused.
     on_progress

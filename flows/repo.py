@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from flows.settings import RepoSettings, read_settings, write_settings
+from flows.settings import RepoSettings, cache_policy, read_settings, write_settings
 from isrflow.frame.camera import Camera, load_camera
 from isrflow.quantum.formatters import formatters_for
 from isrflow.quantum.types import dataset_types
@@ -161,7 +161,8 @@ def open_repo(path: str | Path | None = None, *, read_only: bool = False, actor:
         return found[0]
 
     formatters = formatters_for(camera, settings.product_compression)
-    butler = Butler(root, formatters=formatters, actor=actor, read_only=read_only)
+    cache = cache_policy(settings)
+    butler = Butler(root, formatters=formatters, actor=actor, read_only=read_only, cache=cache)
     return Repo(root, settings, butler)
 
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isrflow.errors import ConfigError
+from registry.datastore.cache import CachePolicy
 
 SETTINGS_FILE = "isrflow.yaml"
 EngineName = Literal["auto", "direct", "prefect"]
@@ -35,6 +36,12 @@ class RepoSettings(BaseModel):
     """What one worker is expected to take, for choosing their number."""
     cache_mb: float = Field(default=256.0, ge=0)
     """Calibrations a worker keeps between quanta, by size of file; what takes a quarter of it is never kept."""
+    cache_dir: Path | None = None
+    """Where copies of remote files are kept; in the user's own cache folder if not given."""
+    file_cache_gb: float = Field(default=10.0, ge=0)
+    """How much room these copies may take; the least recently used go first."""
+    cache_local: bool = False
+    """Copy files that are not remote, too: pays where the datastore is on a slow network file system."""
     quantum_timeout_s: float = Field(default=900.0, gt=0)
     """A quantum that takes longer is killed and reported."""
     lease_s: float = Field(default=120.0, ge=3)
@@ -68,6 +75,12 @@ def write_settings(root: Path, settings: RepoSettings) -> None:
     """Write the settings that differ from the defaults beside the database."""
     text = yaml.safe_dump(settings.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
     (root / SETTINGS_FILE).write_text(text, encoding="utf-8")
+
+
+def cache_policy(settings: RepoSettings) -> CachePolicy:
+    """Return where copies of remote files are kept, and how many."""
+    folder = None if settings.cache_dir is None else settings.cache_dir.expanduser().absolute()
+    return CachePolicy(folder, int(settings.file_cache_gb * 2**30), settings.cache_local)
 
 
 def rounds_products(settings: RepoSettings) -> bool:

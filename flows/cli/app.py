@@ -29,6 +29,7 @@ from flows.cli import (
     repo,
     reprocess,
     simulate,
+    storage,
 )
 from flows.cli import run as run_one
 from flows.cli.groups import InOrder
@@ -60,6 +61,7 @@ for group in (
     run_one,
     recipe,
     simulate,
+    storage,
     demo,
 ):
     app.add_typer(group.app)

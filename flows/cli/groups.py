@@ -26,7 +26,21 @@ ORDER = (
         "capsule",
         "report",
     ),
-    *("flag", "header", "collections", "status", "recover", "verify", "replay", "db", "interop", "up", "down"),
+    *(
+        "flag",
+        "header",
+        "collections",
+        "status",
+        "recover",
+        "verify",
+        "delete",
+        "gc",
+        "replay",
+        "db",
+        "interop",
+        "up",
+        "down",
+    ),
 )
 
 

@@ -9,7 +9,7 @@ import typer
 
 from flows.cli.options import PANEL_NIGHT, JsonOption, RepoOption, example
 
-Transfer = Literal["copy", "link", "direct"]
+Transfer = Literal["copy", "move", "link", "direct"]
 
 app = typer.Typer()
 
@@ -21,7 +21,7 @@ app = typer.Typer()
 def ingest(
     *,
     paths: Annotated[list[Path], typer.Argument(metavar="PATHS...", help="Raw files, or directories of them.")],
-    transfer: Annotated[Transfer, typer.Option(help="Copy, hard-link, or leave in place.")] = "copy",
+    transfer: Annotated[Transfer, typer.Option(help="Copy, move, hard-link, or leave in place (direct).")] = "copy",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Take the good files although others are refused.")
     ] = False,
