@@ -96,9 +96,9 @@ class Provenance:
         for role, ref in inputs.data.items():
             yield f"  {role}: {ref}, SHA-256 {str(ref.sha256)[:12]}"
         for role, match in inputs.matches.items():
-            gap = f" ({match.gap_ns / 1e9:.0f} s away)" if match.kind == "nearest" else ""
-            why = self.record.validity[role].told if role in self.record.validity else f"of {match.collection}"
-            yield f"  {role}: {match.ref}, SHA-256 {str(match.ref.sha256)[:12]}; {match.kind}{gap}, {why}"
+            kind = f"the nearest, {match.gap_ns / 1e9:.0f} s away, " if match.kind == "nearest" else ""
+            why = self.record.validity[role].told if role in self.record.validity else f"always, in {match.collection}"
+            yield f"  {role}: {match.ref}, SHA-256 {str(match.ref.sha256)[:12]}; {kind}{why}"
         yield self.header.render()
         if self.replays:
             yield f"replayed {len(self.replays)} time(s), the last time: {self.replays[-1].verdict}"

@@ -93,7 +93,7 @@ def replay_datasets(
     if strangers:
         raise UserError(
             f"made by no quantum of this registry, so there is nothing to do again: {'; '.join(strangers)}",
-            fix="isrflow verify --full compares a file with its hash",
+            fix="isrflow verify --full",
         )
     orders: dict[int, list[UUID]] = defaultdict(list)
     for ref in refs:

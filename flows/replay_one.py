@@ -116,7 +116,7 @@ def _obstacles(reader: Reader, inputs: QuantumInputs) -> list[str]:
         try:
             fingerprint = file_fingerprint(reader.path(ref))
         except RegistryError as error:
-            found.append(f"{role}: {error}")
+            found.append(f"{role}: {error}" + (f" (try: {error.fix})" if error.fix else ""))
         except OSError as error:
             found.append(f"{role}: {ref} cannot be read: {error.strerror or error}")
         else:

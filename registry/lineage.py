@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, select, union_all
 
 from registry.errors import MissingDataset
+from registry.owner import spoken
 from registry.refs import DatasetRef, QuantumInputs
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
@@ -140,7 +141,11 @@ class Attempt:
         return plain
 
     def __str__(self) -> str:
-        words = [f"attempt {self.number} {self.outcome}", f"by {self.worker}", f"at {format_time(self.started_ns)}"]
+        words = [
+            f"attempt {self.number} {self.outcome}",
+            f"by {spoken(self.worker)}",
+            f"at {format_time(self.started_ns)}",
+        ]
         words += [] if self.seconds is None else [f"{self.seconds:.3g} s"]
         words += [] if self.cpu_s is None else [f"{self.cpu_s:.3g} s of CPU"]
         words += [] if self.peak_rss_bytes is None else [f"{self.peak_rss_bytes / 1e6:.0f} MB at most"]

@@ -13,7 +13,7 @@ from registry.canonical import canonical_json
 from registry.refs import NAMESPACE
 from registry.times import format_time
 
-PREFIXES = {"uuid": "urn:uuid:", "isrflow": "https://isrflow.example/prov#"}
+PREFIXES = {"uuid": "urn:uuid:", "isrflow": "urn:isrflow:prov#"}
 
 
 def named(uuid: UUID) -> str:
