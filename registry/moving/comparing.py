@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -134,7 +134,7 @@ class _Comparing:
         for type_ in map(type_of, records):
             old = self.types.get(type_.name)
             self._count("type", there=old is not None)
-            if old is not None and old != type_:
+            if old is not None and old not in {type_, replace(type_, matches_mode=True)}:
                 self._clash("type", f"dataset type {type_.name}", *_differences(old, type_))
 
     def _exposures(self, records: Records) -> None:
@@ -196,7 +196,8 @@ class _Comparing:
             if id_ not in self._usable:
                 continue  # what was deleted is not certified
             span = Timespan(record["begin_ns"], record["end_ns"])
-            others = self._valid_in(name).get(self.identities[id_], []) if id_ in self.identities else []
+            same_key = self._valid_in(name).get(self.identities[id_], [])
+            others = [row for row in same_key if row.mode == record["mode"]]
             mine = [row for row in others if row.dataset == id_ and row.span.overlaps(span)]
             left = [span]
             for row in mine:

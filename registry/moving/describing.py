@@ -147,7 +147,9 @@ def _validity(connection: Connection, datasets: Sequence[int]) -> Described:
     v, event = t.calib_validity.c, t.registry_event.c
     query = (
         select(t.collection.c.name, t.dataset.c.uuid, v.begin_ns, v.end_ns, event.at_ns, event.actor, event.reason)
+        .add_columns(t.readout_mode.c.canonical, v.mode_id)
         .join_from(t.calib_validity, t.collection, t.collection.c.id == v.collection_id)
+        .join(t.readout_mode, t.readout_mode.c.id == v.mode_id)
         .join(t.dataset, t.dataset.c.id == v.dataset_id)
         .join(t.registry_event, event.seq == v.certified_at)
         .where(v.revoked_at == t.OPEN_ENDED)
@@ -156,7 +158,7 @@ def _validity(connection: Connection, datasets: Sequence[int]) -> Described:
         yield (
             "validity",
             {"collection": row.name, "dataset": str(row.uuid), "begin_ns": row.begin_ns, "end_ns": row.end_ns}
-            | {"certified": {"at_ns": row.at_ns, "actor": row.actor, "reason": row.reason}},
+            | {"mode": row.canonical if row.mode_id != t.NOT_APPLICABLE else None, "certified": _said(row)},
         )
 
 

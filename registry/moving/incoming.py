@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -139,8 +141,6 @@ def why(record: Record, came_from: str) -> str:
 
 def _refuse_other_bytes(package: Package, found: Incoming) -> None:
     """Read a file to its end and compare it with what the manifest says."""
-    import hashlib
-
     digest, size = hashlib.sha256(), 0
     try:
         with package.reading(found.file_name) as stream:
@@ -165,6 +165,8 @@ def _uuid(record: Record) -> UUID:
     if type(record.get("begin_ns", 0)) is not int or type(record.get("end_ns", 1)) is not int:
         raise TypeError("begin and end are whole numbers")
     str(record["collection"])
+    if record.get("mode") is not None and not isinstance(json.loads(record["mode"]), dict):
+        raise TypeError("a readout mode is a JSON object")
     return UUID(record["dataset"])
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, update
 
+from registry.canonical import sha256_text
 from registry.dimensions import ExposureRecord
 from registry.moving.comparing import ValidityMode
 from registry.moving.incoming import (
@@ -34,7 +35,7 @@ from registry.sql.calibrations import certify
 from registry.sql.collection_edits import freeze
 from registry.sql.collections import collections as load_collections
 from registry.sql.collections import register_collection, set_chain, tag
-from registry.sql.dataset_types import register_dataset_types
+from registry.sql.dataset_types import dataset_types, register_dataset_types
 from registry.sql.datasets import dataset_rows, identity_values, move_datasets, refs_by_uuid, set_status
 from registry.sql.exposures import insert_exposures, register_instrument
 from registry.sql.flags import set_flag
@@ -74,7 +75,7 @@ class Taking:
     _runs: dict[str, Record] = field(default_factory=dict)
     _blobs: dict[tuple[str, str], int] = field(default_factory=dict)
     _sets: dict[str, int] = field(default_factory=dict)
-    _ranges: dict[tuple[str, int, int, str], list[UUID]] = field(default_factory=lambda: defaultdict(list))
+    _ranges: dict[tuple[str, int, int, str | None, str], list[UUID]] = field(default_factory=lambda: defaultdict(list))
     _tags: dict[str, list[UUID]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self) -> None:
@@ -173,18 +174,33 @@ class Taking:
 
     def _collect_validity(self, records: Records) -> None:
         for record in records if self.validity != "skip" else ():
-            key = (record["collection"], record["begin_ns"], record["end_ns"], why(record, self.came_from))
+            times = (record["begin_ns"], record["end_ns"])
+            key = (record["collection"], *times, record["mode"], why(record, self.came_from))
             self._ranges[key].append(UUID(record["dataset"]))
 
     def _certify(self) -> None:
         """Certify what is not deleted; what came without its file cannot be resolved to, but keeps its range."""
-        for (name, begin_ns, end_ns, reason), ids in self._ranges.items():
+        by_mode = {name for name, row in dataset_types(self.connection).items() if row.type.matches_mode}
+        texts = {text for *_, text, _ in self._ranges if text is not None}
+        rows = [{"canonical": text, "sha256": sha256_text(text)} for text in sorted(texts)]
+        insert_new(self.connection, t.readout_mode, rows, ["sha256"])
+        for (name, begin_ns, end_ns, mode, reason), ids in self._ranges.items():
             refs = [ref for ref in refs_by_uuid(self.connection, ids).values() if ref.status in {"LIVE", "MISSING"}]
             missing = [ref.id for ref in refs if ref.status == "MISSING"]
             set_status(self.connection, missing, "LIVE")  # nobody else sees it: certifying wants usable datasets
-            if refs and self.validity != "skip":
-                span = Timespan(begin_ns, end_ns)
-                certify(self.connection, name, refs, span, mode=self.validity, actor=self.actor, reason=reason)
+            for some, modes in ((True, json.loads(mode or "{}")), (False, None)):
+                mine = [ref for ref in refs if (ref.type in by_mode) is some]
+                if mine and self.validity != "skip":
+                    certify(
+                        self.connection,
+                        name,
+                        mine,
+                        Timespan(begin_ns, end_ns),
+                        mode=self.validity,
+                        readout_mode=modes,
+                        actor=self.actor,
+                        reason=reason,
+                    )
             set_status(self.connection, missing, "MISSING")
 
     def _collect_tags(self, records: Records) -> None:
