@@ -200,7 +200,8 @@ def find_raws(repo: Repo, where: str) -> list[DatasetRef]:
     """
     raws = repo.butler.datasets(where, type="raw")
     if not raws:
-        raise UserError(f"no raw exposures with {where}", fix=_what_there_is(repo))
+        why = repo.butler.explain_empty("datasets", f"({where}) and type = 'raw'" if where.strip() else "type = 'raw'")
+        raise UserError(f"no raw exposures with {where}\n{why.render()}", fix=_what_there_is(repo))
     return raws
 
 

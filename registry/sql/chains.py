@@ -21,9 +21,12 @@ def children_at(connection: Connection, as_of: int) -> dict[str, tuple[str, ...]
     A chain that is not in the answer had the children it has now.
     """
     e = t.registry_event.c
-    query = select(e.payload).where(e.kind == CHAIN_EVENT, e.seq > as_of).order_by(e.seq.desc())
+    query = select(e.seq, e.payload).where(e.kind == CHAIN_EVENT).order_by(e.seq)
     past: dict[str, tuple[str, ...]] = {}
-    for payload in connection.execute(query).scalars():
+    known: dict[str, list[str]] = {}
+    for seq, payload in connection.execute(query):
         edit = json.loads(payload)
-        past[edit["chain"]] = tuple(edit["was"])
+        if seq > as_of:  # the first edits did not say what had been there; then it is what the edit before made
+            past.setdefault(edit["chain"], tuple(edit.get("was", known.get(edit["chain"], ()))))
+        known[edit["chain"]] = edit["children"]
     return past

@@ -179,7 +179,7 @@ def test_people_write_modified_julian_dates_with_or_without_a_word_and_a_scale_b
 
 @pytest.mark.parametrize("text", ["61100", "mjd", "mjd 61100.25 PST", "611000.5", "61100.25 61100.25"])
 def test_what_could_mean_something_else_is_no_date(text):
-    with pytest.raises(InvalidTime, match="write .YYYY-MM-DD"):
+    with pytest.raises(InvalidTime, match=r"write .YYYY-MM-DD"):
         parse_time(text)
 
 
