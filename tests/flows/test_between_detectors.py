@@ -10,6 +10,7 @@ import pytest
 from flows.corrections import plan_corrections
 from flows.imports import import_calib
 from flows.ingest import ingest_paths
+from flows.mend import correct_headers, flag_exposures
 from flows.night import plan_night, run_night
 from flows.repo import create_repo, open_repo
 from flows.reprocess import run_reprocess
@@ -21,6 +22,7 @@ from isrflow.recipe import IsrConfig
 from isrflow.simulate.flaws import Flaws
 from isrflow.simulate.night import simulate_night
 from registry.errors import ConflictError
+from registry.refs import DataId
 from tests.flows.conftest import NIGHT, certify
 
 KINDS = ("bias", "dark", "flat", "defects", "linearizer", "crosstalk")
@@ -107,6 +109,24 @@ def test_a_product_names_the_exposures_it_was_freed_of(repo):
     one = repo.butler.get(next(iter(prepared.values())))
     assert [entry.step for entry in one.history][-1] == "linearity"
     assert one.header["ISRFLOW TASK"] == "pre_crosstalk"
+
+
+def test_a_source_that_is_flagged_bad_counts_as_absent_and_one_with_a_corrected_header_is_another(repo):
+    first, second = sorted(record.id for record in repo.butler.exposures("obs_type = 'science'"))
+    flag_exposures(repo, [DataId("tiny", first, 1)], "bad", reason="light leak")
+    report = run_night(repo, NIGHT, settings=SETTINGS, engine="direct", where="detector = 0")
+    assert (report.exit_code, report.n_done) == (0, N_SCIENCE + 1)
+    assert (
+        f"detector B, whose raw is flagged bad; what it left stays in tiny exposure={first} detector=0"
+        in report.missing
+    )
+    assert {data_id.exposure for data_id in of(repo, "pre_crosstalk")} == {second}
+    header = repo.butler.get(of(repo, "post_isr")[DataId("tiny", first, 0)]).header
+    assert header["ISRFLOW CROSSTALK MISSING"] == "B"
+
+    correct_headers(repo, [DataId("tiny", second, 1)], "OBSERVER", "Ada", reason="night log")  # of the source alone
+    plan = plan_night(repo, NIGHT, settings=SETTINGS, where="detector = 0")
+    assert (plan.n_stale, plan.n_done_before) == (1, 1)
 
 
 def test_a_second_run_does_only_what_is_missing(repo):
