@@ -16,9 +16,10 @@ Effect = Literal["other", "gained", "lost", "way"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Quanta that would get another calibration of a type, or one they had not, or none."""
+    """Quanta that would get other calibrations of some types, or such as they had not, or none."""
 
-    type: str
+    types: tuple[str, ...]
+    """The kinds of calibration that share this lot."""
     effect: Effect
     before: tuple[DatasetRef, ...]
     after: tuple[DatasetRef, ...]
@@ -33,12 +34,12 @@ class Change:
         pair = f"{_names(self.before)} -> {_names(self.after)}"
         if self.effect == "lost":
             pair = f"{_names(self.before)} -> {'NOTHING' if self.required else 'nothing (not required)'}"
-        return f"{self.type}: {pair}{why}: {where}{spell_data_ids(self.data_ids)}"
+        return f"{', '.join(self.types)}: {pair}{why}: {where}{spell_data_ids(self.data_ids)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
-            "type": self.type,
+            "types": list(self.types),
             "effect": self.effect,
             "before": [_plain(ref) for ref in self.before],
             "after": [_plain(ref) for ref in self.after],
@@ -81,26 +82,29 @@ def cases(before: Resolution, after: Resolution, types: Mapping[str, bool]) -> l
 
 
 def grouped(every: Iterable[Case]) -> tuple[Change, ...]:
-    """Group the cases in which something happens: what many detectors have in common is one change."""
+    """Group the cases in which something happens: what many detectors and types have in common is one change."""
     groups: defaultdict[tuple[Any, ...], list[Case]] = defaultdict(list)
     for case in every:
         if case.effect is not None:
             homes = tuple(None if one is None else (one.ref.run, one.collection) for one in (case.before, case.after))
             groups[case.type, case.effect, *homes, case.required, _told(case)].append(case)
+    lots: defaultdict[tuple[Any, ...], list[list[Case]]] = defaultdict(list)
+    for (_, *lot), some in groups.items():
+        lots[*lot, tuple(sorted(case.data_id for case in some))].append(some)
     changes = [
         Change(
-            kind,
+            tuple(sorted({some[0].type for some in alike})),
             effect,
-            _refs(one.before for one in some),
-            _refs(one.after for one in some),
-            tuple(sorted(one.data_id for one in some)),
+            _refs(case.before for some in alike for case in some),
+            _refs(case.after for some in alike for case in some),
+            data_ids,
             required,
             why,
         )
-        for (kind, effect, _, _, required, why), some in groups.items()
+        for (effect, _, _, required, why, data_ids), alike in lots.items()
     ]
     order = {"lost": 0, "gained": 1, "other": 2, "way": 3}
-    return tuple(sorted(changes, key=lambda one: (order[one.effect], not one.required, one.type, one.data_ids)))
+    return tuple(sorted(changes, key=lambda one: (order[one.effect], not one.required, one.types, one.data_ids)))
 
 
 def _told(case: Case) -> str:

@@ -44,7 +44,7 @@ class Difference:
 
     kind: Kind
     what: str
-    """A kind of calibration, a setting, a package, a role of input; or the run that alone has the quanta."""
+    """Kinds of calibration that share their lot, a setting, a package, a role of input; or the run that has them."""
     before: str
     after: str
     why: str
@@ -347,11 +347,20 @@ def _alike(found: Mapping[_Found, list[Key]], speaker: _Speaker) -> Iterator[_Gr
         else:
             groups[kind, what, (before, after), ""].append((difference, keys))
     order = {kind: place for place, kind in enumerate((*CAUSES, "state", "only"))}
+    lots: defaultdict[tuple[Any, ...], list[tuple[str, list[_Found]]]] = defaultdict(list)
+    for (kind, what, homes, why), some in groups.items():
+        quanta = tuple(sorted({key for _, keys in some for key in keys}))
+        alone = what if kind != "calibration" else ""  # calibrations of several types may share their lot
+        lots[kind, alone, homes, why, quanta].append((what, [found for found, _ in some]))
     spoken = [
         _Group(
-            kind, what, [(d[2], d[3]) for d, _ in some], why, tuple(sorted({key for _, keys in some for key in keys}))
+            kind,
+            ", ".join(sorted(name for name, _ in alike)),
+            [(d[2], d[3]) for _, some in alike for d in some],
+            why,
+            keys,
         )
-        for (kind, what, _, why), some in groups.items()
+        for (kind, _, _, why, keys), alike in lots.items()
     ]
     return iter(sorted(spoken, key=lambda one: (order[one.kind], -len(one.quanta), one.what, str(one.pairs[0]))))
 

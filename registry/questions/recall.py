@@ -113,7 +113,7 @@ class Recall:
         lines += [f"  {one}" for one in self.changes]
         if self.without_replacement:
             first = next(one for one in self.changes if one.effect == "lost" and one.required)
-            where = f"{first.data_ids[0].exposure} {first.data_ids[0].detector} {first.type}"
+            where = f"{first.data_ids[0].exposure} {first.data_ids[0].detector} {first.types[0]}"
             lines.append(f"{len(self.without_replacement)} of them have no replacement and would not be made")
             lines.append(f"  what would mend it: isrflow explain {where}")
         return lines

@@ -151,7 +151,10 @@ def since(connection: Connection, run: str, wants: Sequence[Want], now: View) ->
     for want in wants:
         found = now.resolve(connection, want)
         types = dict(want.types) | {name: True for data_id in want.data_ids for name in used.get(data_id, {})}
-        then = Resolution({one: used.get(one, {}) for one in want.data_ids}, (), (), (), found.as_of)
+        done = [
+            one for one in want.data_ids if one in used or found.complete(one)
+        ]  # what was skipped, and is to be still
+        then = Resolution({one: used.get(one, {}) for one in done}, (), (), (), found.as_of)
         every += cases(then, found, types)
         lacking |= {data_id for data_id in want.data_ids if not found.complete(data_id)}
     n_quanta = len({data_id for want in wants for data_id in want.data_ids})

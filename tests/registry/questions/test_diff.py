@@ -77,6 +77,16 @@ def test_biases_of_many_detectors_are_one_line(work, world):
     assert str(one) == "bias: 3 of calibs/5 -> 3 of calibs/6, found in calibs/6: all 3 quanta"
 
 
+def test_types_that_share_their_lot_are_one_line(work, raws, world):
+    for run, home in (("night/1", "calibs/5"), ("try/1", "calibs/6")):
+        calibs = [("bias", world.calib(home)), ("flat", world.calib(home, "flat", physical_filter="r"))]
+        for raw in raws:
+            correct(work, run, raw, run, calibs=calibs)
+    (one,) = ask(world).differences
+    assert str(one) == "bias, flat: 2 of calibs/5 -> 2 of calibs/6, found in calibs/6: all 4 quanta"
+    assert [outcome.causes for outcome in ask(world).outcomes] == [("bias", "flat")]
+
+
 def test_settings_and_packages_are_named_by_their_leaves(work, raws, world):
     for n, raw in enumerate(raws):
         correct(work, "night/1", raw, config={"settings": {"overscan": {"order": 1, "fit": "mean"}}})

@@ -43,7 +43,7 @@ def test_without_a_replacement_it_says_so_and_why(world, scene):
     raws, old, _, _ = scene
     answer = ask(world, old)
     (change,) = answer.changes
-    assert (change.type, change.effect, change.after) == ("bias", "lost", ())
+    assert (change.types, change.effect, change.after) == (("bias",), "lost", ())
     assert change.data_ids == (raws[0].data_id, raws[1].data_id) == answer.without_replacement
     assert change.why.startswith("GAP")
     assert "2 of them have no replacement and would not be made" in answer.render()

@@ -29,7 +29,7 @@ def four(work, world):
 
 
 def told(answer):
-    return {(one.type, one.effect, tuple(d.exposure for d in one.data_ids)) for one in answer.changes}
+    return {(*one.types, one.effect, tuple(d.exposure for d in one.data_ids)) for one in answer.changes}
 
 
 def test_certifying_tells_what_is_gained_and_what_is_replaced(world, four):

@@ -1,0 +1,162 @@
+"""The questions as they are typed, on a night of the tiny camera."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.questions import where_of
+from registry.refs import DataId
+
+NIGHT = 20260301
+
+
+@pytest.fixture
+def repo(finished, tmp_path):
+    """A copy that may be changed."""
+    return Path(shutil.copytree(finished, tmp_path / "repo"))
+
+
+@pytest.fixture
+def bias(isrflow, finished):
+    """The short id of the bias of detector 0."""
+    rows = isrflow("query", "datasets", "type = 'bias' and detector = 0", "--repo", finished, "--json").json
+    rows = rows["rows"] if isinstance(rows, dict) else rows
+    return str(rows[0]["id"])[:8]
+
+
+def test_impact_of_a_calibration(isrflow, finished, bias):
+    found = isrflow("impact", bias, "--repo", finished, "--json").json
+    assert found["nights"] == [NIGHT]
+    assert found["runs"] == [f"night/{NIGHT}"]
+    assert found["quanta"] == found["live"] // 2 > 0  # a picture and its statistics each
+    text = isrflow("impact", bias, "--repo", finished).out
+    assert f"directly:\n  night/{NIGHT}: " in text
+
+
+def test_impact_of_nothing_known_says_what_there_is(isrflow, finished):
+    typed = isrflow("impact", "nights", "--repo", finished, code=1)
+    assert "there is no run 'nights'" in typed.err
+
+
+def test_diff_of_two_reprocessings(isrflow, repo):
+    where = f"day_obs = {NIGHT} and obs_type = 'science' and physical_filter = 'g_01'"
+    for run, order in (("try/1", 1), ("try/3", 3)):
+        isrflow(
+            "reprocess", where, "--out", run, "--set", f"overscan.order={order}", "--repo", repo, "--engine", "direct",
+            "--workers", 1,
+        )  # fmt: skip
+    found = isrflow("diff", "try/1", "try/3", "--repo", repo, "--json").json
+    (one,) = found["differences"]
+    assert (one["what"], one["before"], one["after"]) == ("overscan.order", "1", "3")
+    assert one["n_quanta"] == found["quanta_in_both"] == 4
+    assert found["unexplained"] == []
+    assert "config overscan.order: 1 -> 3: all 4 quanta" in isrflow("diff", "try/1", "try/3", "--repo", repo).out
+
+
+def test_recall_says_it_all_changes_nothing_and_does_it_if_told(isrflow, repo, bias):
+    text = isrflow("recall", bias, "--reason", "glow", "--repo", repo).out
+    assert "NOTHING" in text
+    assert "nothing was changed" in text
+    assert f"do it: isrflow recall {bias}" in text
+    assert isrflow("whatif", f"night/{NIGHT}", "--repo", repo, "--json").json["affected"] == 0
+    done = isrflow("recall", bias, "--reason", "glow", "--mark", "--repo", repo, "--json").json
+    assert done["recall"]["event"] is not None
+    assert done["run"] is None
+    since = isrflow("whatif", f"night/{NIGHT}", "--repo", repo, "--json").json
+    assert since["affected"] > 0
+    assert since["changes"][0]["effect"] == "lost"
+    assert "MARKED_CERTIFIED" in isrflow("lint", "--repo", repo, code=3).out
+    isrflow("unrecall", bias, "--reason", "it was the shutter", "--repo", repo)
+    assert isrflow("whatif", f"night/{NIGHT}", "--repo", repo, "--json").json["affected"] == 0
+
+
+def test_recall_makes_again_only_what_was_made_with_it(isrflow, repo, raws, bias):
+    isrflow("calibs", "import", "bias", *sorted((raws / "truth").glob("bias_*")), "--out", "spare/bias", "--repo", repo)
+    spare = isrflow("query", "datasets", "run = 'spare/bias' and detector = 0", "--repo", repo, "--json").json
+    spare = spare["rows"] if isinstance(spare, dict) else spare
+    isrflow("calibs", "certify", str(spare[0]["id"])[:8], "--begin", NIGHT, "--mode", "replace", "--repo", repo)
+    done = isrflow(
+        "recall", bias, "--reason", "glow", "--go", "--out", "redo/glow", "--repo", repo, "--engine", "direct",
+        "--workers", 1, "--json",
+    ).json  # fmt: skip
+    assert [one["effect"] for one in done["recall"]["instead"]] == ["other"]
+    affected = {(one["data_id"]["exposure"], one["data_id"]["detector"]) for one in done["recall"]["affected"]}
+    assert {detector for _, detector in affected} == {0}
+    assert done["run"]["n_done"] == len(affected)
+    text = isrflow("diff", f"night/{NIGHT}", "redo/glow", "--repo", repo).out
+    assert f"bias: {bias}" in text
+
+
+def test_recall_wants_a_run_of_its_own_and_calibrations(isrflow, finished, bias):
+    typed = isrflow("recall", bias, "--reason", "x", "--go", "--repo", finished, code=1)
+    assert "goes into a run of its own" in typed.err
+    typed = isrflow("recall", "raw/tiny", "--reason", "x", "--repo", finished, code=1)
+    assert "holds nothing" in typed.err
+
+
+def test_whatif_supposes_one_thing(isrflow, finished, bias):
+    typed = isrflow("whatif", NIGHT, "--repo", finished, code=1)
+    assert "suppose one thing of" in typed.err
+    typed = isrflow("whatif", NIGHT, "--as-of", "1", "--without", bias, "--repo", finished, code=1)
+    assert "not --as-of and --without" in typed.err
+    text = isrflow("whatif", NIGHT, "--without", bias, "--repo", finished).out
+    assert text.startswith(f"without {bias}: of 8 quanta of night {NIGHT} 4 would get other calibrations")
+    typed = isrflow("whatif", NIGHT, "--replace", bias, "--repo", finished, code=1)
+    assert "--replace wants OLD=NEW" in typed.err
+
+
+def test_coverage_shows_the_flat_that_is_missing_and_draws_it(isrflow, finished, tmp_path):
+    picture = tmp_path / "coverage.png"
+    found = isrflow("coverage", "--repo", finished, "--plot", picture, "--json", code=2).json
+    missing = {
+        (cell["type"], cell["physical_filter"], cell["detector"])
+        for cell in found["cells"]
+        if cell["state"] == "missing"
+    }
+    assert missing == {("flat", "r_01", 1)}
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    text = isrflow("coverage", NIGHT, "--type", "flat", "--repo", finished, code=2).out
+    assert text.splitlines()[:2] == ["night\tflat/g_01\tflat/r_01", f"{NIGHT}\tok\t1 missing of 2 detectors"]
+
+
+def test_coverage_of_a_planned_night_says_what_to_take(isrflow, finished, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("night: 20260305\nexposures:\n- {filter: r_01, n: 10}\n- {type: bias}\n")
+    found = isrflow("coverage", "--tonight", plan, "--repo", finished, "--json", code=2).json
+    assert (found["night"], found["take"]) == (20260305, ["flat exposures through r_01"])
+    assert found["commands"][0] == "isrflow calibs build flat --night 20260305 --out calibs/20260305"
+    table = tmp_path / "plan.csv"
+    table.write_text("filter,type,n\ng_01,science,10\n")
+    assert "nothing is missing" in isrflow("coverage", "--tonight", table, "--night", 20260305, "--repo", finished).out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("plan.yaml", "night: 20260305\n", "is no plan"),
+        ("plan.yaml", "- {filtre: r_01}\n", "no field of a plan 'filtre'; did you mean 'filter'"),
+        ("plan.yaml", "- {filter: z}\n", "no physical filter 'z'"),
+        ("plan.yaml", "- {type: science}\n", "names no filter"),
+        ("plan.yaml", "- {filter: [\n", "is not YAML"),
+        ("plan.csv", "filter,type\nr_01,sunset\n", "no type of exposure 'sunset'"),
+    ],
+)
+def test_a_plan_that_cannot_be_read_says_why(isrflow, finished, name, content, complaint):
+    plan = Path(name)  # where the command runs
+    plan.write_text(content)
+    assert complaint in isrflow("coverage", "--tonight", plan, "--repo", finished, code=1).err
+
+
+def test_lint_lists_its_rules_and_looks(isrflow, finished):
+    assert "EDGE_IN_NIGHT" in isrflow("lint", "--rules", "--repo", finished).out
+    found = isrflow("lint", "--repo", finished, "--json").json
+    assert found["worst"] in {None, "note"}
+    assert found["looked_at"]["science exposures"] == 4
+
+
+def test_data_ids_are_written_as_a_query_that_selects_exactly_them():
+    ids = [DataId("tiny", 5, 1), DataId("tiny", 5, 0), DataId("tiny", 6, 1), DataId("tiny", 7, 0), DataId("tiny", 7, 1)]
+    assert where_of(ids) == ("(exposure in (5, 7) and detector in (0, 1)) or (exposure in (6) and detector in (1))")
