@@ -20,6 +20,7 @@ from flows.cli import (
     header,
     ingest,
     interop,
+    moving,
     night,
     policies,
     proof,
@@ -62,6 +63,7 @@ for group in (
     recipe,
     simulate,
     storage,
+    moving,
     demo,
 ):
     app.add_typer(group.app)

@@ -36,6 +36,8 @@ ORDER = (
         "delete",
         "gc",
         "replay",
+        "export",
+        "import",
         "db",
         "interop",
         "up",

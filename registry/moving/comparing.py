@@ -114,6 +114,7 @@ class _Comparing:
             old = self.instruments.get(name)
             self._count("instrument", there=old is not None)
             if old is None:
+                self.result.new.update({"detector": len(detectors), "filter": len(filters)})
                 continue
             if old != instrument:
                 self._clash("camera", f"instrument {name}", *_differences(old, instrument))

@@ -15,6 +15,7 @@ from uuid import UUID
 from registry.errors import ConflictError, UserError, listed
 from registry.moving.comparing import Comparison, Conflict, ValidityMode, compare
 from registry.moving.incoming import Contents, check
+from registry.moving.manifest import records
 from registry.moving.package import Package, open_package
 from registry.moving.storing import store_files
 from registry.moving.taking import Taking
@@ -200,3 +201,16 @@ def _refuse_conflicts(package: Package, comparison: Comparison) -> None:
     message = f"{package.path} is at odds with this repository ({spoken}); nothing was stored:\n{listed(found)}"
     mends = [_MENDS[kind] for kind in kinds if kind in _MENDS]
     raise ConflictError(message, conflicts=found, fix=mends[0] if mends else "isrflow import ... --dry-run --json")
+
+
+def package_extra(path: Path) -> Mapping[str, Any]:
+    """Return what whoever exported a package wrote for whoever unpacks it.
+
+    Raises
+    ------
+    TransferError, CorruptDataset, VersionError
+        If there is no package, or it does not begin as one.
+    """
+    first = next(records(open_package(path)))
+    found = first.get("extra")
+    return found if isinstance(found, dict) else {}

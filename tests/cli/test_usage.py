@@ -20,6 +20,7 @@ PROMISED = {
     *("init", "demo", "up", "down", "status", "recover", "ingest", "simulate", "db upgrade", "db current"),
     *("calibs build", "calibs import", "calibs certify", "calibs decertify", "calibs list", "night", "reprocess"),
     *("query", "explain", "recipe", "get", "show", "lineage", "report", "run"),
+    *("export", "import"),
     *("flag set", "flag clear", "flag list", "header correct", "header restore", "header list"),
     *(f"collections {verb}" for verb in ("list", "chain", "tag", "untag", "freeze")),
 }
