@@ -6,19 +6,19 @@ import json
 
 import pytest
 
-from registry.dimensions import DetectorRecord, InstrumentRecord
+from registry.dimensions import DetectorRecord, ExposureRecord, InstrumentRecord
 from registry.errors import UnknownName
 from registry.explain import explain
 from registry.remedies import obtain
 from registry.sql.collections import register_collection
-from registry.sql.exposures import register_instrument
+from registry.sql.exposures import insert_exposures, register_instrument
 from registry.times import parse_time
 from tests.registry.world import World
 
 
 @pytest.fixture
-def world(tmp_path):
-    with World(tmp_path) as one:
+def world(tmp_path, engine_kind):
+    with World(tmp_path, engine_kind) as one:
         one.expose(1, 50, 60, "r")
         with one.write() as connection:
             for name in ("calib", "other", "scratch"):
@@ -145,12 +145,8 @@ def test_what_is_asked_about_must_exist_and_be_one(world):
             explain(connection, 1, 7, "bias", ["calib"])
     with world.write() as connection:
         register_instrument(connection, InstrumentRecord("fox"), [DetectorRecord("fox", 0, "A")], [])
-    world.sql(
-        "INSERT INTO exposure SELECT NULL, (SELECT id FROM instrument WHERE name = 'fox'), number, obs_id,"
-        " day_obs, seq_num,"
-        " 0, 0, obs_type, object_name, begin_ns, end_ns, mid_ns, exposure_time_s, dark_time_s, ra_deg, dec_deg, attrs"
-        " FROM exposure WHERE number = 1"
-    )
+        twin = ExposureRecord("fox", 1, "obs-1", 20260301, 1, None, "science", "", 50, 60, 30.0)
+        insert_exposures(connection, [twin])
     with world.read() as connection:
         with pytest.raises(UnknownName, match="exists for several instruments: fox, lupine; name one"):
             explain(connection, 1, 0, "bias", ["calib"])

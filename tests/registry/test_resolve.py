@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from registry.errors import UnknownName, UserError, ValidityOverlap
-from registry.refs import DataId
+from registry.refs import DataId, Policy
 from registry.resolution import REASONS, spell_numbers
 from registry.resolve import resolve
 from registry.sql.collections import register_collection, set_chain, tag
+from registry.times import day_span, parse_time
 from tests.registry.oracle import Oracle
 from tests.registry.world import World
 
@@ -24,8 +26,8 @@ def ask(world, data_ids, types, path, **options):
 
 
 @pytest.fixture
-def world(tmp_path):
-    with World(tmp_path) as one:
+def world(tmp_path, engine_kind):
+    with World(tmp_path, engine_kind) as one:
         with one.write() as connection:
             register_collection(connection, "calib", "CALIBRATION")
             register_collection(connection, "other", "CALIBRATION")
@@ -48,7 +50,7 @@ exposures = st.lists(
 paths = st.lists(st.sampled_from(["calib", "other", "run/0", "run/1"]), min_size=1, max_size=4, unique=True)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.tuples(steps, exposures, paths), st.sets(st.integers(0, 3), max_size=1), st.randoms(use_true_random=False))
 def test_random_histories_resolve_as_the_oracle_says_now_and_at_every_past_event(tmp_path_factory, story, dead, random):
     steps, exposures, path = story
@@ -86,7 +88,6 @@ def test_random_histories_resolve_as_the_oracle_says_now_and_at_every_past_event
             result = ask(world, list(targets), ["flat"], path, as_of=as_of)
             straddling = {one.data_id for one in result.straddles}
             for data_id, (begin, end, key) in targets.items():
-
                 gone = dead if as_of is None else frozenset()  # the past does not change when a file is lost
 
                 def at(instant, key=key, index=index, gone=gone):
@@ -338,3 +339,47 @@ def test_numbers_spelled_as_ranges_read_back_the_same(numbers):
         first, _, last = part.partition("-")
         read |= set(range(int(first), int(last or first) + 1))
     assert read == numbers
+
+
+def test_calibrations_change_at_a_leap_second_and_at_midnight_to_the_nanosecond(world):
+    leap, year = parse_time("2016-12-31T23:59:60"), parse_time("2017-01-01")
+    refs = [world.calib(f"run/{name}") for name in ("old", "leap", "new")]
+    for ref, begin, end in zip(refs, (leap - 10**12, leap, year), (leap, year, year + 10**12), strict=True):
+        world.certify(ref, begin, end)
+    assert year - leap == 10**9
+    instants = [leap - 1, leap, year - 1, year]
+    ids = [world.expose(number, instant, instant) for number, instant in enumerate(instants)]
+    result = ask(world, ids, ["bias"], ["calib"])
+    assert [refs.index(result.matches[i]["bias"].ref) for i in ids] == [0, 1, 1, 2]
+    assert result.straddles == []
+    across = world.expose(9, leap - 10**9, year + 10**9 + 2)  # its middle is within the leap second
+    result = ask(world, [across], ["bias"], ["calib"])
+    assert result.matches[across]["bias"].ref == refs[1]
+    assert [one.other.ref for one in result.straddles] == [refs[0]]
+
+
+def test_a_calibration_of_an_observing_day_holds_until_the_rollover_not_until_midnight(world):
+    night = day_span(20260301, 43200.0)  # from noon to noon
+    ref = world.calib("run/1")
+    world.certify(ref, night.begin_ns, night.end_ns)
+    texts = ("2026-03-01T11:59:59.999999999", "2026-03-01T12:00", "2026-03-02T00:00", "2026-03-02T11:59:59.999999999")
+    ids = [
+        world.expose(number, parse_time(text), parse_time(text))
+        for number, text in enumerate((*texts, "2026-03-02T12:00"))
+    ]
+    result = ask(world, ids, ["bias"], ["calib"])
+    assert [bool(result.matches[one]) for one in ids] == [False, True, True, True, False]
+
+
+def test_the_number_of_queries_does_not_depend_on_the_number_of_exposures(world):
+    world.certify([world.calib("run/1", detector=i) for i in range(3)], 0, 100)
+    ids = [DataId("lupine", world.expose(n, n, n + 1).exposure, d) for n in range(30) for d in range(3)]
+    counts = []
+    for some in (ids[:3], ids):
+        asked = []
+        with world.read() as connection:
+            event.listen(connection, "before_cursor_execute", lambda *args, asked=asked: asked.append(args[2]))
+            types, rules = {"bias": True, "flat": True}, {"bias": Policy("nearest", 50), "flat": Policy("nearest", 50)}
+            resolve(connection, some, types, ["calib"], policies=rules)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
