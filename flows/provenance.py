@@ -31,6 +31,8 @@ class HeaderCheck:
     absent: tuple[str, ...] = ()
     """Cards that the header does not have: the version that wrote it wrote fewer."""
     problem: str = ""
+    without: str = ""
+    """Calibrations that a policy let the work do without."""
 
     def render(self) -> str:
         """Return it as text."""
@@ -42,10 +44,10 @@ class HeaderCheck:
             f"  {card}: the header says {there}, the registry {here}"
             for card, (there, here) in self.disagreements.items()
         ]
-        without = f" (it lacks {', '.join(self.absent)})" if self.absent else ""
-        if not lines:
-            return f"header: agrees with the registry{without}"
-        return "\n".join([f"header: DISAGREES with the registry{without}", *lines])
+        lacks = f" (it lacks {', '.join(self.absent)})" if self.absent else ""
+        waived = [f"done without {self.without}, as a policy of the repository allowed"] if self.without else []
+        verdict = "DISAGREES" if lines else "agrees"
+        return "\n".join([*waived, f"header: {verdict} with the registry{lacks}", *lines])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -56,6 +58,7 @@ class HeaderCheck:
                 card: {"header": there, "registry": here} for card, (there, here) in self.disagreements.items()
             },
             "absent": list(self.absent),
+            "without": [kind for kind in self.without.split(",") if kind],
             "problem": self.problem,
         }
 
@@ -131,7 +134,8 @@ def check_header(repo: Repo, record: ProvenanceRecord) -> HeaderCheck:
         card: (cards[card], here) for card, here in wanted.items() if card in cards and cards[card] != str(here)
     }
     absent = tuple(card for card in wanted if card not in cards)
-    return HeaderCheck(is_readable=True, disagreements=differing, absent=absent)
+    without = cards.get("ISRFLOW WITHOUT", "")
+    return HeaderCheck(is_readable=True, disagreements=differing, absent=absent, without=without)
 
 
 def read_cards(path: Path) -> dict[str, str] | None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select, union_all
+from sqlalchemy import Connection, Select, literal, select, union_all
 
 from registry.errors import MissingDataset
 from registry.owner import spoken
@@ -18,7 +18,7 @@ from registry.sql.bulk import chunks
 from registry.sql.datasets import dataset_rows, refs_by_row
 from registry.sql.quantum_inputs import quantum_inputs
 from registry.sql.validity_rows import ValidityRow, validity_by_id
-from registry.times import format_time
+from registry.times import format_duration, format_time
 
 Direction = Literal["up", "down"]
 _CONTEXT = ("name", "sha256")
@@ -33,6 +33,17 @@ class Edge:
     role: str
     task: str
     quantum: UUID
+    match: str = ""
+    """How a calibration was found: ``valid``, ``always`` or ``nearest``; empty for data."""
+    gap_ns: int = 0
+    """How far away the nearest was."""
+
+    @property
+    def told(self) -> str:
+        """The role; of a calibration that was not valid, with how far off it was."""
+        return (
+            f"{self.role} (the nearest, {format_duration(self.gap_ns)} away)" if self.match == "nearest" else self.role
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ class Lineage:
                     "role": edge.role,
                     "task": edge.task,
                     "quantum": str(edge.quantum),
+                    "match": edge.match or None,
+                    "gap_s": edge.gap_ns / 1e9,
                 }
                 for edge in self.edges
             ],
@@ -77,7 +90,7 @@ class Lineage:
         for number, edge in enumerate(edges, 1):
             last = number == len(edges)
             end = self._end(edge)
-            role = edge.role if self.direction == "up" else f"as {edge.role}, by {edge.task}"
+            role = edge.told if self.direction == "up" else f"as {edge.told}, by {edge.task}"
             again = end in seen and bool(by_start.get(end))
             lines.append(f"{indent}{'└─' if last else '├─'} {role}: {self.nodes[end]}{' (see above)' if again else ''}")
             if not again:
@@ -111,7 +124,8 @@ def lineage(connection: Connection, ref: DatasetRef, direction: Direction) -> Li
         seen |= ends
     refs = refs_by_row(connection, seen)
     edges = [
-        Edge(refs[link.source_id].id, refs[link.product_id].id, link.role, link.task, link.quantum) for link in links
+        Edge(refs[row.source_id].id, refs[row.product_id].id, row.role, row.task, row.quantum, row.match, row.gap_ns)
+        for row in links
     ]
     return Lineage(refs[root].id, direction, {one.id: one for one in refs.values()}, edges)
 
@@ -242,8 +256,10 @@ def _links(connection: Connection, rows: Sequence[int], direction: Direction) ->
     """Yield the links that start at datasets; only published products count."""
     o, q = t.quantum_output.c, t.quantum.c
     i, m = t.quantum_input.c, t.calib_set_member.c
-    by_data = _made(t.quantum_input, i.quantum_id == q.id, i.dataset_id, i.role)
-    by_calib = _made(t.calib_set_member, m.set_id == q.calib_set_id, m.dataset_id, m.role)
+    data = (i.dataset_id, i.role, literal(""), literal(0, t.INT))
+    by_data = _made(t.quantum_input, i.quantum_id == q.id, data)
+    calibs = (m.dataset_id, m.role, m.match_kind, m.gap_ns)
+    by_calib = _made(t.calib_set_member, m.set_id == q.calib_set_id, calibs)
     for some in chunks(rows):
         limits = (
             (o.dataset_id.in_(some),) * 2 if direction == "up" else (i.dataset_id.in_(some), m.dataset_id.in_(some))
@@ -252,14 +268,14 @@ def _links(connection: Connection, rows: Sequence[int], direction: Direction) ->
         yield from connection.execute(union_all(*queries))
 
 
-def _made(inputs: Any, belongs: Any, source: Any, role: Any) -> Select[Any]:
-    """Select source, product and quantum through one kind of input."""
+def _made(inputs: Any, belongs: Any, columns: tuple[Any, Any, Any, Any]) -> Select[Any]:
+    """Select source, role, match and gap of one kind of input, with product and quantum."""
     o, q = t.quantum_output.c, t.quantum.c
+    names = ("source_id", "role", "match", "gap_ns")
     return (
         select(
-            source.label("source_id"),
+            *(column.label(name) for name, column in zip(names, columns, strict=True)),
             o.dataset_id.label("product_id"),
-            role.label("role"),
             q.task.label("task"),
             q.uuid.label("quantum"),
         )

@@ -60,7 +60,7 @@ def provenance_cards(inputs: QuantumInputs, product: str) -> dict[str, str]:
     ``ISRFLOW`` DATASET, QUANTUM, RUN, SOFTWARE say which run this was and where it ran: they are volatile. What
     decided the pixels counts: TASK, VERSION, CONFIG and CALIBSET (hashes of what the registry keeps), CONTEXT (the
     frozen context, if there was one), and for each role ID and SHA256, for calibrations also MATCH (how it was
-    found) and, if that is ``nearest``, GAP in seconds. `flows.headers` compares these cards with the registry.
+    found) and, if that is ``nearest``, GAP in seconds. `flows.provenance` compares these cards with the registry.
     """
     quantum = inputs.quantum
     cards = {

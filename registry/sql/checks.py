@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
+from registry.sql.contexts import verify_contexts
 from registry.sql.datasets import ref_from_row, ref_select
 from registry.sql.events import verify_chain
 from registry.sql.validity_seal import verify_validity
@@ -63,6 +64,7 @@ def broken_log(connection: Connection) -> Iterator[str]:
     """Yield every break in the chain of events, and every row that contradicts it."""
     yield from verify_chain(connection)
     yield from verify_validity(connection)
+    yield from verify_contexts(connection)
     for table in REMEMBERED:
         yield from _broken_memory(connection, table)
     yield from _marks_without_an_event(connection)

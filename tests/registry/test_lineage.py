@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
-from registry.errors import MissingDataset
+from registry.canonical import sha256_json
+from registry.errors import MissingDataset, UnknownName
 from registry.refs import DataId, Match, QuantumSpec
 from registry.timespan import ALL_TIME
 
@@ -103,3 +106,49 @@ def test_provenance_says_how_and_why(butler, made):
     assert plain["calibs"]["bias"]["certified"].startswith("by tester at ")
     with pytest.raises(MissingDataset, match="was made by no quantum of this registry"):
         butler.provenance(sciences[0])
+
+
+def test_a_fallback_shows_in_the_tree(butler, made):
+    _, master, sciences, _ = made
+    match = Match(master, None, "calibs", None, "nearest", 3 * 86400 * 10**9)
+    spec = QuantumSpec("isr", sciences[0].data_id, (("raw", sciences[0].id),), (("bias", match),), "k")
+    butler.register_collection("try/1", "RUN")
+    product = run(butler, "try/1", spec, {"post_isr": 7})
+    tree = butler.lineage(product)
+    assert f"├─ bias (the nearest, 3 d away): {master}" in tree.render()
+    (edge,) = [edge for edge in tree.to_dict()["edges"] if edge["role"] == "bias"]
+    assert (edge["match"], edge["gap_s"]) == ("nearest", 259200.0)
+    assert butler.provenance(product).to_dict()["calibs"]["bias"]["match"] == "nearest"
+
+
+def test_verdicts_of_replays_are_kept_with_the_software(butler, made):
+    _, master, _, products = made
+    software = {"packages": {"isrflow": "2"}}
+    butler.record_replays(
+        [(products[0].id, "reproduced", {}), (master.id, "impossible", {"reasons": ["raw is gone"]})], software
+    )
+    butler.record_replays([(products[0].id, "differs", {"differences": [1]})], software)
+    assert [row.verdict for row in butler.replays(products[0])] == ["reproduced", "differs"]
+    (row,) = butler.replays(run="calibs/1")
+    assert (row.verdict, row.detail, row.software_sha256) == (
+        "impossible",
+        {"reasons": ["raw is gone"]},
+        sha256_json(software),
+    )
+    assert row.to_dict()["at"].endswith(" UTC")
+    assert len(butler.done_quanta("night/1")) == 2
+    assert len(butler.done_quanta(day_obs=20260301)) == 2
+    with pytest.raises(UnknownName, match="0000"):
+        butler.record_replays([(UUID(int=0), "differs", {})], software)
+
+
+def test_events_are_listed_by_kind_and_between_events_or_times(butler, made):
+    _, master, _, _ = made
+    butler.mark([master], "bad", reason="streaks")
+    assert [event.kind for event in butler.events()] == ["mark", "certify"]
+    assert [event.seq for event in butler.events(kind="certify")] == [1]
+    assert [event.seq for event in butler.events(since=2)] == [2]
+    assert [event.seq for event in butler.events(since="2020-01-01")] == [2, 1]
+    assert butler.events(since="2100-01-01") == []
+    assert [event.seq for event in butler.events(as_of=1)] == [1]
+    assert [event.seq for event in butler.events(1)] == [2]
