@@ -181,9 +181,10 @@ def _consequences(
 ) -> tuple[list[tuple[DataId, Any, Any]], list[Change]]:
     """Return what a card says before and after, and the exposures that change; refuse what is impossible.
 
-    All raws of an exposure are read, not only those that are corrected: they must go on saying the same of it.
+    If the card says something of the exposure, all raws of it are read, not only those that are corrected: they must
+    go on saying the same of it.
     """
-    from isrflow.quantum.mending import look_at
+    from isrflow.quantum.mending import look_at, says_of_exposures
 
     exposures = sorted({one.exposure for one in targets if one.exposure is not None})
     records = records_of(repo, exposures)
@@ -194,6 +195,8 @@ def _consequences(
     now = repo.butler.corrected_cards([raw.data_id for raw in raws])
     wanted = set(targets)
     touched = {raw.data_id for raw in raws if _is_meant(raw.data_id, wanted)}
+    if not says_of_exposures(key, repo.camera):
+        raws = [raw for raw in raws if raw.data_id in touched]
     looks: dict[int, list[ExposureRecord]] = {number: [] for number in exposures}
     cards: list[tuple[DataId, Any, Any]] = []
     wrong: dict[str, list[DataId]] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isrflow.errors import HeaderError
 from isrflow.frame.corrected import CardValue, corrected
+from isrflow.frame.header_rules import rules_of
 from isrflow.frame.headers import detector_of, observation_from_header
 from isrflow.frame.raw import OF_AMPLIFIER, raw_header
 from isrflow.quantum.ingest import exposure_record, unlisted_filter
@@ -47,6 +48,11 @@ class Records:
     def pair(self) -> tuple[ExposureRecord, ExposureRecord]:
         """Before and after."""
         return self.before, self.after
+
+
+def says_of_exposures(keyword: str, camera: Camera) -> bool:
+    """Tell whether a card is read for what an exposure is known by, in the camera's header map."""
+    return any(keyword in rule.cards for rule in rules_of(camera).values())
 
 
 def look_at(

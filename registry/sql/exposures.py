@@ -131,7 +131,7 @@ def update_exposures(connection: Connection, changes: Sequence[tuple[ExposureRec
     for name in sorted({old.instrument for old, _ in changes}):
         pairs = {old.id: (old, new) for old, new in changes if old.instrument == name}
         there = {record.id: record for record in exposures_by_number(connection, name, pairs)}
-        _refuse_changes([(there.get(id_, new), old) for id_, (old, new) in pairs.items() if there.get(id_) != old])
+        _refuse_changed_meanwhile([(there.get(id_), old) for id_, (old, _) in pairs.items() if there.get(id_) != old])
         _refuse_changes([pair for pair in pairs.values() if (pair[0].instrument, pair[0].id) != (name, pair[1].id)])
         filters = {name: known_filters(connection, name)}
         _refuse_unknown_filters([new for _, new in pairs.values()], filters)
@@ -252,6 +252,14 @@ def _refuse_changes(changes: Sequence[tuple[object, object]]) -> None:
     lines = listed(_difference(old, new) for old, new in changes)
     message = f"already registered with other properties; nothing was stored:\n{lines}"
     raise ConflictError(message, conflicts=[new for _, new in changes])
+
+
+def _refuse_changed_meanwhile(changes: Sequence[tuple[ExposureRecord | None, ExposureRecord]]) -> None:
+    """Refuse to change exposures that are not what they were when the change was thought out."""
+    if changes:
+        lines = listed(f"exposure {old.id} is gone" if now is None else _difference(old, now) for now, old in changes)
+        message = f"somebody else changed these exposures meanwhile; nothing was stored:\n{lines}"
+        raise ConflictError(message, conflicts=[old for _, old in changes], fix="look again: run the command again")
 
 
 def _difference(old: object, new: object) -> str:

@@ -113,7 +113,11 @@ def test_an_exposure_that_changed_meanwhile_or_would_be_another_one_is_refused_a
         before = load_exposures(connection)
     old = before[0]
     wrong = [
-        ([(replace(old, obs_type="dark"), replace(old, obs_type="flat"))], ConflictError, "obs_type"),
+        (
+            [(replace(old, obs_type="dark"), replace(old, obs_type="flat"))],
+            ConflictError,
+            "changed these exposures meanwhile(.|\\n)*obs_type 'dark' -> 'science'",
+        ),
         ([(old, replace(old, id=9))], ConflictError, "id 1 -> 9"),
         ([(old, replace(old, physical_filter="z"))], UnknownName, "no physical filter 'z'; it has g, r"),
     ]
