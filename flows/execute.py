@@ -17,7 +17,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 from flows.present.warnings import show_warnings
 from flows.repo import Repo, open_repo
@@ -27,6 +27,8 @@ from registry.owner import process_token
 from registry.refs import QuantumFailure
 
 ExecutorName = Literal["local", "inline"]
+T = TypeVar("T")
+R = TypeVar("R")
 OnDone = Callable[[QuantumOutcome], None]
 TASKS = "flows.tasks:TASKS"
 CRASH, TIMEOUT = LOST = "crash", "timeout"
@@ -42,6 +44,10 @@ class Executor(Protocol):
 
     def run(self, quantum_ids: Sequence[int], on_done: OnDone) -> None:
         """Run quanta and call `on_done` with the outcome of each, in this thread; returns when all are over."""
+        ...
+
+    def each(self, function: Callable[[Repo, T], R], items: Sequence[T], on_done: Callable[[T, R | str], None]) -> None:
+        """Call a function of a module with the repository and each item; if its worker dies, how it died is given."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -71,6 +77,11 @@ class InlineExecutor:
 
         for quantum_id in quantum_ids:
             on_done(_run_here(self._repo, TASKS, self._cache, quantum_id))
+
+    def each(self, function: Callable[[Repo, T], R], items: Sequence[T], on_done: Callable[[T, R | str], None]) -> None:
+        """Call the function here, with one item after the other."""
+        for item in items:
+            on_done(item, function(self._repo, item))
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +125,23 @@ class LocalExecutor:
         }
         for future in as_completed(waiting):
             on_done(self._outcome(future, waiting[future]))
+
+    def each(self, function: Callable[[Repo, T], R], items: Sequence[T], on_done: Callable[[T, R | str], None]) -> None:
+        """Call the function in the workers; items are over in any order."""
+        from pebble import ProcessExpired
+
+        timeout_s = self._repo.settings.quantum_timeout_s
+        waiting: dict[Future[R], T] = {
+            self._pool.schedule(_call_in_worker, args=[function, item], timeout=timeout_s): item for item in items
+        }
+        for future in as_completed(waiting):
+            try:
+                result: R | str = future.result()
+            except TimeoutError:
+                result = f"took longer than {timeout_s:g} s (quantum_timeout_s) and was killed"
+            except ProcessExpired as error:
+                result = _last_words(error.exitcode)
+            on_done(waiting[future], result)
 
     def _outcome(self, future: Future[QuantumOutcome], quantum_id: int) -> QuantumOutcome:
         from pebble import ProcessExpired
@@ -200,6 +228,10 @@ def _begin_worker(root: str, tasks: str) -> None:
 
 def _run_in_worker(quantum_id: int) -> QuantumOutcome:
     return _run_here(**_worker, quantum_id=quantum_id)
+
+
+def _call_in_worker(function: Callable[[Repo, T], R], item: T) -> R:
+    return function(_worker["repo"], item)
 
 
 def _run_here(repo: Repo, tasks: Mapping[str, Task], cache: InputCache, quantum_id: int) -> QuantumOutcome:
