@@ -8,6 +8,8 @@ import pytest
 from astropy.io import fits
 
 from flows.calibrate import build_calibs
+from flows.capsule import write_capsule
+from flows.capsule_replay import replay_capsule
 from flows.night import run_night
 from flows.replay import replay_datasets, replay_sample
 from flows.repo import open_repo
@@ -191,3 +193,17 @@ def test_many_are_replayed_by_worker_processes(repo, monkeypatch):
     with open_repo(repo.root) as again:
         report = replay_sample(again, None, workers=2)
     assert report.counts["reproduced"] == len(report.results) >= 6, report.render()
+
+
+def test_cards_corrected_before_are_corrected_again_and_those_corrected_since_are_not(a_copy, ready_dir, tmp_path):
+    with open_repo(a_copy(ready_dir)) as repo:
+        raw = next(ref for ref in repo.butler.datasets("obs_type = 'science' and detector = 0", type="raw"))
+        exposure = f"exposure = {raw.data_id.exposure}"
+        repo.butler.correct_headers([raw.data_id], "OBJECT", "M 31", reason="typed wrong")
+        report = run_night(repo, NIGHT, engine="direct", where=f"{exposure} and detector = 0")
+        assert report.exit_code == 0, report.render()
+        repo.butler.correct_headers([raw.data_id], "OBJECT", "M 32", reason="typed wrong again")
+        result = one(repo, product(repo))
+        assert result.verdict == "reproduced", result.render()
+        write_capsule(repo, product(repo), tmp_path / "corrected.zip")
+    assert replay_capsule(tmp_path / "corrected.zip").results[0].verdict == "reproduced"
