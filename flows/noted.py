@@ -64,14 +64,18 @@ def noted_of(repo: Repo, raws: Iterable[DatasetRef]) -> Noted:
 def doubtful_calibs(repo: Repo, specs: Iterable[QuantumSpec]) -> str:
     """Say which calibrations that are going to be used were made of raws that were flagged bad since; empty if none."""
     used = {match.ref.id: match.ref for spec in specs for _, match in spec.calibs}
-    found = repo.butler.flagged_inputs(used) if used else {}
+    if not used:
+        return ""
+    behind = {ref.id: (ref, child) for ref, child in repo.butler.calibs_behind(used).items() if ref.id not in used}
+    found = repo.butler.flagged_inputs({**used, **behind})
     lines = []
     for id_, raws in found.items():
-        ref = used[id_]
+        ref, child = behind[id_] if id_ in behind else (used[id_], None)
+        through = "" if child is None else f", which {child.type} {child.short} was made with,"
         flag = raws[0][1]
         lines.append(
-            f"warning: {ref.type} {ref.short} (run {ref.run}) was made of {len(raws)} raw(s) since flagged bad, "
-            f"{spell([raw.data_id for raw, _ in raws])}: {flag.render()}; make it again without them, "
+            f"warning: {ref.type} {ref.short} (run {ref.run}){through} was made of {len(raws)} raw(s) since flagged "
+            f"bad, {spell([raw.data_id for raw, _ in raws])}: {flag.render()}; make it again without them, "
             f"or look at all it went into: isrflow impact {ref.short}"
         )
     return "\n".join(sorted(lines))

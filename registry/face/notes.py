@@ -76,6 +76,11 @@ class NoteFace(Face):
         with self._repository.reading() as connection:
             return made_of.flagged_inputs(connection, datasets, as_of)
 
+    def calibs_behind(self, datasets: Iterable[UUID]) -> dict[DatasetRef, DatasetRef]:
+        """Return the calibrations that datasets were made with, all the way back, each with one it went into."""
+        with self._repository.reading() as connection:
+            return made_of.calibs_behind(connection, datasets)
+
     def made_of(self, targets: Iterable[DataId]) -> list[Made]:
         """Return what was published that was made of the raws of exposures, counted by run and type."""
         with self._repository.reading() as connection:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from registry.refs import DataId, DatasetRef
 from registry.sql import tables as t
@@ -107,6 +107,30 @@ def flagged_inputs(
         ref = raws[raw]
         found.setdefault(uuid_of[made], []).append((ref, _worst(flags, ref.data_id)))
     return found
+
+
+def calibs_behind(connection: Connection, datasets: Iterable[UUID]) -> dict[DatasetRef, DatasetRef]:
+    """Return the calibrations that datasets were made with, all the way back, each with one that it went into."""
+    q, o, m = t.quantum.c, t.quantum_output.c, t.calib_set_member.c
+    query = (
+        select(m.dataset_id, func.min(o.dataset_id))
+        .join_from(t.quantum_output, t.quantum, q.id == o.quantum_id)
+        .join(t.calib_set_member, m.set_id == q.calib_set_id)
+        .group_by(m.dataset_id)
+    )
+    todo = set(dataset_rows(connection, datasets).values())
+    behind: dict[int, int] = {}
+    seen = set(todo)
+    while todo:
+        found: dict[int, int] = {}
+        for some in chunks(sorted(todo)):
+            for parent, child in connection.execute(query.where(o.dataset_id.in_(some))):
+                found.setdefault(parent, child)
+        behind |= {parent: child for parent, child in found.items() if parent not in behind}
+        todo = set(found) - seen
+        seen |= todo
+    refs = refs_by_row(connection, {*behind, *behind.values()})
+    return {refs[parent]: refs[child] for parent, child in behind.items()}
 
 
 def _worst(flags: dict[DataId, list[FlagRow]], data_id: DataId) -> FlagRow:

@@ -143,6 +143,19 @@ def test_a_master_made_of_what_was_flagged_bad_only_afterwards_is_named_wherever
     assert noted in run_night(repo, NIGHT, engine="direct").render()
 
 
+def test_a_master_made_with_such_a_master_is_named_too(repo):
+    build_calibs(repo, ["bias", "dark"], NIGHT, engine="direct")
+    masters = repo.butler.datasets("detector = 0", type=["bias", "dark"], collections=[f"calibs/{NIGHT}"])
+    bias, dark = sorted(masters, key=lambda ref: ref.type)
+    repo.butler.certify("calibs", [dark], ALL_TIME, mode="replace")  # the bias that it was made with is not used
+    first = of_type(repo, "bias")[0]
+    flag_exposures(repo, [on(first)], "bad", reason="lamp was on")
+    (noted,) = plan_night(repo, NIGHT, where="detector = 0").noted.splitlines()
+    assert noted.startswith(
+        f"warning: bias {bias.short} (run calibs/{NIGHT}), which dark {dark.short} was made with, was made of 1 raw(s)"
+    )
+
+
 def test_a_wrong_dark_time_is_corrected_and_the_dark_subtracted_by_it(repo):
     """By hand: the dark is that of one second, so 10 s more of dark time subtract 10 more of it, and nothing else."""
     first = science(repo)[0]
