@@ -311,8 +311,14 @@ class _Comparing:
 def _differences(old: Any, new: Any) -> tuple[str, str]:
     """Return the fields that differ, as they are here and there."""
     names = [f.name for f in fields(old) if getattr(old, f.name) != getattr(new, f.name)]
-    here, there = (", ".join(f"{n} {_short(getattr(one, n))}" for n in names) for one in (old, new))
+    here, there = (", ".join(_field(n, getattr(one, n)) for n in names) for one in (old, new))
     return here, there
+
+
+def _field(name: str, value: Any) -> str:
+    if name.endswith("_ns"):
+        return f"{name.removesuffix('_ns')} {format_time(value)}"
+    return f"{name} {_short(value)}"
 
 
 def _short(value: Any) -> str:

@@ -188,7 +188,8 @@ _MENDS = {
     "run": "a frozen run takes nothing more: export a run of another name",
     "detector": "a detector that was exchanged is another camera: register it under a new instrument name there",
     "camera": "these are two cameras of one name: give the instrument another name there",
-    "exposure": "isrflow header list says what was corrected: correct the same here, or restore it there, first",
+    "exposure": "if a header was corrected on one side (isrflow header list), correct the same on the other first; if "
+    "these are two exposures of one number, they cannot be in one repository: isrflow import ... --into NEWDIR",
 }
 
 

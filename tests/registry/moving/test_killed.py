@@ -1,0 +1,53 @@
+"""Killed (-9) at every step of an import: no row says what is not so, and the same import then finishes."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from registry.moving import importing, storing, taking
+from tests.registry.moving.conftest import content, everything
+
+POINTS = {
+    "a file is half written": (storing, "_copy"),
+    "all files are stored": (importing, "_take"),
+    "the event is written": (importing, "Taking"),
+    "validity is written": (taking, "calib_set_ids"),
+    "all rows but the last are written": (taking, "mark"),
+}
+
+
+def killed(work) -> None:
+    """Do work in a process of its own, which kills itself."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at(laptop, site, open_new, tmp_path, point, engine_kind):
+    laptop.export(tmp_path / "p", calibs=True, provenance=True)
+    before = everything(site)
+    module, name = POINTS[point]
+
+    def die(*args: object, **_options: object) -> None:
+        if name == "_copy":
+            args[-1].write_bytes(b"half of it")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def work() -> None:
+        setattr(module, name, die)  # in the child alone
+        open_new("site", engine_kind).import_package(tmp_path / "p")
+
+    killed(work)
+    assert everything(site) == before
+    assert site.import_package(tmp_path / "p").new["dataset"] == 10
+    assert content(site, tmp_path, "site") == content(laptop, tmp_path, "laptop")
+    assert site.verify(rehash=True).ok
+    assert not list((site.root / "datastore").rglob(".tmp-*"))
