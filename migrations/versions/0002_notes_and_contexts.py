@@ -48,11 +48,22 @@ def upgrade() -> None:
         "set_id, role, dataset_id, validity_id, collection_id, warning",
         {"match_kind": "CASE WHEN validity_id IS NULL THEN 'always' ELSE 'valid' END"},
     )
+    _create_indexes()
     connection = op.get_bind()
     for statement in SQLITE_0002 if connection.dialect.name == "sqlite" else postgresql_0002(REMEMBERED):
         connection.exec_driver_sql(statement)
     for view in VIEWS_0002[connection.dialect.name]:
         connection.exec_driver_sql(view)
+
+
+def _create_indexes() -> None:
+    """Let days, numbers of exposures and their quanta be found without reading everything."""
+    op.create_index(op.f("ix_exposure_day_obs_seq_num"), "exposure", ["day_obs", "seq_num"])
+    op.create_index(op.f("ix_exposure_number"), "exposure", ["number"])
+    op.create_index(op.f("ix_quantum_exposure_id"), "quantum", ["exposure_id"])
+    op.create_index(op.f("ix_registry_event_kind_seq"), "registry_event", ["kind", "seq"])
+    not_live = sa.text("status != 'LIVE'")
+    op.create_index("ix_dataset_not_live", "dataset", ["status"], sqlite_where=not_live, postgresql_where=not_live)
 
 
 def _name_the_repository() -> None:

@@ -260,9 +260,10 @@ def _made_by_then(connection: Connection, as_of: int | None) -> tuple[ColumnElem
 
 
 def _datasets(scope: CandidateScope) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions on datasets that make a scope."""
+    """Return the conditions on datasets that make a scope; what belongs to one exposure serves no other."""
     d = t.dataset.c
-    return d.type_id == scope.type_id, d.instrument_id == scope.instrument_id, d.detector_id.in_(scope.detector_ids)
+    kind = (d.type_id == scope.type_id, d.exposure_id == t.NOT_APPLICABLE)
+    return *kind, d.instrument_id == scope.instrument_id, d.detector_id.in_(scope.detector_ids)
 
 
 def _ref(row: ValidityRow) -> DatasetRef:

@@ -17,18 +17,18 @@ from sqlalchemy import Connection, select, update
 from registry.refs import DatasetRef, QuantumRow
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
-from registry.sql.datasets import load_refs
+from registry.sql.datasets import load_refs, refs_by_row
 from registry.sql.events import append_event
 
 
 def products_of_done(connection: Connection, quanta: Iterable[UUID]) -> list[DatasetRef]:
     """Return the published products of those quanta that are done."""
-    o, q, d = t.quantum_output.c, t.quantum.c, t.dataset.c
-    refs: list[DatasetRef] = []
+    o, q = t.quantum_output.c, t.quantum.c
+    made: list[int] = []
     for some in chunks(sorted(set(quanta))):
-        made = select(o.dataset_id).join(t.quantum, q.id == o.quantum_id).where(q.uuid.in_(some), q.state == "done")
-        refs += load_refs(connection, d.id.in_(made), d.status.in_(("LIVE", "MISSING")))
-    return refs
+        query = select(o.dataset_id).join(t.quantum, q.id == o.quantum_id).where(q.uuid.in_(some), q.state == "done")
+        made += connection.execute(query).scalars()
+    return [ref for ref in refs_by_row(connection, made).values() if ref.status in {"LIVE", "MISSING"}]
 
 
 def plan_remaking(connection: Connection, run: str, done: Sequence[QuantumRow], *, actor: str) -> dict[int, str]:

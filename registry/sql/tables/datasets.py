@@ -35,6 +35,9 @@ dataset = table(
     Index(None, "exposure_id", "type_id", "detector_id"),
 )
 
+_not_live = dataset.c.status != "LIVE"
+Index("ix_dataset_not_live", dataset.c.status, sqlite_where=_not_live, postgresql_where=_not_live)  # few ever are
+
 artifact = table(
     "artifact",
     Column("dataset_id", INT, ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True),

@@ -56,4 +56,7 @@ exposure = table(
     UniqueConstraint("instrument_id", "number"),
     Index(None, "instrument_id", "day_obs", "seq_num"),
     Index(None, "instrument_id", "mid_ns"),
+    # People ask for a day or a number without saying of which instrument.
+    Index(None, "day_obs", "seq_num"),
+    Index(None, "number"),
 )

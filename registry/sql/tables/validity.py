@@ -17,6 +17,7 @@ registry_event = table(
     words("prev_hash"),
     words("hash"),
     UniqueConstraint("hash"),
+    Index(None, "kind", "seq"),
 )
 
 calib_validity = table(

@@ -74,6 +74,7 @@ quantum = table(
     Index(None, "content_key"),
     Index(None, "calib_set_id", "run_id"),
     Index(None, "state", "run_id"),
+    Index(None, "exposure_id"),
 )
 
 quantum_attempt = table(
