@@ -236,5 +236,5 @@ def _refuse_other(found: Fingerprint, expected: Fingerprint, name: str) -> None:
     if found != expected:
         which = "size" if found.size != expected.size else "SHA-256"
         message = f"{name} has not the {which} that it had when it was stored: its bytes were changed"
-        fix = "isrflow verify --rehash; then restore the file from a backup"
+        fix = "isrflow verify --full; then restore the file from a backup"
         raise CorruptDataset(message, path=name, expected=expected.sha256, found=found.sha256, fix=fix)

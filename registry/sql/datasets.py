@@ -20,6 +20,7 @@ from registry.sql.remembered import counts
 from registry.times import now_ns
 
 _SHORTEST_ID = 4
+_FEW = 500
 
 
 Values = Mapping[UUID, Mapping[str, Any]]
@@ -180,7 +181,7 @@ def find_first(
         raise UnknownName(kind="dataset type", name=type_name, known=list(types))
     of_key: dict[Key, DataId] = {key: data_id for data_id, key in data_id_keys(connection, data_ids).items()}
     best: dict[DataId, tuple[int, int]] = {}
-    for rank, row in _members(connection, types[type_name].id, path, {key[1] for key in of_key}):
+    for rank, row in _members(connection, types[type_name].id, path, of_key):
         data_id = of_key.get((row.instrument_id, row.exposure_id, row.detector_id, row.filter_id))
         if data_id is not None and (data_id not in best or rank < best[data_id][0]):
             best[data_id] = (rank, row.id)
@@ -212,17 +213,23 @@ def ref_from_row(row: Row[Any]) -> DatasetRef:
 
 
 def _members(
-    connection: Connection, type_id: int, path: Sequence[FlatCollection], exposures: set[int]
+    connection: Connection, type_id: int, path: Sequence[FlatCollection], keys: Iterable[Key]
 ) -> Iterable[tuple[int, Row[Any]]]:
-    """Yield the live datasets of a type in the runs and tags of a path, with the collection's place in it."""
+    """Yield the live datasets of a type in the runs and tags of a path, with the collection's place in it.
+
+    They have the exposure of one of the keys, and the detector of one: a few more than asked for, in few questions.
+    """
     rank = {collection.id: i for i, collection in enumerate(path)}
     ids: Mapping[str, list[int]] = defaultdict(list)
     for collection in path:
         ids[collection.kind].append(collection.id)
     d, g = t.dataset.c, t.dataset_tag.c
     columns = (d.id, d.instrument_id, d.exposure_id, d.detector_id, d.filter_id)
-    for some in chunks(sorted(exposures)):
+    detectors = sorted({key[2] for key in keys})
+    for some in chunks(sorted({key[1] for key in keys})):
         live = select(*columns).where(d.type_id == type_id, d.status == "LIVE", d.exposure_id.in_(some))
+        if len(detectors) <= _FEW:  # calibrations have no exposure: one of a detector must not cost those of all
+            live = live.where(d.detector_id.in_(detectors))
         queries = (
             live.add_columns(d.run_id.label("home")).where(d.run_id.in_(ids["RUN"])),
             live.add_columns(g.collection_id.label("home"))
