@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ class RunSide:
 
     name: str
     quanta: Mapping[Key, Side]
+    """In the order in which they were planned."""
     inputs: Mapping[int, Mapping[str, int]]
     """By quantum: role to dataset."""
     outputs: Mapping[int, Mapping[str, str]]
@@ -57,11 +58,11 @@ def load_side(connection: Connection, name: str, run_id: int) -> RunSide:
         (row.task, data_id_from_row(row)): Side(
             row.id, row.state, row.reason or row.error_message or "", row.config_id, row.software_id, row.calib_set_id
         )
-        for row in connection.execute(with_data_id(query, t.quantum))
+        for row in connection.execute(with_data_id(query, t.quantum).order_by(q.id)).all()
     }
     inputs: defaultdict[int, dict[str, int]] = defaultdict(dict)
     read = select(i.quantum_id, i.role, i.dataset_id).join(t.quantum, q.id == i.quantum_id).where(q.run_id == run_id)
-    for quantum, role, dataset in connection.execute(read):
+    for quantum, role, dataset in connection.execute(read).all():
         inputs[quantum][role] = dataset
     outputs: defaultdict[int, dict[str, str]] = defaultdict(dict)
     made = (
@@ -71,7 +72,7 @@ def load_side(connection: Connection, name: str, run_id: int) -> RunSide:
         .join(t.artifact, t.artifact.c.dataset_id == o.dataset_id)
         .where(q.run_id == run_id, t.dataset.c.status != "STAGED")
     )
-    for quantum, role, content in connection.execute(made):
+    for quantum, role, content in connection.execute(made).all():
         outputs[quantum][role] = content
     return RunSide(name, quanta, inputs, outputs)
 
@@ -125,8 +126,3 @@ def leaves(value: Any, path: str = "") -> Iterable[tuple[str, Any]]:
             yield from leaves(inner, f"{path}.{name}" if path else str(name))
     else:
         yield path, value
-
-
-def in_both(before: RunSide, after: RunSide) -> Sequence[Key]:
-    """Return what both runs have, in order."""
-    return sorted(before.quanta.keys() & after.quanta.keys())
