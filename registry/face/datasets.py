@@ -21,6 +21,8 @@ from registry.repository import Formatter
 from registry.sql import collections as collections_sql
 from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import find_first, ref_by_text
+from registry.sql.notes import marks_of
+from registry.times import format_time
 
 
 class DatasetFace(Face):
@@ -186,8 +188,19 @@ class DatasetFace(Face):
         """Return a LIVE dataset; a local one whose ref says so is believed as long as its file is there."""
         found = ref if isinstance(ref, DatasetRef) and self._is_as_it_says(ref) else self._registered(ref)
         if found.status != "LIVE" or found.path is None:
-            raise MissingDataset(f"{found} cannot be used: it is {found.status}", id=found.id, path=found.path)
+            raise self._unusable(found)
         return found
+
+    def _unusable(self, ref: DatasetRef) -> MissingDataset:
+        """Return the error for a dataset that is not LIVE; of one that was deleted, with who did it and why."""
+        said = f"{ref} cannot be used: it is {ref.status}"
+        if ref.status not in {"DELETING", "PURGED"}:
+            return MissingDataset(said, id=ref.id, path=ref.path, fix="isrflow recover")
+        with self._repository.reading() as connection:
+            marks = marks_of(connection, [ref], kind="deleted")
+        who = "".join(f", deleted by {m.actor} at {format_time(m.at_ns)} ({m.reason})" for m in marks)
+        fix = "run again the command that made it: it makes what was deleted, under the same id"
+        return MissingDataset(f"{said}{who}", id=ref.id, path=ref.path, fix=fix)
 
     def _is_as_it_says(self, ref: DatasetRef) -> bool:
         if self._repository.store.is_remote:  # to ask the registry is quicker
