@@ -31,7 +31,7 @@ def killed(work) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_at(laptop, site, open_new, tmp_path, point, engine_kind):
+def test_killed_at(laptop, site, open_new, tmp_path, point, engine_kind):  # noqa: PLR0917 - fixtures
     laptop.export(tmp_path / "p", calibs=True, provenance=True)
     before = everything(site)
     module, name = POINTS[point]
