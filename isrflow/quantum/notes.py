@@ -34,8 +34,13 @@ def note_cards(notes: Notes) -> dict[str, str]:
         for keyword, value in changed.items()
     }
     for role, texts in notes.get("flags", {}).items():
-        cards[f"ISRFLOW FLAG {_word(role)}"] = "; ".join(texts)
+        cards[f"ISRFLOW FLAG {_word(role)}"] = _plain("; ".join(texts))
     return cards
+
+
+def _plain(text: str) -> str:
+    """Spell what people wrote in the letters that FITS knows; the registry has it as it was."""
+    return " ".join(text.split()).encode("ascii", "replace").decode("ascii")
 
 
 def _word(role: str) -> str:
