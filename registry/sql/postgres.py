@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
 
 from registry.errors import UnavailableError
 from registry.sql.address import with_password
@@ -23,6 +25,9 @@ from registry.sql.modes import BUSY_TIMEOUT_S, DURABLE, READ_ONLY, WRITES
 
 OLDEST_POSTGRESQL = 13
 _CONNECT_TIMEOUT_S = 10
+_ASK_AFTER_S = 1.0
+_USED = "registry_used_at"
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _FORGOTTEN_AFTER_S = 600
 """A writer that does nothing for so long (its machine sleeps) loses its transaction, so that others can go on."""
 
@@ -41,38 +46,47 @@ def make_postgres_engine(url: URL, *, read_only: bool = False, busy_timeout_s: f
     engine = create_engine(
         with_password(url).update_query_dict(_defaults(url)),
         execution_options={READ_ONLY: read_only},
-        pool_pre_ping=True,  # a server that was restarted meanwhile is met before any work is done
         pool_size=2,
         max_overflow=20,
     )
     begin_writing = _begin_writing(busy_timeout_s)
 
     @event.listens_for(engine, "connect")
-    def _check(connection: Any, _record: object) -> None:
+    def _prepare(connection: Any, _record: object) -> None:
         _refuse_old_server(connection.info.server_version)
+        connection.autocommit = True  # the driver must not begin transactions behind our back
+
+    @event.listens_for(engine, "checkin")
+    def _note_the_time(_connection: Any, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask_whether_it_lives(connection: Any, record: Any, _proxy: object) -> None:
+        """Meet a server that was restarted before any work is done, without asking before every transaction."""
+        if time.monotonic() - record.info.get(_USED, time.monotonic()) > _ASK_AFTER_S:
+            _refuse_dead(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        options, driver = connection.get_execution_options(), connection.connection.dbapi_connection
-        assert driver is not None
-        writes = bool(options.get(WRITES))
-        driver.isolation_level = None if writes else _snapshot()
-        driver.read_only = not writes
-        if writes:
-            connection.exec_driver_sql(begin_writing[bool(options.get(DURABLE))])
+        options = connection.get_execution_options()
+        connection.exec_driver_sql(begin_writing[bool(options.get(DURABLE))] if options.get(WRITES) else _BEGIN_READING)
 
     forget_connections_after_fork(engine)
     return engine
 
 
-def _snapshot() -> Any:
-    from psycopg import IsolationLevel
+def _refuse_dead(connection: Any) -> None:
+    """Let the pool drop a connection that the server has ended, and all that are as old."""
+    from psycopg import Error
 
-    return IsolationLevel.REPEATABLE_READ
+    try:
+        connection.execute("")
+    except Error as error:
+        raise DisconnectionError from error
 
 
 def _begin_writing(busy_timeout_s: float) -> dict[bool, str]:
-    """Spell how a write transaction begins, for durable ones and others: its settings and the lock in one statement.
+    """Spell how a write transaction begins, for durable ones and others: its settings and the lock in one message.
 
     A commit that need not be durable does not wait for the disk; after a crash of the server it may be missing, with
     all that came after it, as in SQLite.
@@ -85,7 +99,7 @@ def _begin_writing(busy_timeout_s: float) -> dict[bool, str]:
     for durable in (True, False):
         settings = limits | ({} if durable else {"synchronous_commit": "off"})
         told = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
-        spelled[durable] = f"SELECT {told}, {WRITE_LOCK}"
+        spelled[durable] = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {told}, {WRITE_LOCK}"
     return spelled
 
 
