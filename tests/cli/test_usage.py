@@ -21,6 +21,7 @@ PROMISED = {
     *("calibs build", "calibs import", "calibs certify", "calibs decertify", "calibs list", "night", "reprocess"),
     *("query", "explain", "recipe", "get", "show", "lineage", "report", "run"),
     *("export", "import"),
+    *("impact", "recall", "unrecall", "diff", "whatif", "coverage", "lint"),
     *("flag set", "flag clear", "flag list", "header correct", "header restore", "header list"),
     *(f"collections {verb}" for verb in ("list", "chain", "tag", "untag", "freeze")),
 }
