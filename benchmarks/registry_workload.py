@@ -126,6 +126,16 @@ class Results:
         return cls({name: Measure(**measure) for name, measure in plain.items()})
 
 
+def median_time(work: Callable[[], Any], runs: int = 3) -> float:
+    """Return the median of the seconds that something takes."""
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
 def write_files(work: Workload, folder: Path) -> None:
     """Write a small file, each with a content of its own, for every raw and every calibration."""
     for kind, numbers in _names(work):
