@@ -240,14 +240,8 @@ def _disagreements(looks: Mapping[int, Sequence[ExposureRecord]]) -> list[str]:
 
 def _refuse(problems: Sequence[str], key: str) -> None:
     if problems:
-        is_late = any("ends before it begins" in problem for problem in problems)
-        fix = (
-            "take the end away first (isrflow header correct DATE-END --delete): then it follows from the begin"
-            if is_late
-            else "another value, or another selection"
-        )
         message = f"the header cannot be corrected so ({key}); nothing was changed:\n{listed(problems)}"
-        raise ConflictError(message, conflicts=list(problems), fix=fix)
+        raise ConflictError(message, conflicts=list(problems), fix="another value, or another selection")
 
 
 def _is_meant(data_id: DataId, wanted: set[DataId]) -> bool:

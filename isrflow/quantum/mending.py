@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from isrflow.errors import HeaderError
 from isrflow.frame.corrected import CardValue, corrected
 from isrflow.frame.header_rules import rules_of
@@ -79,12 +81,21 @@ def look_at(
     if len(detector.raw_hdus) > 1 and (scattered := (set(after) - set(before)) & OF_AMPLIFIER):
         raise HeaderError(f"{', '.join(sorted(scattered))} is said by each amplifier for itself, and stays as it is")
     headers = Headers(corrected(own, before), corrected(own, after))
-    records = [
-        exposure_record(observation_from_header(header, camera, where="corrected so"))
-        for header in (headers.before, headers.after)
-    ]
+    records = [_record(header, camera) for header in (headers.before, headers.after)]
     _refuse_another(headers.after, records[1], camera, data_id)
     return headers, Records(*records)
+
+
+def _record(header: Mapping[str, Any], camera: Camera) -> ExposureRecord:
+    obs = observation_from_header(header, camera, where="corrected so")
+    if obs.begin_tai_ns is not None and obs.end_tai_ns is not None and obs.end_tai_ns < obs.begin_tai_ns:
+        begin, end = (np.datetime64(ns, "ns").astype("datetime64[ms]") for ns in (obs.begin_tai_ns, obs.end_tai_ns))
+        cards = [card for card in rules_of(camera)["end"].cards if card in header]
+        raise HeaderError(
+            f"it would end before it begins ({end} < {begin} TAI); take away first what says the end: "
+            + "; ".join(f"isrflow header correct {card} --delete" for card in cards)
+        )
+    return exposure_record(obs)
 
 
 def _refuse_another(header: Mapping[str, Any], record: ExposureRecord, camera: Camera, data_id: DataId) -> None:

@@ -19,7 +19,8 @@ from flows.status import repo_status
 from isrflow.errors import GeometryError, HeaderError
 from registry.errors import ConflictError, QuerySyntaxError, UserError
 from registry.refs import DataId
-from registry.timespan import ALL_TIME
+from registry.times import format_time
+from registry.timespan import ALL_TIME, FOREVER_NS, Timespan
 from tests.flows.conftest import N_SCIENCE, NIGHT
 
 ALL = 2 * N_SCIENCE
@@ -190,6 +191,32 @@ def test_a_wrong_dark_time_is_corrected_and_the_dark_subtracted_by_it(repo):
     assert restore_headers(repo, [on(first)], "DARKTIME", reason="x", dry_run=True).done.made[0].run == "after"
 
 
+def test_a_clock_that_was_wrong_is_set_right_and_the_calibrations_of_the_right_time_are_taken(repo):
+    first = science(repo)[0]
+    record = repo.butler.exposures(f"exposure = {first}")[0]
+    day = 86_400 * 10**9
+    biases = repo.butler.datasets("detector = 0", type="bias", collections=["imported/bias"])
+    repo.butler.register_collection("other/bias", "RUN")
+    other = repo.butler.put(repo.butler.get(biases[0]), "bias", biases[0].data_id, "other/bias")
+    span = Timespan(record.begin_ns + day // 2, FOREVER_NS)
+    repo.butler.certify("calibs", [other], span, mode="replace")
+
+    def bias():
+        (spec,) = plan_reprocess(repo, f"exposure = {first} and detector = 0", "try").specs
+        return dict(spec.calibs)["bias"].ref.id
+
+    assert bias() == biases[0].id
+    for card in ("DATE-END", "MJD-END"):
+        correct_headers(repo, [on(first)], card, None, reason="clock a day slow")
+    later = format_time(record.begin_ns + day).removesuffix(" UTC")
+    report = correct_headers(repo, [on(first)], "DATE-BEG", later, reason="clock a day slow")
+    ((_, now),) = report.changes
+    assert now.begin_ns == record.begin_ns + day
+    assert now.end_ns == now.begin_ns + 30 * 10**9  # by the exposure time, as nothing else is said
+    assert f"begin_ns {format_time(record.begin_ns)} -> {format_time(now.begin_ns)}" in report.render()
+    assert bias() == other.id
+
+
 def test_products_are_out_of_date_after_a_correction_and_up_to_date_again_when_it_is_taken_back(repo):
     first = science(repo)[0]
     where = f"exposure = {first} and detector = 0"
@@ -239,7 +266,11 @@ def test_what_corrections_hold_of_raws_holds_at_every_ingestion(empty_repo, nigh
         ("FILTER", "y_01", r"exposure \d+ detectors 0, 1: it would be taken through filter 'y_01'.*has g_01, r_01"),
         ("EXPTIME", "long", r"exposure_time_s cannot be read from 'long'"),
         ("EXPTIME", None, "exposure_time_s is missing"),
-        ("DATE-BEG", "2026-03-02T23:00:00", r"ends before it begins(.|\n)*isrflow header correct DATE-END --delete"),
+        (
+            "DATE-BEG",
+            "2026-03-02T23:00:00",
+            r"end before it begins .*: isrflow header correct DATE-END --delete; isrflow header correct MJD-END",
+        ),
         ("EXPID", 77, "it would become exposure 77: which exposure a raw is cannot be corrected"),
         ("DETID", "B", "it would become another detector's"),
     ],
