@@ -99,6 +99,8 @@ def server() -> Server:
     lines = [f"{name} = {value}" for name, value in SETTINGS.items()]
     with (data / "postgresql.conf").open("a") as file:
         file.write("\n".join([*lines, f"unix_socket_directories = '{folder}'", ""]))
+    access = data / "pg_hba.conf"
+    access.write_text("local all needs_password scram-sha-256\n" + access.read_text())
     log = folder / "log"
     with log.open("w") as output:
         command = [str(binaries / "postgres"), "-D", str(data)]
