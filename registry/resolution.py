@@ -9,16 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+from registry.contexts import ContextRow
 from registry.refs import DataId, Match, Policy
 from registry.remedies import MADE_OF_RAWS, obtain
 from registry.times import format_duration, format_time
 from registry.timespan import Timespan
-
-if TYPE_CHECKING:
-    from registry.sql.contexts import ContextRow
 
 REASONS = {
     "TYPE_UNKNOWN": "no such dataset type is registered",

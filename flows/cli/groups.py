@@ -27,6 +27,8 @@ ORDER = (
         "report",
     ),
     *(
+        "policy",
+        "context",
         "flag",
         "header",
         "collections",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from registry.contexts import ContextRow
 from registry.face.base import Face
 from registry.refs import DataId, DatasetRef, Match, Policy
 from registry.sql import calibrations
 from registry.sql.calibrations import CertifyDiff, CertifyMode
-from registry.sql.contexts import ContextRow, bind_run, contexts, freeze_context, load_context, refuse_other_context
+from registry.sql.contexts import bind_run, contexts, freeze_context, load_context, refuse_other_context
 from registry.sql.dataset_types import match_modes
 from registry.sql.events import seq_of
 from registry.sql.policies import PolicyRow, policy_rows, set_policy

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from registry.contexts import ContextRow
 from registry.errors import UserError
 from registry.refs import Policy
 from registry.sql.collections import FlatCollection, flatten
-from registry.sql.contexts import ContextRow, load_context
+from registry.sql.contexts import load_context
 from registry.sql.events import refuse_future
 from registry.sql.policies import policies_for
 
