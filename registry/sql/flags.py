@@ -18,7 +18,7 @@ from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.events import append_event, refuse_future
 from registry.sql.noted_targets import Place, places, spell, spelled, target_from_row, with_place
-from registry.sql.remembered import counts, take_back
+from registry.sql.remembered import counts, is_any, take_back
 from registry.times import format_time
 
 FlagKind = Literal["bad", "suspect"]
@@ -144,6 +144,8 @@ def flags_of(
     as_of
         An event; now if not given.
     """
+    if not is_any(connection, t.quality_flag, as_of):
+        return {}
     at = places(connection, targets)
     rows: defaultdict[Place, list[FlagRow]] = defaultdict(list)
     for some in chunks(sorted({place[0] for place in at.values()})):

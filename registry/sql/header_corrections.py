@@ -23,7 +23,7 @@ from registry.sql.events import append_event, refuse_future
 from registry.sql.exposures import update_exposures
 from registry.sql.made_of import Made, made_of
 from registry.sql.noted_targets import Place, places, spell, spelled, target_from_row, with_place
-from registry.sql.remembered import counts, take_back
+from registry.sql.remembered import counts, is_any, take_back
 from registry.times import format_time
 
 CardValue = str | int | float | bool | None
@@ -166,6 +166,8 @@ def corrections_of(
     connection: Connection, targets: Iterable[DataId], as_of: int | None = None
 ) -> dict[DataId, dict[str, CardValue]]:
     """Return the corrected cards of raws by keyword; those of the detector go before those of all detectors."""
+    if not is_any(connection, t.header_correction, as_of):
+        return {}
     at = places(connection, targets)
     rows: defaultdict[Place, dict[str, CardValue]] = defaultdict(dict)
     h = t.header_correction.c
