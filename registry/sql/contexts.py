@@ -21,6 +21,16 @@ from registry.sql.events import append_event, newest_seq, refuse_future
 from registry.sql.policies import policies
 from registry.times import now_ns
 
+__all__ = [
+    "ContextRow",
+    "bind_run",
+    "contexts",
+    "freeze_context",
+    "load_context",
+    "refuse_other_context",
+    "verify_contexts",
+]
+
 
 def freeze_context(
     connection: Connection,

@@ -22,6 +22,7 @@ PROMISED = {
     *("query", "explain", "recipe", "get", "show", "lineage", "report", "run"),
     *("export", "import"),
     *("impact", "recall", "unrecall", "diff", "whatif", "coverage", "lint"),
+    *("calibs match-mode", "policy set", "policy list", "context freeze", "context list", "context show"),
     *("flag set", "flag clear", "flag list", "header correct", "header restore", "header list"),
     *(f"collections {verb}" for verb in ("list", "chain", "tag", "untag", "freeze")),
 }
