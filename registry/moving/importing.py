@@ -5,14 +5,16 @@ It is checked whole, compared whole, and only then stored: files first, then all
 
 from __future__ import annotations
 
+import fcntl
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from registry.errors import ConflictError, UserError, listed
+from registry.errors import ConflictError, UnavailableError, UserError, listed
 from registry.moving.comparing import Comparison, Conflict, ValidityMode, compare
 from registry.moving.incoming import Contents, check
 from registry.moving.manifest import records
@@ -21,6 +23,7 @@ from registry.moving.storing import store_files
 from registry.moving.taking import Taking
 from registry.repository import Repository
 from registry.sql.events import append_event
+from registry.sql.locks import lock_log
 
 VALIDITY_MODES = ("idempotent", "replace", "fill-gaps", "strict", "skip")
 
@@ -133,13 +136,20 @@ def import_package(
     _refuse_conflicts(package, comparison)
     if comparison.is_idle:
         return _told(package, contents, comparison)
-    files = store_files(repository, package)
-    return _take(repository, package, contents, validity, files)
+    with _alone(repository.root):
+        files = store_files(repository, package)
+        return _take(repository, package, contents, validity, files)
 
 
 def _take(repository: Repository, package: Package, contents: Contents, validity: ValidityMode, files: int) -> Imported:
     header = contents.header
     with repository.writing(durable=True) as connection:
+        lock_log(connection)
+        # Compared again: from here on nobody else writes, and what was there a moment ago may be another now.
+        comparison = compare(connection, package, contents.named, validity)
+        _refuse_conflicts(package, comparison)
+        if comparison.is_idle:
+            return _told(package, contents, comparison)
         payload = {
             "repository": header["repository"],
             "event": header["event"],
@@ -147,12 +157,21 @@ def _take(repository: Repository, package: Package, contents: Contents, validity
             "records": dict(contents.counts),
         }
         seq = append_event(connection, "import", actor=repository.actor, reason=str(package.path.name), payload=payload)
-        # Compared again: from here on nobody else writes, and what was there a moment ago may be another now.
-        comparison = compare(connection, package, contents.named, validity)
-        _refuse_conflicts(package, comparison)
         came_from = f"repository {UUID(header['repository']).hex[:8]}"
         Taking(connection, package, repository.actor, came_from, validity).take()
     return _told(package, contents, comparison, files=files, event_seq=seq)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Wait for other imports into the same directory: they would write the same files under the same names."""
+    try:
+        handle = (root / ".import.lock").open("w")
+    except OSError as error:
+        raise UnavailableError(f"the repository {root} cannot be written: {error.strerror}") from error
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _told(

@@ -51,3 +51,21 @@ def test_killed_at(laptop, site, open_new, tmp_path, point, engine_kind):  # noq
     assert content(site, tmp_path, "site") == content(laptop, tmp_path, "laptop")
     assert site.verify(rehash=True).ok
     assert not list((site.root / "datastore").rglob(".tmp-*"))
+
+
+def test_two_imports_at_once_store_everything_once(laptop, site, open_new, tmp_path, engine_kind):
+    laptop.export(tmp_path / "p", calibs=True, provenance=True)
+    children = []
+    for _ in range(2):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                open_new("site", engine_kind).import_package(tmp_path / "p")
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
+    assert [event.kind for event in site.events()].count("import") == 1
+    assert content(site, tmp_path, "site") == content(laptop, tmp_path, "laptop")
+    assert site.verify(rehash=True).ok
