@@ -12,6 +12,7 @@ from isrflow.quantum.notes import notes_on
 from isrflow.quantum.types import RAW
 from registry.refs import DataId, DatasetRef, QuantumSpec
 from registry.sql.flags import FlagRow
+from registry.sql.made_of import Doubt
 from registry.sql.noted_targets import spell
 
 
@@ -63,22 +64,19 @@ def noted_of(repo: Repo, raws: Iterable[DatasetRef]) -> Noted:
 
 def doubtful_calibs(repo: Repo, specs: Iterable[QuantumSpec]) -> str:
     """Say which calibrations that are going to be used were made of raws that were flagged bad since; empty if none."""
-    used = {match.ref.id: match.ref for spec in specs for _, match in spec.calibs}
-    if not used:
-        return ""
-    behind = {ref.id: (ref, child) for ref, child in repo.butler.calibs_behind(used).items() if ref.id not in used}
-    found = repo.butler.flagged_inputs({**used, **behind})
-    lines = []
-    for id_, raws in found.items():
-        ref, child = behind[id_] if id_ in behind else (used[id_], None)
-        through = "" if child is None else f", which {child.type} {child.short} was made with,"
-        flag = raws[0][1]
-        lines.append(
-            f"warning: {ref.type} {ref.short} (run {ref.run}){through} was made of {len(raws)} raw(s) since flagged "
-            f"bad, {spell([raw.data_id for raw, _ in raws])}: {flag.render()}; make it again without them, "
-            f"or look at all it went into: isrflow impact {ref.short}"
-        )
-    return "\n".join(sorted(lines))
+    used = {match.ref.id for spec in specs for _, match in spec.calibs}
+    return "\n".join(map(_told, repo.butler.doubts(used) if used else ()))
+
+
+def _told(doubt: Doubt) -> str:
+    ref, through = doubt.ref, doubt.through
+    which = "" if through is None else f", which {through.type} {through.short} was made with,"
+    places = spell([raw.data_id for raw, _ in doubt.raws])
+    return (
+        f"warning: {ref.type} {ref.short} (run {ref.run}){which} was made of {len(doubt.raws)} raw(s) since flagged "
+        f"bad, {places}: {doubt.raws[0][1].render()}; make it again without them, "
+        f"or look at all it went into: isrflow impact {ref.short}"
+    )
 
 
 def _of_event(flag: FlagRow) -> FlagRow:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from registry.face.base import Face
-from registry.refs import DataId, DatasetRef
+from registry.refs import DataId
 from registry.sql import flags, header_corrections, made_of, noted_targets, notes
 from registry.sql.flags import Flagged, FlagKind, FlagRow
 from registry.sql.header_corrections import CardValue, Change, Corrected, CorrectionRow
-from registry.sql.made_of import Made
+from registry.sql.made_of import Doubt, Made
 from registry.sql.notes import Datasets, Marked, MarkKind, MarkRow
 
 
@@ -69,17 +69,10 @@ class NoteFace(Face):
         with self._repository.reading() as connection:
             return flags.flags_of(connection, data_ids, as_of)
 
-    def flagged_inputs(
-        self, datasets: Iterable[UUID], *, as_of: int | None = None
-    ) -> dict[UUID, list[tuple[DatasetRef, FlagRow]]]:
-        """Return the raws flagged bad that datasets were made of; datasets without any are left out."""
+    def doubts(self, datasets: Iterable[UUID]) -> list[Doubt]:
+        """Return the calibrations among datasets, and behind them, that were made of raws which are flagged bad now."""
         with self._repository.reading() as connection:
-            return made_of.flagged_inputs(connection, datasets, as_of)
-
-    def calibs_behind(self, datasets: Iterable[UUID]) -> dict[DatasetRef, DatasetRef]:
-        """Return the calibrations that datasets were made with, all the way back, each with one it went into."""
-        with self._repository.reading() as connection:
-            return made_of.calibs_behind(connection, datasets)
+            return made_of.doubts(connection, datasets)
 
     def made_of(self, targets: Iterable[DataId]) -> list[Made]:
         """Return what was published that was made of the raws of exposures, counted by run and type."""

@@ -121,7 +121,7 @@ def freeze(connection: Connection, name: str, *, actor: str, reason: str) -> int
     if row.kind == "CALIBRATION":
         raise UserError(
             f"{name} goes on being certified into; what it says now is kept by a context",
-            fix=f"isrflow context freeze NAME {name}",
+            fix=f"isrflow context freeze NAME --collections {name}",
         )
     if not reason.strip():
         raise UserError(f"freezing {name} wants a reason: it is for ever", fix='--reason "..."')

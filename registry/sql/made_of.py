@@ -13,11 +13,11 @@ from sqlalchemy import Connection, and_, func, or_, select
 from registry.refs import DataId, DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
-from registry.sql.datasets import dataset_rows, refs_by_row
+from registry.sql.datasets import dataset_rows, refs_by_row, refs_by_uuid
 from registry.sql.flags import FlagRow, flags_of
 from registry.sql.noted_targets import Place
 from registry.sql.quantum_notes import headers_of
-from registry.sql.remembered import counts
+from registry.sql.remembered import counts, is_any
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ class Made:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {"run": self.run, "type": self.type, "number": self.number, "is_calibration": self.is_calibration}
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A calibration that was made of raws flagged bad, and, if it is not used itself, the one it went into."""
+
+    ref: DatasetRef
+    through: DatasetRef | None
+    raws: tuple[tuple[DatasetRef, FlagRow], ...]
 
 
 def made_of(
@@ -83,6 +92,8 @@ def flagged_inputs(
     connection: Connection, datasets: Iterable[UUID], as_of: int | None = None
 ) -> dict[UUID, list[tuple[DatasetRef, FlagRow]]]:
     """Return, of datasets, the raws they were made of that are flagged bad; those without any are left out."""
+    if not is_any(connection, t.quality_flag, as_of):
+        return {}
     rows = dataset_rows(connection, datasets)
     d, i, o, f = t.dataset.c, t.quantum_input.c, t.quantum_output.c, t.quality_flag.c
     here = or_(f.detector_id == t.NOT_APPLICABLE, f.detector_id == d.detector_id)
@@ -107,6 +118,18 @@ def flagged_inputs(
         ref = raws[raw]
         found.setdefault(uuid_of[made], []).append((ref, _worst(flags, ref.data_id)))
     return found
+
+
+def doubts(connection: Connection, datasets: Iterable[UUID]) -> list[Doubt]:
+    """Return the calibrations among datasets, and behind them, that were made of raws which are flagged bad now."""
+    if not is_any(connection, t.quality_flag, None):
+        return []
+    used = set(datasets)
+    behind = {ref.id: child for ref, child in calibs_behind(connection, used).items() if ref.id not in used}
+    flagged = flagged_inputs(connection, used | set(behind))
+    refs = refs_by_uuid(connection, flagged)
+    found = [Doubt(refs[id_], behind.get(id_), tuple(raws)) for id_, raws in flagged.items()]
+    return sorted(found, key=lambda one: (one.ref.type, one.ref.data_id, one.ref.id))
 
 
 def calibs_behind(connection: Connection, datasets: Iterable[UUID]) -> dict[DatasetRef, DatasetRef]:

@@ -244,7 +244,7 @@ def test_what_is_frozen_takes_nothing_more(world):
 def test_certified_collections_are_frozen_by_contexts(world):
     with world.write() as connection:
         register_collection(connection, "calib", "CALIBRATION")
-        with pytest.raises(UserError, match=r"fix: isrflow context freeze NAME calib"):
+        with pytest.raises(UserError, match=r"fix: isrflow context freeze NAME --collections calib"):
             freeze(connection, "calib", actor="ada", reason="cited")
 
 
