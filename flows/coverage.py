@@ -77,7 +77,7 @@ def ask_tonight(
     plan
         YAML: a list of mappings, or a mapping with ``night`` and ``exposures``; CSV: a line each. Fields: ``filter``,
         ``type`` (science if not given; bias, dark and flat need what their masters are made with), ``detectors``
-        (all if not given); ``readout_mode``, ``exposure_s`` and ``n`` are for people.
+        (all if not given), ``readout_mode`` (a mapping, as exposures have it); ``exposure_s`` and ``n`` are for people.
     night
         YYYYMMDD; that of the plan, else the observing day that it is now.
     settings
@@ -156,12 +156,16 @@ def _planned(repo: Repo, line: Mapping[str, Any], settings: Mapping[str, Any]) -
     if through is None and kind in {"science", "flat"}:
         raise UserError(f"a {kind} exposure of the plan names no filter; there is {', '.join(known)}")
     numbers = _detectors(repo, line.get("detectors"))
+    mode = line.get("readout_mode") or {}
+    if not isinstance(mode, dict):
+        raise UserError(f"readout_mode '{mode}' of the plan is no mapping", fix="readout_mode: {binning: 2}, in YAML")
     return [
         Planned(
             through,
             number,
             {CAMERA: True, **recipe.needs(repo.camera.detector(number), through, bands_are_spelled=True)},
             kind,
+            mode,
         )
         for number in numbers
     ]

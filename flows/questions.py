@@ -134,16 +134,25 @@ def made_otherwise(repo: Repo, answer: Recall, settings: Mapping[str, Any] | Non
 
 def where_of(data_ids: Iterable[DataId]) -> str:
     """Write the query that selects exactly these exposures of detectors."""
-    detectors: defaultdict[int, set[int]] = defaultdict(set)
-    for data_id in data_ids:
-        detectors[data_id.exposure or 0].add(data_id.detector or 0)
-    alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-    for exposure, numbers in sorted(detectors.items()):
-        alike[tuple(sorted(numbers))].append(exposure)
+    pairs = {(data_id.exposure or 0, data_id.detector or 0) for data_id in data_ids}
+    by_exposure = [(some, list(key)) for key, some in _alike(pairs).items()]
+    by_detector = [(list(key), some) for key, some in _alike((detector, one) for one, detector in pairs).items()]
+    fewest = min(by_exposure, by_detector, key=len)  # never more than there are detectors: databases limit the depth
     return " or ".join(
         f"(exposure in ({', '.join(map(str, exposures))}) and detector in ({', '.join(map(str, numbers))}))"
-        for numbers, exposures in alike.items()
+        for exposures, numbers in fewest
     )
+
+
+def _alike(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, ...], list[int]]:
+    """Return those first members that have the same second ones, by these."""
+    seconds: defaultdict[int, list[int]] = defaultdict(list)
+    for first, second in sorted(pairs):
+        seconds[first].append(second)
+    alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for first, some in seconds.items():
+        alike[tuple(some)].append(first)
+    return alike
 
 
 @dataclass(frozen=True)
@@ -217,7 +226,7 @@ def wants_of(repo: Repo, data_ids: Sequence[DataId], settings: Mapping[str, Any]
         return ((CAMERA, True), *sorted(found.items()))
 
     groups: defaultdict[tuple[tuple[str, bool], ...], list[DataId]] = defaultdict(list)
-    for data_id in data_ids:
+    for data_id in dict.fromkeys(data_ids):
         groups[needs(data_id.detector or 0, filters.get(data_id.exposure or 0))].append(data_id)
     return [Want(some, dict(types)) for types, some in groups.items()]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registry.canonical import canonical_json
 from registry.errors import UnknownName
 from registry.questions.coverage import STATES, State, spell_column
 from registry.questions.whatif import View
@@ -31,6 +32,10 @@ FRAMES = {
 """The exposures that a type is made of."""
 
 
+_NEVER_SEEN = -1
+"""Row of a readout mode in which no exposure was ever taken: nothing matches it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What a detector needs through a filter: types, each with whether it is required."""
@@ -39,6 +44,7 @@ class Planned:
     detector: int
     types: Mapping[str, bool]
     obs_type: str = "science"
+    readout_mode: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,7 @@ def tonight(connection: Connection, plan: PlannedNight, view: View) -> Tonight:
             if name not in types:
                 continue
             through = one.physical_filter if "physical_filter" in types[name].type.dimensions else None
-            state, detail = search.state(name, through, one.detector, required=required)
+            state, detail = search.state(name, through, one, required=required)
             found[name, through, state, detail].add(one.detector)
             reasons[name, through].add(one.obs_type)
     order = sorted(found, key=lambda key: (-STATES.index(key[2]), key[0], key[1] or "", key[3]))
@@ -185,6 +191,9 @@ class _Search:
         query = select(d.number, d.id).where(d.instrument_id == self._instrument)
         self._detectors = {row.number: row.id for row in connection.execute(query)}
         self._filters = known_filters(connection, plan.instrument)
+        r = t.readout_mode.c
+        self._modes = {row.canonical: row.id for row in connection.execute(select(r.canonical, r.id))}
+        self._modes["{}"] = t.NOT_APPLICABLE
         gaps = [stand.policy(name).max_gap_ns or 0 for name in types]
         widest = max(gaps, default=0) + 1
         begin, end = max(self._instants[0] - widest, BEGINNING_NS), min(self._instants[-1] + widest, FOREVER_NS)
@@ -193,9 +202,9 @@ class _Search:
         scope = Scope(ids, [self._instrument], Timespan(begin, end), stand.as_of, by_mode)
         self._index = SearchIndex(connection, stand.path, scope)
 
-    def state(self, name: str, physical_filter: str | None, detector: int, *, required: bool) -> tuple[State, str]:
+    def state(self, name: str, physical_filter: str | None, planned: Planned, *, required: bool) -> tuple[State, str]:
         """Return how a type stands, and how that is."""
-        key = self._key(name, physical_filter, detector)
+        key = self._key(name, physical_filter, planned.detector, canonical_json(planned.readout_mode))
         policy = self._stand.policy(name)
         hits = [self._index.at(key, instant) for instant in self._instants]
         if all(hit is not None for hit in hits):
@@ -213,7 +222,7 @@ class _Search:
         part = "of all the night" if all(hit is None for hit in hits) else "of part of the night"
         return "missing", f"nothing is valid {part}"
 
-    def _key(self, name: str, physical_filter: str | None, detector: int) -> tuple[int, int, int, int, int]:
+    def _key(self, name: str, physical_filter: str | None, detector: int, mode: str) -> tuple[int, int, int, int, int]:
         row = self._types[name]
         if detector not in self._detectors:
             raise UnknownName(kind="detector", name=str(detector), known=[str(one) for one in sorted(self._detectors)])
@@ -224,5 +233,5 @@ class _Search:
             self._instrument,
             self._detectors[detector] if "detector" in row.type.dimensions else t.NOT_APPLICABLE,
             self._filters[physical_filter] if physical_filter is not None else t.NOT_APPLICABLE,
-            t.NOT_APPLICABLE,
+            self._modes.get(mode, _NEVER_SEEN) if row.type.matches_mode else t.NOT_APPLICABLE,
         )

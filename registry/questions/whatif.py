@@ -18,11 +18,11 @@ from registry.refs import DataId, DatasetRef, Match, Policy
 from registry.resolution import Resolution
 from registry.resolve import resolve
 from registry.sql import tables as t
-from registry.sql.bulk import chunks
 from registry.sql.collections import collection_id
 from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import dataset_rows
 from registry.sql.keys import data_id_keys
+from registry.sql.raw_modes import mode_to_certify
 from registry.sql.supposed import Certified, Mode, Supposition
 from registry.timespan import Timespan
 
@@ -209,13 +209,16 @@ def certified(
         If some are no calibrations; all are listed.
     UnknownName
         If the collection does not exist.
+    ConflictError
+        If some are of a type that is matched by readout mode, and it is not known which; all are listed.
     """
     types = dataset_types(connection)
     others = [ref for ref in refs if not types[ref.type].type.is_calibration]
     if others:
         raise UserError(f"only calibrations can be certified, not\n{listed(others)}")
     rows, keys = dataset_rows(connection, {ref.id for ref in refs}), data_id_keys(connection, {r.data_id for r in refs})
-    modes = _modes(connection, list(rows.values()))
+    by_mode = {rows[ref.id]: str(ref) for ref in refs if types[ref.type].type.matches_mode}
+    modes = mode_to_certify(connection, by_mode, None) if by_mode else {}
     home = collection_id(connection, collection, "CALIBRATION")
     also = []
     for ref in refs:
@@ -240,14 +243,3 @@ def pair_up(old: Sequence[DatasetRef], new: Sequence[DatasetRef]) -> list[tuple[
         names = ", ".join(sorted({ref.run for ref in new}))
         raise UnknownName(f"{names} holds nothing of the types and data ids of what it should replace", kind="dataset")
     return pairs
-
-
-def _modes(connection: Connection, rows: Sequence[int]) -> dict[int, int]:
-    """Return the readout modes that datasets were certified for before, by row."""
-    v = t.calib_validity.c
-    query = select(v.dataset_id, v.mode_id).distinct()
-    return {
-        row.dataset_id: row.mode_id
-        for some in chunks(rows)
-        for row in connection.execute(query.where(v.dataset_id.in_(some)))
-    }

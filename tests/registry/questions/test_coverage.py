@@ -79,7 +79,7 @@ def test_what_no_exposure_asks_for_is_nothing(world, work):
     assert ask(world, []).render() == "no exposures to be covered"
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), nearest=st.booleans())
 def test_representatives_stand_for_every_exposure(world, work, seed, nearest):
     choose = random.Random(seed)

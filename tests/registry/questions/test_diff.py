@@ -165,7 +165,7 @@ def test_leaves_of_a_tree_have_dotted_names():
     assert dict(leaves(tree)) == {"a.b": 1, "a.c": [1, 2], "d": {}, "e": None}
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=7, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_every_planted_difference_is_found_and_no_other(world, work, seed):
     choose = random.Random(seed)

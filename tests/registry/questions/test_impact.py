@@ -118,7 +118,7 @@ def test_several_roots_count_what_they_share_once(world, scene):
     assert found.render().startswith("of 1 bias (run calibs/1), 1 flat (run calibs/1)")
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_impact_is_the_transitive_closure_of_what_used_what(world, work, seed):
     choose = random.Random(seed)

@@ -108,7 +108,7 @@ def test_only_like_can_stand_for_like(world, four):
             certified(connection, "calib", [world.dataset("raw/x", "raw", four[0])], Timespan(0, 9))
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_what_is_foretold_is_what_happens_on_a_table_of_instants(world, work, seed):
     """Two collections, three biases, random certifications; the supposed change is compared with a plain table."""
