@@ -123,6 +123,7 @@ def verify(
             show_default=False,
         ),
     ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: mark nothing as missing.")] = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -139,7 +140,7 @@ def verify(
         if not as_json:
             say(finding.render())
 
-    with open_repo(repo) as opened, progress_bar("verify", quiet=as_json) as advance:
+    with open_repo(repo, read_only=dry_run) as opened, progress_bar("verify", quiet=as_json) as advance:
         report = opened.butler.verify(
             rehash=full,
             where=where,
