@@ -63,9 +63,18 @@ def test_a_repository_that_is_not_there_is_blamed_on_what_named_it(shell, tmp_pa
     assert "(--repo)" in shell("status", "--repo", gone, code=4).err
 
 
-def test_another_database_than_sqlite_is_refused(isrflow, tmp_path: Path) -> None:
-    typed = isrflow("init", "repo", "--instrument", "tiny", "--db", "postgresql://host/db", code=1)
-    assert "PostgreSQL" in typed.err
+def test_a_database_that_is_not_supported_is_refused(isrflow, tmp_path: Path) -> None:
+    typed = isrflow("init", "repo", "--instrument", "tiny", "--db", "mysql://ada:geheim@host/db", code=1)
+    assert "name a PostgreSQL database" in typed.err
+    assert "geheim" not in typed.err
+    assert not (tmp_path / "repo").exists()
+
+
+def test_a_server_that_is_down_leaves_no_repository_behind(isrflow, tmp_path: Path) -> None:
+    url = "postgresql://ada:geheim@localhost:1/db"
+    typed = isrflow("init", "repo", "--instrument", "tiny", "--db", url, "--json", code=4)
+    assert "no server listens there" in typed.err
+    assert "geheim" not in typed.err + typed.out
     assert not (tmp_path / "repo").exists()
 
 

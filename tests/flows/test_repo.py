@@ -36,8 +36,8 @@ def test_an_instrument_that_does_not_exist_leaves_nothing_behind(tmp_path):
 
 
 def test_a_database_that_is_not_supported_leaves_nothing_behind(tmp_path):
-    with pytest.raises(UserError, match="PostgreSQL"):
-        create_repo(tmp_path / "new", "tiny", url="postgresql://host/db")
+    with pytest.raises(UserError, match="mysql://host/db: not supported"):
+        create_repo(tmp_path / "new", "tiny", url="mysql://host/db")
     assert not (tmp_path / "new").exists()
 
 

@@ -35,12 +35,6 @@ def test_a_repository_is_not_made_twice(butler, formatters):
         Butler.create(butler.root, formatters=formatters)
 
 
-def test_postgresql_is_refused_for_now(tmp_path, formatters):
-    with pytest.raises(UserError, match=r"PostgreSQL support is coming \(not in this version\)"):
-        Butler.create(tmp_path / "repo", url="postgresql://host/db", formatters=formatters)
-    assert not (tmp_path / "repo").exists()
-
-
 def test_a_database_elsewhere_is_refused(tmp_path, formatters):
     with pytest.raises(UserError, match=r"keeps its database in .*repo/registry.sqlite3"):
         Butler.create(tmp_path / "repo", url=f"sqlite:///{tmp_path}/other.sqlite3", formatters=formatters)
