@@ -10,6 +10,7 @@ from typing import Any
 from flows.noted import doubtful_calibs, noted_of
 from flows.plan import (
     WorkPlan,
+    cannot_be_waived,
     count_fallbacks,
     lost_products,
     missing_report,
@@ -22,6 +23,7 @@ from flows.plan import (
 from flows.repo import Repo, refuse_own_run
 from flows.settings import rounds_products
 from flows.sources import find_sources, plan_sources
+from flows.units import unit_warnings
 from isrflow.quantum.config import config_of, recipe_for
 from isrflow.quantum.correct import ISR, TASK, isr_spec
 from registry.refs import DatasetRef
@@ -72,7 +74,8 @@ def plan_corrections(
     usable = noted.usable(raws)
     resolutions = resolve_all(repo, [raw.data_id for raw in usable], recipe, repo.settings.collections, context)
     matches = {data_id: found for resolution in resolutions for data_id, found in resolution.matches.items()}
-    without_calibs = what_lacks(resolutions)
+    bound = cannot_be_waived(recipe, resolutions)
+    without_calibs = bound | what_lacks(resolutions)
     sources = find_sources(repo, recipe, [raw for raw in usable if raw.data_id not in without_calibs], matches, context)
     flagged = {raw.data_id: reason for raw in raws if (reason := noted.reason(raw.data_id))}
     lacking = {**sources.lacking, **without_calibs, **flagged}
@@ -87,12 +90,12 @@ def plan_corrections(
         changes=recipe.changes(),
         specs=specs,
         skipped=tuple((ISR, raw.data_id, lacking[raw.data_id]) for raw in raws if raw.data_id in lacking),
-        missing="\n".join(filter(None, (missing_report(resolutions), sources.missing))),
+        missing="\n".join(filter(None, (missing_report(resolutions), *sorted(set(bound.values())), sources.missing))),
         noted="\n".join(filter(None, (noted.report([raw.data_id for raw in raws]), doubtful_calibs(repo, specs)))),
         by_policy="\n".join(filter(None, (policy_report(resolutions), sources.by_policy))),
         n_fallbacks=count_fallbacks(specs),
         context=context,
-        warnings=warnings_of(specs),
+        warnings=(*unit_warnings(repo, recipe, specs), *warnings_of(specs)),
         before=tuple(quanta_of(repo, run)),
         retry_failed=retry_failed,
         find_lost=partial(lost_products, repo, run, TASK.outputs),

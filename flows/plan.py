@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.outcome import ALL_OK, BY_POLICY, NOTHING_SUCCEEDED, PARTIAL, USER_ERROR
 from flows.repo import Repo
+from isrflow.errors import ConfigError
 from isrflow.quantum.types import CAMERA
 from registry.errors import UserError
 from registry.refs import DataId, DatasetRef, QuantumRow, QuantumSpec, dataset_uuid
@@ -271,6 +272,25 @@ def _gone(resolution: Resolution) -> Iterator[tuple[DataId, str]]:
         for name, match in found.items():
             if match.ref.status != "LIVE":
                 yield data_id, f"no {name}: the file of {match.ref.short} is gone ({match.ref.status})"
+
+
+def cannot_be_waived(recipe: Recipe, resolutions: Sequence[Resolution]) -> dict[DataId, str]:
+    """Return what a policy would do without, but the recipe cannot: other steps depend on those that would be off."""
+    lacking: dict[DataId, list[str]] = defaultdict(list)
+    for resolution in resolutions:
+        for item in resolution.missing:
+            if item.is_done_without:
+                lacking[item.data_id].append(item.type)
+
+    @cache
+    def trouble(kinds: tuple[str, ...]) -> str:
+        try:
+            recipe.without(dict.fromkeys(step for kind in kinds for step in recipe.needed_by(kind)))
+        except ConfigError as error:
+            return f"this recipe cannot do without {', '.join(kinds)}: {error}"
+        return ""
+
+    return {data_id: why for data_id, kinds in lacking.items() if (why := trouble(tuple(sorted(kinds))))}
 
 
 def missing_report(resolutions: Sequence[Resolution]) -> str:

@@ -117,6 +117,24 @@ def test_a_calibration_whose_file_is_gone_keeps_its_quanta_waiting_and_says_why(
     assert f"no bias: the file of {bias.short} is gone (MISSING)" in plan.missing
 
 
+def test_masters_in_another_unit_than_the_recipe_works_in_are_told_in_the_dry_run(repo):
+    assert plan_night(repo, NIGHT).warnings == ()
+    for kind in ("ptc", "crosstalk"):
+        set_policy(repo, kind, "optional", reason="test")
+    settings = {"recipe": "lsst", "saturation.source": "CAMERAMODEL", "saturation.suspect_source": "CAMERAMODEL"}
+    told = "bias of imported/bias is in adu, this recipe works in electron: build it with the same --recipe"
+    assert f"warning: {told}" in plan_night(repo, NIGHT, settings=settings).render()
+
+
+def test_what_other_steps_depend_on_cannot_be_done_without(repo):
+    for kind in ("ptc", "crosstalk"):
+        set_policy(repo, kind, "optional", reason="test")
+    plan = plan_night(repo, NIGHT, settings={"recipe": "lsst"})
+    assert (plan.specs, plan.n_skipped) == ((), ALL)
+    assert "this recipe cannot do without crosstalk, ptc: " in plan.missing
+    assert "set saturation.source=CAMERAMODEL" in plan.missing
+
+
 def test_words_that_make_no_policy_are_refused(repo):
     with pytest.raises(UserError, match="nearest needs --max-gap"):
         set_policy(repo, "dark", "nearest", reason="x")
