@@ -36,7 +36,7 @@ class DataId:
     @property
     def dimensions(self) -> tuple[str, ...]:
         """The dimensions that apply, in the order of `DIMENSIONS`."""
-        return tuple(name for name in DIMENSIONS if getattr(self, name) is not None)
+        return tuple(self.to_dict())
 
     def subset(self, dimensions: Sequence[str]) -> DataId:
         """Return the same data id without the dimensions that are not listed (the instrument stays)."""
@@ -48,8 +48,15 @@ class DataId:
         )
 
     def to_dict(self) -> dict[str, str | int]:
-        """Return the dimensions that apply as a plain mapping."""
-        return {name: getattr(self, name) for name in self.dimensions}
+        """Return the dimensions that apply as a plain mapping, in the order of `DIMENSIONS`."""
+        values: dict[str, str | int] = {"instrument": self.instrument}  # written out: every id of a night comes here
+        if self.detector is not None:
+            values["detector"] = self.detector
+        if self.physical_filter is not None:
+            values["physical_filter"] = self.physical_filter
+        if self.exposure is not None:
+            values["exposure"] = self.exposure
+        return values
 
     def __lt__(self, other: DataId) -> bool:
         return self._key() < other._key()

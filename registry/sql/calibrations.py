@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select, update
 from registry.errors import ConflictError, UnknownName, UserError, ValidityOverlap, listed
 from registry.refs import DatasetRef
 from registry.sql import tables as t
-from registry.sql.bulk import chunks, insert_rows
+from registry.sql.bulk import chunks, in_order, insert_rows
 from registry.sql.certify_words import certify_command, free_pieces
 from registry.sql.collections import collection_id
 from registry.sql.dataset_types import dataset_types
@@ -273,7 +273,9 @@ def _with_modes(connection: Connection, rows: Sequence[_Slot], readout_mode: Map
         names = ", ".join(sorted({kinds[row.key[0]].name for row in rows if row not in by_mode}))
         raise UserError(f"{names} is not matched by readout mode; none can be given", fix="leave --readout-mode out")
     names_of = {row.dataset_id: _name(kinds, row) for row in by_mode}
-    modes = mode_to_certify(connection, names_of, readout_mode) if by_mode else {}
+    if not by_mode:
+        return list(rows)
+    modes = mode_to_certify(connection, names_of, readout_mode)
     return [replace(row, mode_id=modes.get(row.dataset_id, t.NOT_APPLICABLE)) for row in rows]
 
 
@@ -284,7 +286,7 @@ def _dataset_rows(connection: Connection, refs: Sequence[DatasetRef]) -> list[_S
     wanted = {ref.id for ref in refs}
     rows = [
         _Slot((row[0], row[1], row[2], row[3]), row.id, row.uuid, row.status)
-        for some in chunks(sorted(wanted))
+        for some in chunks(in_order(wanted))
         for row in connection.execute(select(*columns).where(d.uuid.in_(some)))
     ]
     missing = sorted(str(uuid) for uuid in wanted - {row.uuid for row in rows})

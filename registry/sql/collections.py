@@ -158,10 +158,11 @@ def collection_id(connection: Connection, name: str, kind: CollectionKind | None
     ConflictError
         If it is of another kind.
     """
-    one = _one(_all(connection), name)
+    c = t.collection.c  # one row, not all: there is a run for every night
+    one = connection.execute(select(c.id, c.kind).where(c.name == name)).first() or _one(_all(connection), name)
     if kind is not None and one.kind != kind:
         raise ConflictError(f"collection {name} is {one.kind}; this needs a {kind} collection", conflicts=[name])
-    return one.id
+    return int(one.id)
 
 
 def run_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:

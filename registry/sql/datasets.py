@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, sel
 from registry.errors import AmbiguousId, ConflictError, UnknownName, listed
 from registry.refs import DataId, DatasetRef
 from registry.sql import tables as t
-from registry.sql.bulk import chunks, insert_rows
+from registry.sql.bulk import chunks, in_order, insert_rows
 from registry.sql.collections import FlatCollection, run_ids
 from registry.sql.dataset_types import dataset_types
 from registry.sql.keys import Key, data_id_from_row, data_id_keys, with_data_id
@@ -111,7 +111,7 @@ def set_status(connection: Connection, ids: Sequence[UUID], status: str) -> None
 def dataset_rows(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, int]:
     """Return the row of each of those datasets that exist."""
     found: dict[UUID, int] = {}
-    for some in chunks(sorted(set(uuids))):
+    for some in chunks(in_order(uuids)):
         query = select(t.dataset.c.uuid, t.dataset.c.id).where(t.dataset.c.uuid.in_(some))
         found |= {row.uuid: row.id for row in connection.execute(query)}
     return found
@@ -134,7 +134,7 @@ def refs_by_row(connection: Connection, ids: Iterable[int]) -> dict[int, Dataset
 
 def refs_by_uuid(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, DatasetRef]:
     """Return those of the datasets that exist, whatever their status."""
-    refs = [ref for some in chunks(sorted(set(uuids))) for ref in load_refs(connection, t.dataset.c.uuid.in_(some))]
+    refs = [ref for some in chunks(in_order(uuids)) for ref in load_refs(connection, t.dataset.c.uuid.in_(some))]
     return {ref.id: ref for ref in refs}
 
 
