@@ -11,8 +11,10 @@ from sqlalchemy import create_engine
 from registry import migrate
 from registry.errors import UnavailableError, UserError, VersionError
 from registry.migrate import alembic_config, create_database, database_revision, upgrade_database
-from registry.sql.database import HEAD, REVISIONS, make_engine, open_database, write
+from registry.sql.catalog import describe
+from registry.sql.database import HEAD, REVISIONS, make_engine, open_database, read, scratch_schema, write
 from registry.sql.tables import metadata
+from tests.postgres import server
 
 
 def ddl(connection) -> dict[str, list[str]]:
@@ -43,6 +45,46 @@ def test_the_migrations_and_the_tables_agree_to_the_letter(path):
         assert made == ddl(other)
     migrated.dispose()
     described.dispose()
+
+
+def test_the_migrations_and_the_tables_agree_on_a_server():
+    """But for what tables cannot say: guards, views, and the constraint against overlaps."""
+    url = server().new_database()
+    create_database(url)
+    engine = make_engine(url)
+    with read(engine) as connection:
+        made = describe(connection)
+    with scratch_schema(engine) as connection:
+        metadata.create_all(connection)
+        described = describe(connection)
+    engine.dispose()
+    server().drop_database(url)
+    more = {item: text for item, text in made.items() if described.get(item) != text}
+    assert described.items() <= made.items()
+    assert {item.kind for item in more} == {"table", "column", "constraint", "trigger", "function", "view"}
+    assert {item.name for item in more if item.kind in {"table", "column", "constraint"}} == {
+        "alembic_version",
+        "alembic_version.version_num",
+        "alembic_version.alembic_version_pkc",
+        "calib_validity.ex_calib_validity_overlap",
+    }
+
+
+def test_both_engines_have_the_same_tables_columns_constraints_and_indexes(path):
+    """Names only: types and spellings are each engine's own."""
+    url = server().new_database()
+    create_database(url)
+    names = []
+    for where in (path, url):
+        engine = make_engine(where)
+        with read(engine) as connection:
+            items = describe(connection)
+        engine.dispose()
+        kinds = {"table", "column", "index", "view"}
+        names.append({(item.kind, item.name) for item in items if item.kind in kinds})
+        names[-1] |= {("constraint", i.name) for i in items if i.kind == "constraint" and ".ex_" not in i.name}
+    server().drop_database(url)
+    assert names[0] == names[1]
 
 
 def test_alembic_finds_nothing_left_to_do(path):
