@@ -28,6 +28,7 @@ from registry.sql.candidates import (
     nearness,
 )
 from registry.sql.dataset_types import type_row
+from registry.sql.flags import flags_of
 from registry.sql.standpoint import standpoint
 from registry.sql.targets import Target, load_targets
 from registry.times import DAY_S, SECOND_NS, day_span, format_duration, format_time, spell_time
@@ -74,6 +75,8 @@ class Explanation:
     """The readout mode of the exposure, as JSON, if the type is matched by mode."""
     as_of: int | None = None
     context: str | None = None
+    flags: tuple[str, ...] = ()
+    """What the exposure is flagged as on this detector, by whom and why."""
 
     @property
     def fix(self) -> str:
@@ -102,6 +105,7 @@ class Explanation:
         lines += [f"context: {self.context}"] if self.context is not None else []
         lines += [f"as of event {self.as_of}"] if self.as_of is not None else []
         lines += [f"where none is valid: {self.policy}"] if self.policy != Policy() else []
+        lines += [f"the exposure is {flag}" for flag in self.flags]
         if self.chosen is not None:
             lines.append(f"chosen: {self.chosen.ref} from {self.chosen.collection}")
             lines += [f"warning: {self.chosen.warning}"] if self.chosen.warning else []
@@ -125,6 +129,7 @@ class Explanation:
             "context": self.context,
             "as_of": self.as_of,
             "policy": self.policy.to_dict(),
+            "flags": list(self.flags),
             "match": None if self.chosen is None else self.chosen.kind,
             "gap_s": None if self.chosen is None else self.chosen.gap_ns / 1e9,
             "chosen": None if self.chosen is None else str(self.chosen.ref.id),
@@ -198,6 +203,7 @@ def explain(
         wanted.mode,
         stand.as_of,
         context,
+        tuple(flag.render() for flag in flags_of(connection, [data_id], stand.as_of).get(data_id, ())),
     )
 
 
@@ -240,7 +246,7 @@ def _fix(code: str, candidate: Candidate, certify: str) -> str:
         "NEVER_CERTIFIED": certify,
         "GAP": certify,
         "REVOKED": certify,
-        "MARKED": f"take the mark of {candidate.ref.short} back, if it was wrong",
+        "MARKED": f"isrflow unrecall {candidate.ref.short} --reason WHY, if it was marked bad wrongly",
         "NOT_LIVE": f"restore the file of {candidate.ref.short} from a backup, or {again}",
         "NOT_YET_CERTIFIED": "ask about a later moment",
     }.get(code, "")

@@ -9,9 +9,12 @@ import pytest
 from registry.dimensions import DetectorRecord, ExposureRecord, InstrumentRecord
 from registry.errors import UnknownName
 from registry.explain import explain
+from registry.refs import DataId
 from registry.remedies import obtain
 from registry.sql.collections import register_collection
 from registry.sql.exposures import insert_exposures, register_instrument
+from registry.sql.flags import set_flag
+from registry.sql.notes import mark
 from registry.times import parse_time
 from tests.registry.world import World
 
@@ -156,3 +159,27 @@ def test_what_is_asked_about_must_exist_and_be_one(world):
 def test_what_is_not_made_of_raws_is_brought_in():
     assert obtain("bfk", 20260301) == "isrflow calibs import bfk FILES"
     assert obtain("flat", 20260301) == "isrflow calibs build flat --night 20260301"
+
+
+def test_marks_and_flags_are_told_with_who_and_why(world):
+    ref = world.calib("run/1")
+    world.certify(ref, 0, 100)
+    with world.write() as connection:
+        mark(connection, [ref], "bad", actor="eve", reason="light leak")
+        set_flag(connection, [DataId("lupine", 1, 0)], "suspect", actor="ada", reason="clouds")
+    explanation = ask(world, "bias")
+    assert (explanation.chosen, explanation.candidates[0].code) == (None, "MARKED")
+    assert explanation.candidates[0].detail.startswith("it was marked bad by eve at 20")
+    assert explanation.candidates[0].detail.endswith("(light leak)")
+    assert explanation.fix.startswith(f"isrflow unrecall {ref.short} --reason WHY")
+    assert "\nthe exposure is flagged suspect by ada on 20" in explanation.render()
+    assert ask(world, "bias", as_of=1).candidates[0].code == "CHOSEN"
+    assert ask(world, "bias", as_of=1).flags == ()
+
+
+def test_what_is_certified_there_but_cannot_be_used_has_to_be_replaced(world):
+    gone, other = world.calib("run/gone"), world.calib("run/other")
+    world.certify(gone, 0, 100)
+    world.sql("UPDATE dataset SET status = 'MISSING' WHERE uuid = ?", gone.id.hex)
+    fixes = {one.short: one.fix for one in ask(world, "bias").candidates}
+    assert fixes[other.short].endswith("--collection calib --mode replace")
