@@ -72,7 +72,7 @@ TABLE = [
 # registry's own floors: a module imports from its own floor and from lower ones.
 REGISTRY_FLOORS = (
     ("canonical", "owner", "errors", "remedies"),
-    ("timespan", "times", "dimensions"),
+    ("timespan", "times", "dimensions", "names"),
     ("refs", "contexts", "resolution"),
     ("sql", "datastore"),
     ("migrate", "repository"),

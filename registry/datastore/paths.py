@@ -28,14 +28,21 @@ def dataset_path(*, id: UUID, type: str, run: str, data_id: DataId, day_obs: int
     extension
         With the dot: ``".fits"``.
     """
-    folder = PurePosixPath(RAW, _word(data_id.instrument)) if type == RAW else _folder(run) / _word(type)
+    folder = (
+        PurePosixPath(RAW, _word(data_id.instrument)[:_LONGEST_FOLDER]) if type == RAW else _folder(run) / _word(type)
+    )
     words = [type, data_id.instrument, data_id.exposure, data_id.detector, data_id.physical_filter, id.hex[:8]]
     name = "_".join(_word(str(word)) for word in words if word is not None)
+    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 9]}_{id.hex[:8]}"
     return str(folder / (str(day_obs) if day_obs else "_") / (name + extension))
 
 
+_LONGEST_NAME, _LONGEST_FOLDER = 180, 100
+"""Of a file and of a folder, in characters; file systems take 255 bytes, and a temporary name is longer."""
+
+
 def _folder(run: str) -> PurePosixPath:
-    return PurePosixPath(*(_word(part) for part in run.split("/") if part))
+    return PurePosixPath(*(_word(part)[:_LONGEST_FOLDER] for part in run.split("/") if part))
 
 
 def _word(text: str) -> str:

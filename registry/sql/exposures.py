@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, u
 from registry.canonical import canonical_json, sha256_text
 from registry.dimensions import DetectorRecord, ExposureRecord, FilterRecord, InstrumentRecord
 from registry.errors import ConflictError, UnknownName, listed
+from registry.names import refuse_names
 from registry.refs import DataId
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
@@ -29,7 +30,12 @@ def register_instrument(
     ------
     ConflictError
         If any of them exists with other properties; all that differ are listed and nothing is stored.
+    UserError
+        If a name cannot be used; all such are listed and nothing is stored.
     """
+    refuse_names("an instrument", [instrument.name])
+    refuse_names("a detector", [detector.name for detector in detectors])
+    refuse_names("a filter", [one.name for one in filters])
     known = {record.name: record for record in instruments(connection)}
     old: dict[object, object] = {}
     if instrument.name in known:
