@@ -92,7 +92,7 @@ class HeaderReport:
         if self.changes:
             lines += ["exposures change with it:"]
             told = [
-                f"  exposure {old.id}: {', '.join(f'{n} {_shown(n, a)} -> {_shown(n, b)}' for n, a, b in diff)}"
+                f"  exposure {old.id}: {', '.join(f'{_word(n)} {_shown(n, a)} -> {_shown(n, b)}' for n, a, b in diff)}"
                 for old, new in self.changes
                 for diff in [_differences(old, new)]
             ]
@@ -229,7 +229,7 @@ def _disagreements(looks: Mapping[int, Sequence[ExposureRecord]]) -> list[str]:
         differing = sorted({name for one in found for name, _, _ in _differences(found[0], one)})
         if differing:
             values = "; ".join(
-                f"{name}: {', '.join(dict.fromkeys(_shown(name, getattr(one, name)) for one in found))}"
+                f"{_word(name)}: {', '.join(dict.fromkeys(_shown(name, getattr(one, name)) for one in found))}"
                 for name in differing
             )
             problems.append(
@@ -251,6 +251,11 @@ def _is_meant(data_id: DataId, wanted: set[DataId]) -> bool:
 def _differences(old: ExposureRecord, new: ExposureRecord) -> list[tuple[str, Any, Any]]:
     names = [item.name for item in fields(ExposureRecord)]
     return [(n, getattr(old, n), getattr(new, n)) for n in names if getattr(old, n) != getattr(new, n)]
+
+
+def _word(name: str) -> str:
+    """Name a property in words; times are shown as texts, not in nanoseconds."""
+    return name.removesuffix("_ns")
 
 
 def _shown(name: str, value: Any) -> str:

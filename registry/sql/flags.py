@@ -39,7 +39,8 @@ class FlagRow:
     def render(self) -> str:
         """Say who flagged it, when and why."""
         when = format_time(self.at_ns)[:19]
-        return f"flagged {self.flag} by {self.actor} on {when} UTC (event {self.added_at}): {self.reason}"
+        why = " ".join(self.reason.split())
+        return f"flagged {self.flag} by {self.actor} on {when} UTC (event {self.added_at}): {why}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

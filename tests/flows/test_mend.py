@@ -213,7 +213,7 @@ def test_a_clock_that_was_wrong_is_set_right_and_the_calibrations_of_the_right_t
     ((_, now),) = report.changes
     assert now.begin_ns == record.begin_ns + day
     assert now.end_ns == now.begin_ns + 30 * 10**9  # by the exposure time, as nothing else is said
-    assert f"begin_ns {format_time(record.begin_ns)} -> {format_time(now.begin_ns)}" in report.render()
+    assert f"begin {format_time(record.begin_ns)} -> {format_time(now.begin_ns)}" in report.render()
     assert bias() == other.id
 
 
