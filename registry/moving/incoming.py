@@ -15,7 +15,16 @@ from registry.dimensions import DetectorRecord, ExposureRecord, FilterRecord, In
 from registry.errors import CorruptDataset
 from registry.moving.manifest import Record, checked_extension, data_id_of, file_name, records
 from registry.moving.package import BAD, MANIFEST, Package
+from registry.moving.shapes import refuse_other_shape
 from registry.refs import DataId, DatasetRef, DatasetType, dataset_uuid, quantum_uuid
+from registry.sql.tables import (
+    ATTEMPT_OUTCOMES,
+    DATASET_MARKS,
+    MATCH_KINDS,
+    QUALITY_FLAGS,
+    QUANTUM_STATES,
+)
+from registry.timespan import Timespan
 
 _BATCH = 500
 _BLOCK = 2**20
@@ -64,6 +73,7 @@ def check(package: Package) -> Contents:
         is_ = record["is"]
         counts[is_] = counts.get(is_, 0) + 1
         try:
+            refuse_other_shape(record)
             found = _READERS[is_](record)
         except (KeyError, TypeError, ValueError, AttributeError) as problem:
             reason = f"{type(problem).__name__}: {problem}"
@@ -121,6 +131,9 @@ def dataset_of(record: Record) -> Incoming:
         raise ValueError(message)
     extension, is_in = checked_extension(record["extension"]), record["file"] is True
     size, hashes = record["size"], (record["sha256"], record["content_sha256"])
+    if is_in and record["status"] != "LIVE":
+        message = f"{id_} is {record['status']} and has a file"
+        raise ValueError(message)
     if is_in and (type(size) is not int or not all(isinstance(each, str) for each in hashes)):
         message = f"{id_} has a file without size or hash"
         raise ValueError(message)
@@ -161,11 +174,9 @@ def _values(record: Record) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "is"}
 
 
-def _uuid(record: Record) -> UUID:
-    if type(record.get("begin_ns", 0)) is not int or type(record.get("end_ns", 1)) is not int:
-        raise TypeError("begin and end are whole numbers")
-    str(record["collection"])
-    if record.get("mode") is not None and not isinstance(json.loads(record["mode"]), dict):
+def _validity(record: Record) -> UUID:
+    Timespan(record["begin_ns"], record["end_ns"])
+    if record["mode"] is not None and not isinstance(json.loads(record["mode"]), dict):
         raise TypeError("a readout mode is a JSON object")
     return UUID(record["dataset"])
 
@@ -174,7 +185,6 @@ def _collection(record: Record) -> str:
     if record["kind"] not in {"RUN", "TAGGED", "CALIBRATION"}:
         message = f"{record['kind']!r} is not a kind of collection that is carried over"
         raise ValueError(message)
-    int(record["created_ns"])
     return str(record["name"])
 
 
@@ -191,11 +201,40 @@ def _quantum(record: Record) -> UUID:
         raise ValueError(message)
     for _, uuid in [*record["inputs"], *record["outputs"]]:
         UUID(uuid)
+    _known(record["state"], QUANTUM_STATES)
+    if (record["state"] == "skipped") != (record["reason"] is not None):
+        raise ValueError("work is skipped for a reason, and has none otherwise")
+    for attempt in record["attempts"]:
+        _known(attempt["outcome"], ATTEMPT_OUTCOMES)
     return id_
 
 
 def _calibs(record: Record) -> list[UUID]:
+    for member in record["members"]:
+        _known(member["kind"], MATCH_KINDS)
     return [UUID(member["dataset"]) for member in record["members"]]
+
+
+def _mark(record: Record) -> UUID:
+    _known(record["kind"], DATASET_MARKS)
+    return UUID(record["dataset"])
+
+
+def _flag(record: Record) -> DataId:
+    _known(record["flag"], QUALITY_FLAGS)
+    return place_of(record)
+
+
+def _header(record: Record) -> DataId:
+    if record["value"] is not None:
+        json.loads(record["value"])
+    return place_of(record)
+
+
+def _known(value: object, words: tuple[str, ...]) -> None:
+    if value not in words:
+        message = f"{value!r} is none of {', '.join(words)}"
+        raise ValueError(message)
 
 
 _READERS: Mapping[str, Callable[[Record], Any]] = {
@@ -205,13 +244,13 @@ _READERS: Mapping[str, Callable[[Record], Any]] = {
     "exposure": exposure_of,
     "collection": _collection,
     "dataset": dataset_of,
-    "validity": _uuid,
-    "tag": _uuid,
-    "chain": lambda record: [str(record["name"]), *map(str, record["children"])],
+    "validity": _validity,
+    "tag": lambda record: UUID(record["dataset"]),
+    "chain": lambda record: record["children"],
     "config": _config,
     "calibs": _calibs,
     "quantum": _quantum,
-    "mark": lambda record: (UUID(record["dataset"]), record["kind"], why(record, "")),
-    "flag": lambda record: (place_of(record), record["flag"], why(record, "")),
-    "header": lambda record: (place_of(record), record["keyword"], record["value"], why(record, "")),
+    "mark": _mark,
+    "flag": _flag,
+    "header": _header,
 }

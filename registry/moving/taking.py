@@ -79,7 +79,21 @@ class Taking:
     _tags: dict[str, list[UUID]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self) -> None:
-        """Write all that is not there yet."""
+        """Write all that is not there yet.
+
+        Raises
+        ------
+        CorruptDataset
+            If a record names what is neither here nor in the package, or has a number that no database holds.
+        """
+        try:
+            self._take()
+        except KeyError as problem:
+            raise self.package.corrupt(f"a record names {problem}, which is nowhere") from problem
+        except OverflowError as problem:
+            raise self.package.corrupt(f"a number is too large ({problem})") from problem
+
+    def _take(self) -> None:
         handlers: Mapping[str, Callable[[Records], None]] = {
             "instrument": self._instruments,
             "type": lambda records: register_dataset_types(self.connection, [type_of(r) for r in records]),
@@ -145,7 +159,7 @@ class Taking:
     def _datasets(self, records: Records) -> None:
         found = [dataset_of(record) for record in records]
         known = refs_by_uuid(self.connection, [each.ref.id for each in found])
-        new = [each for each in found if each.ref.id not in known]
+        new = list({each.ref.id: each for each in found if each.ref.id not in known}.values())
         refs = {each.ref.id: self._placed(each) for each in new}
         identities = identity_values(self.connection, refs.values())
         rows = [

@@ -154,7 +154,7 @@ def test_links_are_refused_in_both_forms(untouched, package, laptop, tmp_path):
         ("exposure", {"end_ns": 0}, "ends before it begins"),
         ("exposure", {"surprise": 1}, "surprise"),
         ("collection", {"kind": "CHAINED"}, "not a kind of collection"),
-        ("validity", {"begin_ns": "now"}, "begin and end are whole numbers"),
+        ("validity", {"begin_ns": "now"}, "begin_ns is 'now', not of type int"),
     ],
 )
 def test_a_forged_record_is_refused_though_all_hashes_fit(untouched, package, kind, change, says):
