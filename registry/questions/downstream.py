@@ -1,18 +1,19 @@
 """Everything that was made with some datasets, generation by generation.
 
-A generation costs one query for every few thousand datasets in it: what used them (as data or as calibrations), and
+A generation costs a few queries for every few thousand datasets in it: what used them (as data or as calibrations), and
 what came of that. Only what is published counts as made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, func, select, union
+from sqlalchemy import Connection, and_, func, select
 
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks
 
 
@@ -67,43 +68,58 @@ def walk_down(connection: Connection, roots: Iterable[int], *, not_through: Coll
     number = 0
     while generation:
         number += 1
-        fresh: dict[int, Worked] = {}
-        new: list[Made] = []
-        for row in _used(connection, generation):
-            quantum, state, cpu_s, seconds, *made_row = row
-            if quantum in quanta:
-                continue
-            fresh[quantum] = Worked(quantum, state, cpu_s, seconds, number)
-            one = Made._make((*made_row, quantum, number))
-            if one.dataset_id is not None and one.status != "STAGED" and one.dataset_id not in seen:
-                seen.add(one.dataset_id)
-                new.append(one)
+        fresh = _users(connection, generation, quanta.keys(), number)
         quanta |= fresh
+        new = [one for one in _outputs(connection, sorted(fresh), number) if one.dataset_id not in seen]
+        seen.update(one.dataset_id for one in new)
         made += new
         generation = sorted(one.dataset_id for one in new if one.type_id not in not_through)
     return Downstream(list(quanta.values()), sorted(made))
 
 
-def _used(connection: Connection, datasets: Sequence[int]) -> Iterator[Any]:
-    """Yield the quanta that used datasets, each with one of its outputs, or none."""
+def _users(connection: Connection, datasets: Sequence[int], known: Collection[int], number: int) -> dict[int, Worked]:
+    """Return the quanta that used datasets and are not known yet, by row.
+
+    Every list is fetched before it is asked with: with nested queries PostgreSQL reads whole tables.
+    """
+    q, m, i = t.quantum.c, t.calib_set_member.c, t.quantum_input.c
+    sets: set[int] = set()
+    ids: set[int] = set()
     for some in chunks(datasets):
-        yield from connection.execute(_used_select(some)).all()
+        of_set = select(m.set_id).where(among(connection, m.dataset_id, some)).distinct()
+        sets.update(connection.execute(of_set).scalars())
+        read = select(i.quantum_id).where(among(connection, i.dataset_id, some))
+        ids.update(connection.execute(read).scalars())
+    found = {row.quantum_id: row for row in _worked(connection, q.calib_set_id, sorted(sets), number)}
+    others = sorted(ids - found.keys() - set(known))
+    found |= {row.quantum_id: row for row in _worked(connection, q.id, others, number)}
+    return {key: row for key, row in found.items() if key not in known}
 
 
-def _used_select(datasets: Sequence[int]) -> Select[Any]:
-    q, a, m, i = t.quantum.c, t.quantum_attempt.c, t.calib_set_member.c, t.quantum_input.c
+def _worked(connection: Connection, column: Any, rows: Sequence[int], number: int) -> list[Worked]:
+    """Return quanta by row, or by the set of their calibrations."""
+    q, a = t.quantum.c, t.quantum_attempt.c
+    latest = and_(a.quantum_id == q.id, a.number == q.attempt)
+    query = select(q.id, q.state, a.cpu_s, a.seconds).outerjoin(t.quantum_attempt, latest)
+    return [
+        Worked(row[0], row[1], row[2], row[3], number)
+        for some in chunks(rows)
+        for row in connection.execute(query.where(among(connection, column, some))).all()
+    ]
+
+
+def _outputs(connection: Connection, quanta: Sequence[int], number: int) -> list[Made]:
+    """Return what quanta published."""
     o, d, f, e = t.quantum_output.c, t.dataset.c, t.artifact.c, t.exposure.c
-    in_sets = select(m.set_id).where(m.dataset_id.in_(datasets)).distinct()
-    by_calib = select(q.id).where(q.calib_set_id.in_(in_sets))
-    by_data = select(i.quantum_id).where(i.dataset_id.in_(datasets))
-    users = union(by_calib, by_data).subquery("users")
-    return (
-        select(q.id, q.state, a.cpu_s, a.seconds)
-        .add_columns(d.id, d.type_id, d.run_id, d.exposure_id, e.day_obs, d.status, func.coalesce(f.size, 0))
-        .join_from(users, t.quantum, q.id == users.c[0])
-        .outerjoin(t.quantum_attempt, and_(a.quantum_id == q.id, a.number == q.attempt))
-        .outerjoin(t.quantum_output, o.quantum_id == q.id)
-        .outerjoin(t.dataset, d.id == o.dataset_id)
+    query = (
+        select(d.id, d.type_id, d.run_id, d.exposure_id, e.day_obs, d.status, func.coalesce(f.size, 0), o.quantum_id)
+        .join_from(t.quantum_output, t.dataset, d.id == o.dataset_id)
+        .join(t.exposure, e.id == d.exposure_id)
         .outerjoin(t.artifact, f.dataset_id == d.id)
-        .outerjoin(t.exposure, e.id == d.exposure_id)
+        .where(d.status != "STAGED")
     )
+    return [
+        Made._make((*row, number))
+        for some in chunks(quanta)
+        for row in connection.execute(query.where(among(connection, o.quantum_id, some))).all()
+    ]
