@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 from uuid import UUID
 
@@ -145,6 +146,8 @@ class Attempt:
     peak_rss_bytes: int | None
     error_kind: str | None
     error_message: str | None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """What else was handed over: threads, say."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -163,6 +166,7 @@ class Attempt:
         words += [] if self.seconds is None else [f"{self.seconds:.3g} s"]
         words += [] if self.cpu_s is None else [f"{self.cpu_s:.3g} s of CPU"]
         words += [] if self.peak_rss_bytes is None else [f"{self.peak_rss_bytes / 1e6:.0f} MB at most"]
+        words += [f"{name} {value}" for name, value in sorted(self.metrics.get("threads", {}).items())]
         words += [f"{self.error_kind}: {self.error_message}"] if self.error_kind else []
         return ", ".join(words)
 
@@ -237,7 +241,8 @@ def attempts(connection: Connection, quantum_id: int) -> list[Attempt]:
     """Return the attempts of a quantum, first to last."""
     a = t.quantum_attempt.c
     query = select(*(a[item.name] for item in fields(Attempt))).where(a.quantum_id == quantum_id).order_by(a.number)
-    return [Attempt(**row) for row in connection.execute(query).mappings()]
+    rows = connection.execute(query).mappings()
+    return [Attempt(**{**row, "metrics": json.loads(row["metrics"] or "{}")}) for row in rows]
 
 
 def _plain(ref: DatasetRef) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What results are computed with: all that is known to be able to change the last bit of a pixel.
 
 Versions of packages and of the interpreter, of course; but also which instructions the processor has (compilers fuse
-multiplications where it can), which library does linear algebra, and how many threads add numbers up.
+multiplications where it can) and which library does linear algebra. How many threads add numbers up is a fact of each
+attempt, for workers have other settings than who plans.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ _FLAGS = ("fma", "avx", "avx2", "avx512f", "sse4_2", "asimd", "sve")
 
 def environment() -> Mapping[str, Any]:
     """Return the facts about this process that can change a pixel, as the registry stores them."""
-    return Software({"isrflow": __version__, **_packages()}, details=_details()).to_dict()
+    return Software({"isrflow": __version__, **_packages()}, details=_machine()).to_dict()
+
+
+def threads() -> dict[str, str]:
+    """Return what this process was told of threads; where nothing is said libraries take all cores."""
+    return {name: os.environ[name] for name in THREADS if name in os.environ}
 
 
 def differences(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
@@ -57,11 +63,6 @@ def _packages() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _details() -> dict[str, Any]:
-    threads = {name: os.environ[name] for name in THREADS if name in os.environ}
-    return {**_machine(), "threads": threads}
 
 
 @cache

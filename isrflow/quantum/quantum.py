@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from isrflow.errors import GeometryError, IsrflowError, RawError, StepError, UnprocessableError
 from isrflow.quantum.cache import InputCache
 from isrflow.quantum.context import QuantumContext
+from isrflow.quantum.environment import threads
 from isrflow.quantum.meter import Meter
 from registry.errors import ConflictError, UnavailableError
 from registry.refs import QuantumFailure
@@ -78,7 +79,7 @@ def run_quantum(
         with _signs_of_life(butler, quantum_id, worker, lease_s):
             context = _context(butler, quantum_id, tasks, cache)
             tasks[context.inputs.quantum.task].function(context)
-            metrics = meter.read()
+            metrics: dict[str, Any] = {**meter.read(), "threads": threads()}
             run, data_id = context.inputs.quantum.run, context.data_id
             butler.publish(quantum_id, context.outputs, run=run, data_id=data_id, worker=worker, metrics=metrics)
     except Exception as error:  # noqa: BLE001 - whatever it is, it costs this quantum alone and is recorded

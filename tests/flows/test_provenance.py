@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from astropy.io import fits
 
 from flows.calibrate import build_calibs
+from flows.night import run_night
 from flows.provenance import provenance_of
 from flows.replay import replay_datasets
 from flows.repo import open_repo
-from isrflow.quantum.environment import differences, environment
+from isrflow.quantum.environment import THREADS, differences, environment
 from registry.errors import MissingDataset
 from tests.flows.conftest import CALIBS, NIGHT
 
@@ -45,7 +47,7 @@ def test_the_header_holds_every_fact_and_agrees_with_the_registry(repo):
 
 def test_the_software_says_all_that_can_change_a_pixel(repo):
     software = provenance_of(repo, product(repo)).record.inputs.software
-    assert set(software) >= {"packages", "python", "platform", "cpu", "blas", "threads"}
+    assert set(software) >= {"packages", "python", "platform", "cpu", "blas"}
     assert differences(software, environment()) == []
     changed = {**software, "packages": {**software["packages"], "numpy": "1.0"}}
     assert differences(changed, software) == [f"packages.numpy: 1.0 then, {software['packages']['numpy']} now"]
@@ -57,6 +59,18 @@ def test_attempts_come_with_their_memory_and_their_time(repo):
     assert attempt.peak_rss_bytes > 10_000_000
     assert attempt.cpu_s > 0
     assert " MB at most" in str(attempt)
+    assert attempt.metrics["threads"] == {name: os.environ[name] for name in THREADS if name in os.environ}
+
+
+def test_workers_say_how_many_threads_they_had(a_copy, ready_dir, monkeypatch):
+    monkeypatch.delenv("ISRFLOW_EXECUTOR")
+    with open_repo(a_copy(ready_dir)) as opened:
+        first = opened.butler.datasets("obs_type = 'science' and detector = 0", type="raw")[0].data_id.exposure
+        run_night(opened, NIGHT, engine="direct", workers=1, where=f"exposure = {first} and detector = 0")
+        (attempt,) = provenance_of(opened, product(opened)).record.attempts
+        assert attempt.metrics["threads"]["NUMBA_NUM_THREADS"] == "1"
+        assert "NUMBA_NUM_THREADS 1" in str(attempt)
+        assert provenance_of(opened, product(opened)).to_dict()["quantum"]["attempts"][0]["metrics"]["threads"]
 
 
 def test_a_header_that_was_edited_is_found_card_by_card(repo):
