@@ -146,7 +146,7 @@ def collect_garbage(
     for info, kind in _without_owner(repository):
         if info.modified_ns >= before_ns:
             n_young += 1
-        else:
+        elif repository.store.size(info.path) is not None:  # else it was published since it was listed
             items.append(Garbage(info.path, kind, info.size, _action(kind, rules)))
     if not dry_run:
         _clear(repository, items)

@@ -315,3 +315,44 @@ def test_a_certification_that_comes_first_wins(butler, bias):
     butler.delete([bias], **WHY)
     with pytest.raises((ConflictError, MissingDataset, UserError)):
         butler.certify("calibs", [bias], ALL_TIME)
+
+
+def _race(root, formatters, detector, deed, gate):
+    """Do one of two things that exclude each other, as soon as the gate opens; exit 0 if it was allowed."""
+    code = 2
+    try:
+        own = Butler(root, formatters=formatters, actor=deed)
+        ref = own.find("bias", DataId("lupine", detector=detector), ["calibs/1"])
+        os.read(gate, 1)
+        try:
+            if deed == "delete":
+                own.delete([ref], **WHY)
+            else:
+                own.certify("calibs", [ref], ALL_TIME)
+            code = 0
+        except (DeletionRefused, ConflictError, MissingDataset, UserError):
+            code = 1
+    finally:
+        os._exit(code)
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_of_a_certification_and_a_deletion_at_once_one_wins(butler, formatters, round_):
+    butler.register_collection("calibs/1", "RUN")
+    (ref,) = [butler.put({"level": round_}, "bias", D0, "calibs/1")]
+    gate, key = os.pipe()
+    children = []
+    for deed in ("delete", "certify", "delete", "certify"):
+        pid = os.fork()
+        if pid == 0:
+            _race(butler.root, formatters, 0, deed, gate)
+        children.append((deed, pid))
+    os.write(key, b"!!!!")
+    won = [deed for deed, pid in children if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0]
+    os.close(gate)
+    os.close(key)
+    status = butler.resolve_id(str(ref.id)).status
+    certified = [row for row in butler.validity("calibs") if row.revoked is None]
+    assert len(set(won)) == 1, "who came second was refused"
+    assert (status, len(certified)) == (("PURGED", 0) if won[0] == "delete" else ("LIVE", 1))
+    assert butler.verify(rehash=True).findings == ()

@@ -133,3 +133,29 @@ def test_in_a_bucket_orphans_unfinished_uploads_and_copies_go(s3, tmp_path, form
         assert set(store.list()) == expected
         assert butler._repository.cache.usage().n_files == dry_run
         assert butler.get(ref) == {"level": 1}
+
+
+def test_clearing_away_never_takes_what_another_process_is_storing(butler):
+    """With no age limit at all, and removal instead of quarantine: the worst one can ask for."""
+    n_files = 25
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            own = Butler(butler.root, formatters=butler._repository.formatters)
+            for number in range(n_files):
+                own.register_collection(f"busy/{number}", "RUN")
+                own.put({"level": number}, "bias", D0, f"busy/{number}")
+            code = 0
+        finally:
+            os._exit(code)
+    ended, looks = 0, 0
+    while not ended:
+        report = butler.collect_garbage(GarbageRules(0, remove=True, quarantined=True, purged=True))
+        assert report.items == ()
+        looks += 1
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert looks > 5
+    assert sorted(butler.get(ref)["level"] for ref in butler.datasets(type="bias")) == list(range(n_files))
+    assert butler.verify(rehash=True).findings == ()
