@@ -40,11 +40,11 @@ format: $(INSTALLED) ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED) ## print what everything costs (bench-NAME runs benchmarks/bench_NAME.py alone)
+bench: $(INSTALLED) ## print what everything costs (bench-NAME runs benchmarks/bench_NAME.py alone, ARGS=--full for all of it)
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 bench-%: $(INSTALLED)
-	$(BIN)/python benchmarks/bench_$*.py
+	$(BIN)/python benchmarks/bench_$*.py $(ARGS)
 
 pages: $(INSTALLED) ## write the pages of steps and closure anew, from the code and simulated exposures
 	$(BIN)/python -W ignore docs/tools/step_pages.py

@@ -32,6 +32,7 @@ ENGINES = ("sqlite", "postgresql")
 
 
 def main() -> None:
+    warnings.simplefilter("ignore")  # of the packages that start a server
     options = parse()
     if options.side:
         print(json.dumps(run_side(options).to_dict()))
@@ -85,7 +86,6 @@ def run_side(options: argparse.Namespace) -> Results:
     from registry_lsst import LsstSide
     from registry_ours import OurSide
 
-    warnings.simplefilter("ignore")
     side = {"ours": OurSide, "lsst": LsstSide}[options.side]
     work = Workload(**json.loads(options.work))
     return side(work, Path(options.root), options.url or None, Path(options.files)).run()

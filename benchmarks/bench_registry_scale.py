@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,6 +30,7 @@ IMPACT_S, DIFF_S, VERIFY_MB, FLAT = 0.05, 1.0, 100.0, 2.0
 
 
 def main() -> None:
+    warnings.simplefilter("ignore")  # of the packages that start a server
     options = parse()
     if options.verify:
         verify_here(Path(options.verify))
