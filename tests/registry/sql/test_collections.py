@@ -261,11 +261,11 @@ def test_members_are_counted_by_type(world):
 STEPS = st.tuples(st.booleans(), st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True))
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.lists(STEPS, max_size=10))
-def test_tags_as_of_any_event_are_what_replaying_the_events_gives(tmp_path_factory, steps):
+@settings(max_examples=8, deadline=None)
+@given(st.lists(STEPS, max_size=12))
+def test_tags_as_of_any_event_are_what_replaying_the_events_gives(tmp_path_factory, engine_kind, steps):
     """The oracle: a set of datasets, changed by what the events say and nothing else."""
-    with World(tmp_path_factory.mktemp("tags"), "sqlite") as world:
+    with World(tmp_path_factory.mktemp("tags"), engine_kind) as world:
         refs = [world.calib("run/1", detector=i % 3, kind="bias" if i < 3 else "camera") for i in range(4)]
         for is_set, chosen in steps:
             some = [refs[i] for i in chosen]

@@ -119,11 +119,11 @@ TARGETS = st.builds(on, st.integers(1, 3), st.none() | st.integers(0, 2))
 STEPS = st.tuples(st.booleans(), st.lists(TARGETS, min_size=1, max_size=3), st.sampled_from(["bad", "suspect"]))
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(STEPS, max_size=10))
-def test_flags_as_of_any_event_are_what_replaying_the_events_gives(tmp_path_factory, steps):
+@settings(max_examples=10, deadline=None)
+@given(st.lists(STEPS, max_size=14))
+def test_flags_as_of_any_event_are_what_replaying_the_events_gives(tmp_path_factory, engine_kind, steps):
     """The oracle: a set of (flag, exposure, detector or None), changed by what the events say and nothing else."""
-    with World(tmp_path_factory.mktemp("flags")) as world:
+    with World(tmp_path_factory.mktemp("flags"), engine_kind) as world:
         for number in (1, 2, 3):
             world.expose(number, 10 * number, 10 * number + 5)
         for is_set, targets, flag in steps:

@@ -146,11 +146,11 @@ TARGETS = st.builds(on, st.integers(1, 2), st.none() | st.integers(0, 1))
 STEPS = st.tuples(st.sampled_from([1, "a", None, "restore"]), st.lists(TARGETS, min_size=1, max_size=2, unique=True))
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(STEPS, max_size=8))
-def test_cards_as_of_any_event_are_what_replaying_the_events_gives(tmp_path_factory, steps):
+@settings(max_examples=10, deadline=None)
+@given(st.lists(STEPS, max_size=12))
+def test_cards_as_of_any_event_are_what_replaying_the_events_gives(tmp_path_factory, engine_kind, steps):
     """The oracle: what each detector's card says, changed by what the events say and nothing else."""
-    with World(tmp_path_factory.mktemp("cards"), "sqlite") as world:
+    with World(tmp_path_factory.mktemp("cards"), engine_kind) as world:
         for number in (1, 2):
             world.expose(number, 10 * number, 10 * number + 5)
         for value, targets in steps:
