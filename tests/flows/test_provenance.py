@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 from astropy.io import fits
@@ -59,7 +58,7 @@ def test_attempts_come_with_their_memory_and_their_time(repo):
     assert attempt.peak_rss_bytes > 10_000_000
     assert attempt.cpu_s > 0
     assert " MB at most" in str(attempt)
-    assert attempt.metrics["threads"] == {name: os.environ[name] for name in THREADS if name in os.environ}
+    assert set(attempt.metrics["threads"]) <= set(THREADS)
 
 
 def test_workers_say_how_many_threads_they_had(a_copy, ready_dir, monkeypatch):
