@@ -157,23 +157,27 @@ def test_a_master_made_with_such_a_master_is_named_too(repo):
     )
 
 
-def test_a_wrong_dark_time_is_corrected_and_the_dark_subtracted_by_it(repo):
-    """By hand: the dark is that of one second, so 10 s more of dark time subtract 10 more of it, and nothing else."""
+@pytest.mark.parametrize(
+    ("card", "named", "uses_dark_time"), [("DARKTIME", "dark_time_s", True), ("EXPTIME", "exposure_time_s", False)]
+)
+def test_a_wrong_time_is_corrected_and_the_dark_subtracted_by_it(repo, card, named, uses_dark_time):
+    """By hand: the dark is that of one second, so 10 s more subtract 10 more of it, and nothing else."""
+    settings = NO_MORE | {"dark.use_dark_time": uses_dark_time}
     first = science(repo)[0]
     where = f"exposure = {first}"
-    run_reprocess(repo, where, "before", engine="direct", settings=NO_MORE)
+    run_reprocess(repo, where, "before", engine="direct", settings=settings)
     old = repo.butler.get(product(repo, "before", first))
-    seconds = float(old.header["DARKTIME"])
-    report = correct_headers(repo, [on(first)], "darktime", seconds + 10.0, reason="shutter log")
+    seconds = float(old.header[card])
+    report = correct_headers(repo, [on(first)], card.lower(), seconds + 10.0, reason="shutter log")
     assert report.cards == [(on(first, d), seconds, seconds + 10.0) for d in (0, 1)]
     ((was, now),) = report.changes
-    assert (was.dark_time_s, now.dark_time_s) == (seconds, seconds + 10.0)
+    assert (getattr(was, named), getattr(now, named)) == (seconds, seconds + 10.0)
     assert "made with the header as it was: " in report.render()
     assert "2 post_isr in before" in report.render()
     assert f'isrflow reprocess "exposure in ({first})" --out before-mended' in report.render()
-    assert repo.butler.exposures(where)[0].dark_time_s == seconds + 10.0
+    assert getattr(repo.butler.exposures(where)[0], named) == seconds + 10.0
 
-    run_reprocess(repo, where, "after", engine="direct", settings=NO_MORE)
+    run_reprocess(repo, where, "after", engine="direct", settings=settings)
     new = repo.butler.get(product(repo, "after", first))
     dark = next(ref for ref in repo.butler.datasets("", type="dark") if ref.data_id.detector == 0)
     master = repo.butler.get(dark).exposure
@@ -181,14 +185,31 @@ def test_a_wrong_dark_time_is_corrected_and_the_dark_subtracted_by_it(repo):
     # float32 of some 10^4 adu: two roundings of 1e-3
     np.testing.assert_allclose(old.image - new.image, 10.0 * master.image, atol=2e-3)
     assert np.abs(master.image).max() > 0.01
-    assert float(new.header["DARKTIME"]) == seconds + 10.0
-    assert new.header["ISRFLOW HEADER RAW DARKTIME"] == json.dumps(seconds + 10.0)
+    assert float(new.header[card]) == seconds + 10.0
+    assert new.header[f"ISRFLOW HEADER RAW {card}"] == json.dumps(seconds + 10.0)
     assert repo.butler.provenance(product(repo, "after", first)).inputs.notes == {
-        "headers": {"raw": {"DARKTIME": seconds + 10.0}}
+        "headers": {"raw": {card: seconds + 10.0}}
     }
     # of what was made since, nothing is out of date
-    assert {one.run for one in correct_headers(repo, [on(first)], "DARKTIME", 1.0, reason="x", dry_run=True).done.made}
-    assert restore_headers(repo, [on(first)], "DARKTIME", reason="x", dry_run=True).done.made[0].run == "after"
+    assert {one.run for one in correct_headers(repo, [on(first)], card, 1.0, reason="x", dry_run=True).done.made}
+    assert restore_headers(repo, [on(first)], card, reason="x", dry_run=True).done.made[0].run == "after"
+
+
+def test_masters_are_made_by_corrected_headers(repo):
+    """By hand: a dark is divided by its dark time, so twice the time is half the master."""
+    build_calibs(repo, ["dark"], NIGHT, "calibs/before", engine="direct")
+    correct_headers(repo, [on(number) for number in of_type(repo, "dark")], "DARKTIME", 2 * 120.0, reason="log")
+    seconds = {record.dark_time_s for record in repo.butler.exposures("obs_type = 'dark'")}
+    assert seconds == {240.0}
+    build_calibs(repo, ["dark"], NIGHT, "calibs/after", engine="direct")
+    before, after = (
+        repo.butler.get(repo.butler.datasets("detector = 0", type="dark", collections=[run])[0]).exposure
+        for run in ("calibs/before", "calibs/after")
+    )
+    raw = repo.butler.get(repo.butler.datasets("obs_type = 'dark' and detector = 0", type="raw")[0])
+    factor = raw.obs.dark_time_s / 240.0  # what the files say, which nobody touched
+    np.testing.assert_allclose(after.image, before.image * factor, rtol=1e-5, atol=1e-6)
+    assert after.header[f"ISRFLOW HEADER RAW {of_type(repo, 'dark')[0]} DARKTIME"] == "240.0"
 
 
 def test_a_clock_that_was_wrong_is_set_right_and_the_calibrations_of_the_right_time_are_taken(repo):
