@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -210,6 +211,9 @@ def _quantum(record: Record) -> UUID:
 
 
 def _calibs(record: Record) -> list[UUID]:
+    if not re.fullmatch("[0-9a-f]{64}", record["id"]):
+        message = f"{record['id']!r} is not the address of a set of calibrations"
+        raise ValueError(message)
     for member in record["members"]:
         _known(member["kind"], MATCH_KINDS)
     return [UUID(member["dataset"]) for member in record["members"]]

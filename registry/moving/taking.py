@@ -29,7 +29,7 @@ from registry.moving.package import Package
 from registry.moving.storing import is_wanted, path_of
 from registry.refs import DataId, DatasetRef, Match
 from registry.sql import tables as t
-from registry.sql.blobs import calib_set_ids
+from registry.sql.blobs import store_calib_sets
 from registry.sql.bulk import chunks, insert_new, insert_rows
 from registry.sql.calibrations import certify
 from registry.sql.collection_edits import freeze
@@ -230,14 +230,14 @@ class Taking:
             self._blobs |= {(table.name, row.sha256): row.id for row in self.connection.execute(query)}
 
     def _calib_sets(self, records: Records) -> None:
-        """Address sets anew: what they are known by contains the numbers of validity rows, which are others here."""
+        """Keep the addresses of sets, which headers of products cite; the rows of validity are those of here."""
         members = [member for record in records for member in record["members"]]
         ranges = self._validity_rows({UUID(member["dataset"]) for member in members})
         sets = {
             record["id"]: [(member["role"], _match(member, ranges)) for member in record["members"]]
             for record in records
         }
-        self._sets |= calib_set_ids(self.connection, sets)
+        self._sets |= store_calib_sets(self.connection, sets)
 
     def _validity_rows(self, datasets: set[UUID]) -> dict[tuple[str, UUID, int, int], int]:
         """Return the row of each range of these datasets, by collection and times; the newest of equal ones."""

@@ -38,7 +38,7 @@ def calib_set_ids(connection: Connection, sets: Mapping[K, Calibs]) -> dict[K, i
     """Return the row of each set, adding those that are new; a night needs about one set a detector."""
     addresses = _addresses(sets)
     wanted = {addresses[key]: calibs for key, calibs in sets.items()}
-    ids = _store_sets(connection, wanted)
+    ids = store_calib_sets(connection, wanted)
     return {key: ids[sha256] for key, sha256 in addresses.items()}
 
 
@@ -54,8 +54,11 @@ def _addresses(sets: Mapping[K, Calibs]) -> dict[K, str]:
     return addresses
 
 
-def _store_sets(connection: Connection, wanted: Mapping[str, Calibs]) -> dict[str, int]:
-    """Return the row of each set by its address, adding those that are new."""
+def store_calib_sets(connection: Connection, wanted: Mapping[str, Calibs]) -> dict[str, int]:
+    """Return the row of each set by its address, adding those that are new.
+
+    An address that another repository gave is kept: the headers of products that were made with the set cite it.
+    """
     known = _known_sets(connection, wanted)
     new = {sha256: calibs for sha256, calibs in wanted.items() if sha256 not in known}
     insert_rows(connection, t.calib_set, [{"sha256": sha256} for sha256 in new])

@@ -55,6 +55,8 @@ def test_a_package_becomes_a_repository(isrflow, finished: Path, tmp_path: Path)
     assert "all of it is here already" in isrflow("import", package, "--repo", finished, "--dry-run").out
     (row, *_) = isrflow("query", "datasets", "type = 'post_isr'", "--repo", tmp_path / "new", "--json").json
     assert "bias" in isrflow("lineage", row["id"], "--repo", tmp_path / "new").out
+    assert "reproduced: post_isr" in isrflow("replay", row["id"], "--repo", tmp_path / "new").out
+    assert "header: agrees with the registry" in isrflow("provenance", row["id"], "--repo", tmp_path / "new").out
     assert "is not empty" in isrflow("import", package, "--into", tmp_path / "new", code=1).err
     assert (
         "no datasets match"

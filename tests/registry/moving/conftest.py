@@ -93,17 +93,10 @@ def content(butler: Butler, tmp_path, label: str) -> list[str]:
             continue
         for said in ("said", "certified"):  # by whom it was imported, and when, is another matter
             record.pop(said, None)
-        if record["is"] == "calibs":
-            sets = {record["id"]: sorted(map(str, record["members"]))}
-            record["id"] = str(sets[record["id"]])
         if record["is"] == "collection":  # a run that was there already keeps who made it when
             for name in ("owner", "created_ns", "started_ns", "host"):
                 record.pop(name, None)
         found.append(record)
-    names = {r["id"]: str(sorted(map(str, r["members"]))) for r in lines(path) if r["is"] == "calibs"}
-    for record in found:
-        if record["is"] == "quantum":
-            record["calibs"] = names[record["calibs"]]
     files = [f"{p.relative_to(path)} {p.read_bytes()!r}" for p in (path / "files").rglob("*") if p.is_file()]
     return sorted([json.dumps(record, sort_keys=True) for record in found] + files)
 

@@ -14,7 +14,7 @@ POINTS = {
     "a file is half written": (storing, "_copy"),
     "all files are stored": (importing, "_take"),
     "the event is written": (importing, "Taking"),
-    "validity is written": (taking, "calib_set_ids"),
+    "validity is written": (taking, "store_calib_sets"),
     "all rows but the last are written": (taking, "mark"),
 }
 
