@@ -25,7 +25,7 @@ from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import refs_by_row
 from registry.sql.events import append_event
 from registry.sql.locks import lock_log
-from registry.sql.raw_modes import mode_to_certify
+from registry.sql.raw_modes import mode_texts, mode_to_certify
 from registry.sql.validity_rows import ValidityRow, load_validity, spell_rows
 from registry.sql.validity_seal import rows_sha256
 from registry.times import spell_span
@@ -224,14 +224,15 @@ class _Change:
 
     def _payload(self, new: Sequence[tuple[_Slot, Timespan]], close: Sequence[_Slot], span: Timespan) -> dict[str, Any]:
         """Return what the event records: the request, and a hash over the rows so that altering them later shows."""
-        added = [(row.uuid, piece) for row, piece in new]
+        texts = mode_texts(self.connection, {row.mode_id for row in (*close, *(row for row, _ in new))})
+        added = [(row.uuid, piece, texts[row.mode_id]) for row, piece in new]
         return {
             "collection": self.collection,
             "begin_ns": span.begin_ns,
             "end_ns": span.end_ns,
             "added": len(new),
             "closed": len(close),
-            "rows_sha256": rows_sha256(added, [(row.uuid, row.span) for row in close]),
+            "rows_sha256": rows_sha256(added, [(row.uuid, row.span, texts[row.mode_id]) for row in close]),
         }
 
     def _planned(self, new: Iterable[tuple[_Slot, Timespan]]) -> tuple[ValidityRow, ...]:

@@ -86,11 +86,17 @@ def _or_none(text: str) -> str:
     return text or "none"
 
 
+def mode_texts(connection: Connection, modes: Iterable[int]) -> dict[int, str]:
+    """Return readout modes as JSON texts, by row; the mode of exposures that state none is empty."""
+    c = t.readout_mode.c
+    return {
+        row.id: row.canonical for row in connection.execute(select(c.id, c.canonical).where(c.id.in_(sorted(modes))))
+    }
+
+
 def spell_modes(connection: Connection, modes: Iterable[int]) -> list[str]:
     """Return readout modes as JSON texts, in order; "none" is that of exposures that state none."""
-    c = t.readout_mode.c
-    rows = connection.execute(select(c.canonical).where(c.id.in_(sorted(modes))).order_by(c.canonical))
-    return [_or_none(text) for text in rows.scalars()]
+    return [_or_none(text) for text in sorted(mode_texts(connection, modes).values())]
 
 
 def _direct(connection: Connection, datasets: Sequence[int]) -> dict[int, set[int]]:

@@ -16,10 +16,18 @@ from registry.timespan import Timespan
 _STREAMED = {"yield_per": 2000}
 
 
-def rows_sha256(added: Iterable[tuple[UUID, Timespan]], closed: Iterable[tuple[UUID, Timespan]]) -> str:
-    """Return a hash over added and closed rows, in no particular order."""
-    plain = [sorted([uuid.hex, span.begin_ns, span.end_ns] for uuid, span in rows) for rows in (added, closed)]
-    return sha256_json(plain)
+Sealed = tuple[UUID, Timespan, str]
+"""Of a validity row: its dataset, its range, and the readout mode it serves as JSON (empty if it is none)."""
+
+
+def rows_sha256(added: Iterable[Sealed], closed: Iterable[Sealed]) -> str:
+    """Return a hash over added and closed rows, in no particular order; no mode leaves no trace in it."""
+    return sha256_json([sorted(_plain(row) for row in rows) for rows in (added, closed)])
+
+
+def _plain(row: Sealed) -> list[str | int]:
+    uuid, span, mode = row
+    return [uuid.hex, span.begin_ns, span.end_ns, *([mode] if mode else [])]
 
 
 def verify_validity(connection: Connection) -> list[str]:
@@ -46,8 +54,9 @@ class _Stream:
     def __init__(self, connection: Connection, column: ColumnElement[int]) -> None:
         v = t.calib_validity.c
         query = (
-            select(column.label("seq"), t.dataset.c.uuid, v.begin_ns, v.end_ns)
+            select(column.label("seq"), t.dataset.c.uuid, v.begin_ns, v.end_ns, t.readout_mode.c.canonical)
             .join_from(t.calib_validity, t.dataset, v.dataset_id == t.dataset.c.id)
+            .join(t.readout_mode, v.mode_id == t.readout_mode.c.id)
             .where(column != t.OPEN_ENDED)
             .order_by(column, v.id)
         )
@@ -56,14 +65,14 @@ class _Stream:
         self._next = next(self._groups, None)
         self._passed_over: list[int] = []
 
-    def of(self, seq: int) -> list[tuple[UUID, Timespan]]:
+    def of(self, seq: int) -> list[Sealed]:
         """Return the rows of an event; events must be asked for in their order."""
         while self._next is not None and self._next[0] < seq:
             self._passed_over.append(self._next[0])
             self._next = next(self._groups, None)
         if self._next is None or self._next[0] != seq:
             return []
-        found = [(row.uuid, Timespan(row.begin_ns, row.end_ns)) for row in self._next[1]]
+        found = [(row.uuid, Timespan(row.begin_ns, row.end_ns), row.canonical) for row in self._next[1]]
         self._next = next(self._groups, None)
         return found
 

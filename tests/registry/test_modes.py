@@ -18,7 +18,8 @@ from registry.sql.datasets import dataset_rows, insert_datasets
 from registry.sql.exposures import insert_exposures
 from registry.sql.quanta import plan_quanta
 from registry.sql.raw_modes import raw_modes
-from tests.registry.world import TYPES
+from registry.sql.validity_seal import verify_validity
+from tests.registry.world import TYPES, drop_guard
 
 FAST, SLOW = {"speed": "fast"}, {"speed": "slow", "binning": 2}
 
@@ -142,6 +143,20 @@ def test_replacing_and_splitting_keep_the_mode(by_mode):
     assert [found(by_mode, raw)[0] for raw in (fast, late, slow)] == [one, one, other]
     assert found(by_mode, expose(by_mode, 4, FAST, begin=50))[0] == new
     assert found(by_mode, expose(by_mode, 5, SLOW, begin=50))[0] in {"REVOKED", "MODE_MISMATCH"}
+
+
+def test_a_mode_that_was_altered_behind_the_registrys_back_shows(by_mode):
+    fast, slow = expose(by_mode, 1, FAST), expose(by_mode, 2, SLOW)
+    by_mode.certify(made_of(by_mode, "run/1", [fast]), 0, 100)
+    assert found(by_mode, slow)[0] == "MODE_MISMATCH"
+    with by_mode.read() as connection:
+        assert verify_validity(connection) == []
+    with by_mode.write() as connection:
+        drop_guard(connection, "calib_validity", "calib_validity_is_only_revoked")
+    by_mode.sql("UPDATE calib_validity SET mode_id = (SELECT max(id) FROM readout_mode)")
+    with by_mode.read() as connection:
+        (problem,) = verify_validity(connection)
+    assert problem == "the validity rows of event 2 (certify) are not those it recorded"
 
 
 def test_existing_repositories_keep_matching_as_they_did(world):
