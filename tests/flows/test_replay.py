@@ -10,11 +10,13 @@ from astropy.io import fits
 from flows.calibrate import build_calibs
 from flows.capsule import write_capsule
 from flows.capsule_replay import replay_capsule
+from flows.execute import LocalExecutor
 from flows.night import run_night
 from flows.replay import replay_datasets, replay_sample
 from flows.repo import open_repo
 from registry.errors import UserError
 from registry.timespan import ALL_TIME
+from tests.flows.bad_calls import die_on_two
 from tests.flows.conftest import NIGHT
 
 RUN = f"night/{NIGHT}"
@@ -207,3 +209,21 @@ def test_cards_corrected_before_are_corrected_again_and_those_corrected_since_ar
         assert result.verdict == "reproduced", result.render()
         write_capsule(repo, product(repo), tmp_path / "corrected.zip")
     assert replay_capsule(tmp_path / "corrected.zip").results[0].verdict == "reproduced"
+
+
+def test_an_input_replaced_by_a_link_out_of_the_repository_is_impossible(repo, tmp_path):
+    bias = repo.butler.provenance(product(repo)).inputs.calibs["bias"]
+    path = repo.butler.path(bias)
+    elsewhere = tmp_path / "elsewhere.fits"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    result = one(repo, product(repo))
+    assert (result.verdict, result.reasons[0].partition(":")[0]) == ("impossible", "bias")
+
+
+def test_a_worker_that_dies_costs_one_thing_alone_and_how_it_died_is_told(repo):
+    found = {}
+    with LocalExecutor(repo, 1) as executor:
+        executor.each(die_on_two, [1, 2, 3], found.__setitem__)
+    assert (found[1], found[3]) == ("1 of tiny", "3 of tiny")
+    assert found[2].startswith("its worker process was killed by signal 9 (SIGKILL)")
