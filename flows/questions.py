@@ -11,7 +11,7 @@ from typing import Any
 from flows.certify import span_of
 from flows.outcome import OnProgress, RunReport
 from flows.plan import find_raws
-from flows.repo import CALIBS, Repo
+from flows.repo import CALIBS, Repo, refuse_own_run
 from flows.reprocess import run_reprocess
 from flows.settings import EngineName, rounds_products
 from isrflow.quantum.config import config_of, recipe_for
@@ -66,11 +66,10 @@ def ask_recall(
     what: Sequence[str],
     reason: str,
     *,
-    mark: bool = False,
     with_derived: bool = False,
     collections: Sequence[str] = (),
 ) -> Recall:
-    """Say what recalling calibrations would mean; with `mark`, recall them.
+    """Say what recalling calibrations would mean; nothing is changed.
 
     Parameters
     ----------
@@ -78,8 +77,6 @@ def ask_recall(
         Runs (all their calibrations) and (short) ids.
     reason
         Kept with the event.
-    mark
-        Mark them bad; else nothing is changed.
     with_derived
         Those made with them, too.
     collections
@@ -90,14 +87,30 @@ def ask_recall(
     UnknownName, AmbiguousId
         If something is neither a run nor an id.
     UserError
-        If something is no calibration, or a run holds none; if there is no reason.
+        If something is no calibration, or a run holds none.
     """
-    if mark and not reason.strip():
-        raise UserError("who recalls a calibration must say why", fix="--reason '...'")
     kinds = [name for name, kind in repo.butler.dataset_types().items() if kind.is_calibration]
     view = View(tuple(collections) or tuple(repo.settings.collections))
     refs = find_datasets(repo, what, kinds)
-    return repo.butler.recall(refs, view, reason=reason, with_derived=with_derived, dry_run=not mark)
+    return repo.butler.recall(refs, view, reason=reason, with_derived=with_derived)
+
+
+def carry_out_recall(repo: Repo, answer: Recall, out_run: str | None = None) -> Recall:
+    """Mark calibrations bad, as an answer said it would be; first look whether what is to be made again has a place.
+
+    Raises
+    ------
+    UserError
+        If there is no reason, or `out_run` holds other work already; nothing is changed then.
+    """
+    if out_run is not None:
+        refuse_own_run(repo, out_run)
+        is_begun = {row.ref.id for row in answer.already} >= {ref.id for ref in answer.recalled}
+        if not is_begun and any(row.name == out_run for row in repo.butler.collections()):
+            raise UserError(
+                f"{out_run} exists already; what is made again goes into a run of its own", fix=f"--out {out_run}-2"
+            )
+    return answer.done(repo.butler.mark(answer.recalled, "bad", reason=answer.reason).seq)
 
 
 def reprocess_recalled(

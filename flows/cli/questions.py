@@ -101,7 +101,7 @@ def recall(
     from flows.cli.options import recipe_layer
     from flows.present.output import emit, remark, say
     from flows.present.progress import progress_bar
-    from flows.questions import ask_recall, made_otherwise, reprocess_recalled
+    from flows.questions import ask_recall, carry_out_recall, made_otherwise, reprocess_recalled
     from flows.repo import open_repo
     from registry.errors import UserError
 
@@ -109,15 +109,14 @@ def recall(
         raise UserError("what is made again goes into a run of its own: name it", fix="--go --out redo/1a2b3c4d")
     doing = mark or go
     with open_repo(repo, read_only=not doing) as opened:
-        answer = ask_recall(
-            opened, what, reason, mark=doing, with_derived=with_derived, collections=tuple(collection or ())
-        )
+        answer = ask_recall(opened, what, reason, with_derived=with_derived, collections=tuple(collection or ()))
         layer = recipe_layer(settings, None, "")
         for run in made_otherwise(opened, answer, layer):
             remark(f"{run} was made with other settings than those of today; give them with --set to make it alike")
         if not doing:
             emit(answer.to_dict(), as_json=as_json, text=lambda: say(f"{answer.render()}\ndo it: {_recall_line(what)}"))
             return 0
+        answer = carry_out_recall(opened, answer, out if go else None)
         report = None
         if go and answer.data_ids:
             assert out is not None

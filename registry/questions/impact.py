@@ -14,6 +14,7 @@ from registry.questions.downstream import Downstream, Made, walk_down
 from registry.questions.words import count, spell_bytes, spell_cpu
 from registry.refs import DatasetRef
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks
 from registry.sql.datasets import dataset_rows, refs_by_row, refs_by_uuid
 from registry.sql.validity_rows import ValidityRow, load_validity
@@ -159,7 +160,7 @@ def impact(connection: Connection, refs: Iterable[DatasetRef | UUID]) -> Impact:
     validity = [
         row
         for some in chunks(sorted(rows.values()))
-        for row in load_validity(connection, v.dataset_id.in_(some), v.revoked_at == t.OPEN_ENDED)
+        for row in load_validity(connection, among(connection, v.dataset_id, some), v.revoked_at == t.OPEN_ENDED)
     ]
     fruitful = {made.quantum_id for made in down.made}
     live = {made.quantum_id for made in down.made if made.status == "LIVE"}
@@ -216,7 +217,7 @@ def _derived(connection: Connection, made: Sequence[Made]) -> tuple[Derived, ...
     homes: defaultdict[int, set[str]] = defaultdict(set)
     for some in chunks(sorted(masters)):
         query = select(v.dataset_id, c.name).join(t.collection, v.collection_id == c.id)
-        for row in connection.execute(query.where(v.dataset_id.in_(some), v.revoked_at == t.OPEN_ENDED)):
+        for row in connection.execute(query.where(among(connection, v.dataset_id, some), v.revoked_at == t.OPEN_ENDED)):
             homes[row.dataset_id].add(row.name)
     refs = refs_by_row(connection, masters)
     found = [Derived(refs[row], number, tuple(sorted(homes[row]))) for row, number in masters.items()]

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, select
 
 from registry.refs import DataId
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks
 from registry.sql.keys import data_id_from_row, with_data_id
 
@@ -94,7 +95,7 @@ def load_sets(connection: Connection, set_ids: Iterable[int]) -> dict[int, dict[
     )
     found: dict[int, dict[str, Member]] = {number: {} for number in set_ids}
     for some in chunks(sorted(found)):
-        for row in connection.execute(query.where(m.set_id.in_(some))):
+        for row in connection.execute(query.where(among(connection, m.set_id, some))):
             found[row.set_id][row.role] = Member(row.dataset_id, row.validity_id, row.name, row.match_kind)
     return found
 
@@ -106,7 +107,7 @@ def contents(connection: Connection, datasets: Iterable[int]) -> dict[int, str]:
     return {
         row.dataset_id: row.content_sha256
         for some in chunks(sorted(set(datasets)))
-        for row in connection.execute(query.where(a.dataset_id.in_(some)))
+        for row in connection.execute(query.where(among(connection, a.dataset_id, some)))
     }
 
 

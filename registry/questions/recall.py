@@ -21,6 +21,7 @@ from registry.questions.whatif import View, Want, without
 from registry.questions.words import count
 from registry.refs import DataId, DatasetRef, Match
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks
 from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import dataset_rows, refs_by_row
@@ -173,7 +174,9 @@ def _affected(connection: Connection, refs: Sequence[DatasetRef]) -> tuple[dict[
         .join(t.config_blob, q.config_id == t.config_blob.c.id),
         t.quantum,
     )
-    found = [row for some in chunks(live) for row in connection.execute(query.where(q.id.in_(some))).all()]
+    found = [
+        row for some in chunks(live) for row in connection.execute(query.where(among(connection, q.id, some))).all()
+    ]
     quanta = {row.id: Affected(row.run, row.task, data_id_from_row(row), row.sha256) for row in found}
     order = sorted(quanta.values(), key=lambda one: (one.run, one.task, one.data_id))
     return {row: one.data_id for row, one in quanta.items()}, tuple(order)
@@ -191,7 +194,7 @@ def _used(connection: Connection, quanta: dict[int, DataId], recalled: dict[Any,
     return [
         (quanta[row.id], Match(refs[row.dataset_id], None, row.collection, None, row.match_kind, row.gap_ns))
         for some in chunks(sorted(quanta))
-        for row in connection.execute(query.where(q.id.in_(some))).all()
+        for row in connection.execute(query.where(among(connection, q.id, some))).all()
         if row.dataset_id in refs
     ]
 

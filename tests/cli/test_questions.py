@@ -87,6 +87,10 @@ def test_recall_makes_again_only_what_was_made_with_it(isrflow, repo, raws, bias
     affected = {(one["data_id"]["exposure"], one["data_id"]["detector"]) for one in done["recall"]["affected"]}
     assert {detector for _, detector in affected} == {0}
     assert done["run"]["n_done"] == len(affected)
+    isrflow("unrecall", bias, "--reason", "once more", "--repo", repo)
+    typed = isrflow("recall", bias, "--reason", "glow", "--go", "--out", "redo/glow", "--repo", repo, code=1)
+    assert "redo/glow exists already" in typed.err
+    assert isrflow("recall", bias, "--reason", "x", "--repo", repo, "--json").json["already_marked"] == []
     text = isrflow("diff", f"night/{NIGHT}", "redo/glow", "--repo", repo).out
     assert f"bias: {bias}" in text
 

@@ -154,3 +154,21 @@ def test_tonight_knows_its_filters_and_detectors(world):
         prospects(world, Planned("z", 0, {"flat": True}))
     with pytest.raises(UnknownName, match="no detector '7'"):
         prospects(world, Planned("r", 7, {"bias": True}))
+
+
+def test_tonight_matches_readout_modes_where_the_type_does(world):
+    from dataclasses import replace
+
+    from registry.sql.dataset_types import match_modes
+    from registry.sql.exposures import insert_exposures
+
+    record = ExposureRecord("lupine", 1, "o1", 20260301, 1, "r", "bias", "", 10, 12, 0.0)
+    with world.write() as connection:
+        insert_exposures(connection, [replace(record, readout_mode={"speed": "slow"})])
+        match_modes(connection, "bias", actor="ada", reason="two speeds")
+    world.certify(world.calib("calibs/1"), 0, 1000, readout_mode={"speed": "slow"})
+    states = [
+        prospects(world, Planned("r", 0, {"bias": True}, readout_mode=mode)).prospects[0].state
+        for mode in ({"speed": "slow"}, {"speed": "fast"}, {})
+    ]
+    assert states == ["certified", "missing", "missing"]
