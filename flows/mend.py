@@ -3,105 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from flows.mend_report import SHOWN, FlagReport, HeaderReport, differences, shown, word
 from flows.repo import Repo
 from flows.selection import raws_of_exposures, records_of
 from isrflow.errors import IsrflowError
 from registry.dimensions import ExposureRecord
 from registry.errors import ConflictError, UserError, listed
 from registry.refs import DataId
-from registry.sql.header_corrections import CardValue, Change, Corrected
-from registry.sql.made_of import Made
+from registry.sql.header_corrections import CardValue, Change
 from registry.sql.noted_targets import spell
-from registry.times import format_time
 
 if TYPE_CHECKING:
-    from registry.sql.flags import Flagged, FlagKind
+    from registry.sql.flags import FlagKind
 
-SHOWN = 20
 Cards = Mapping[str, CardValue]
-
-
-@dataclass(frozen=True, slots=True)
-class FlagReport:
-    """What flagging did, and what had been made of the raws before."""
-
-    deed: str
-    done: Flagged
-    made: Sequence[Made] = ()
-    nights: Sequence[int] = ()
-    is_dry_run: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "event": self.done.seq,
-            "changed": [one.to_dict() for one in self.done.changed],
-            "unchanged": [one.to_dict() for one in self.done.unchanged],
-            "made_before": [one.to_dict() for one in self.made],
-            "is_dry_run": self.is_dry_run,
-        }
-
-    def render(self) -> str:
-        """Say what was done, and what to do next."""
-        lines = _deeds(self.deed, self.done, is_dry_run=self.is_dry_run)
-        if self.made:
-            lines += [f"made of them before, and still there: {'; '.join(one.render() for one in self.made)}"]
-            again = _build_again(self.made, self.nights)
-            lines += ["next:", *again] if again else []
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderReport:
-    """What correcting a card did, or would do: in headers, in exposures, to what was made before."""
-
-    keyword: str
-    deed: str
-    done: Corrected
-    cards: Sequence[tuple[DataId, Any, Any]] = ()
-    """Raw, what its card said before (None: it had none), and what it says now."""
-    changes: Sequence[Change] = ()
-    nights: Sequence[int] = ()
-    is_dry_run: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "event": self.done.seq,
-            "keyword": self.keyword,
-            "changed": [one.to_dict() for one in self.done.changed],
-            "unchanged": [one.to_dict() for one in self.done.unchanged],
-            "cards": [{**one.to_dict(), "old": old, "new": new} for one, old, new in self.cards],
-            "exposures": [
-                {"exposure": old.id, "property": name, "old": was, "new": now}
-                for old, new in self.changes
-                for name, was, now in _differences(old, new)
-            ],
-            "made_before": [one.to_dict() for one in self.done.made],
-            "is_dry_run": self.is_dry_run,
-        }
-
-    def render(self) -> str:
-        """Say what was done, and what to do next."""
-        lines = _deeds(self.deed, self.done, is_dry_run=self.is_dry_run)
-        told = [f"  {spell([one])}: {self.keyword} {_said(old)} -> {_said(new)}" for one, old, new in self.cards]
-        lines += told[:SHOWN] + [f"  and {len(told) - SHOWN} more"] * (len(told) > SHOWN)
-        if self.changes:
-            lines += ["exposures change with it:"]
-            told = [
-                f"  exposure {old.id}: {', '.join(f'{_word(n)} {_shown(n, a)} -> {_shown(n, b)}' for n, a, b in diff)}"
-                for old, new in self.changes
-                for diff in [_differences(old, new)]
-            ]
-            lines += told[:SHOWN] + [f"  and {len(told) - SHOWN} more"] * (len(told) > SHOWN)
-        if self.done.made:
-            lines += [f"made with the header as it was: {'; '.join(one.render() for one in self.done.made)}"]
-            again = _build_again(self.done.made, self.nights) + _correct_again(self.done.changed, self.done.made)
-            lines += ["next:", *again]
-        return "\n".join(lines)
 
 
 def flag_exposures(
@@ -226,10 +144,10 @@ def _follow(stored: ExposureRecord, before: ExposureRecord, then: ExposureRecord
 def _disagreements(looks: Mapping[int, Sequence[ExposureRecord]]) -> list[str]:
     problems = []
     for number, found in looks.items():
-        differing = sorted({name for one in found for name, _, _ in _differences(found[0], one)})
+        differing = sorted({name for one in found for name, _, _ in differences(found[0], one)})
         if differing:
             values = "; ".join(
-                f"{_word(name)}: {', '.join(dict.fromkeys(_shown(name, getattr(one, name)) for one in found))}"
+                f"{word(name)}: {', '.join(dict.fromkeys(shown(name, getattr(one, name)) for one in found))}"
                 for name in differing
             )
             problems.append(
@@ -246,55 +164,6 @@ def _refuse(problems: Sequence[str], key: str) -> None:
 
 def _is_meant(data_id: DataId, wanted: set[DataId]) -> bool:
     return data_id in wanted or replace(data_id, detector=None) in wanted
-
-
-def _differences(old: ExposureRecord, new: ExposureRecord) -> list[tuple[str, Any, Any]]:
-    names = [item.name for item in fields(ExposureRecord)]
-    return [(n, getattr(old, n), getattr(new, n)) for n in names if getattr(old, n) != getattr(new, n)]
-
-
-def _word(name: str) -> str:
-    """Name a property in words; times are shown as texts, not in nanoseconds."""
-    return name.removesuffix("_ns")
-
-
-def _shown(name: str, value: Any) -> str:
-    return format_time(value) if name in {"begin_ns", "end_ns"} else str(value)
-
-
-def _said(value: Any) -> str:
-    return "(no card)" if value is None else repr(value)
-
-
-def _deeds(deed: str, done: Flagged | Corrected, *, is_dry_run: bool) -> list[str]:
-    event = f" (event {done.seq})" if done.seq is not None else ""
-    lines = []
-    if done.changed:
-        would = "would be " if is_dry_run else ""
-        lines.append(f"{would}{deed}{event}: {_many(done.changed)}")
-    if done.unchanged:
-        lines.append(f"nothing to do for {_many(done.unchanged)}")
-    return lines
-
-
-def _many(targets: Sequence[DataId]) -> str:
-    if len(targets) > SHOWN:
-        return f"{len(targets)} places, {spell(targets[:3])} and others"
-    return spell(targets)
-
-
-def _build_again(made: Sequence[Made], nights: Sequence[int]) -> list[str]:
-    """Return the commands that make masters anew."""
-    kinds = " ".join(sorted({one.type for one in made if one.is_calibration}))
-    runs = sorted({one.run for one in made if one.is_calibration})
-    return [f"  isrflow calibs build {kinds} --night {nights[0]} --out {run}-mended" for run in runs[:1]]
-
-
-def _correct_again(targets: Sequence[DataId], made: Sequence[Made]) -> list[str]:
-    """Return the commands that make products anew."""
-    numbers = ", ".join(map(str, sorted({one.exposure for one in targets if one.exposure is not None})[:SHOWN]))
-    runs = [one.run for one in sorted(made, key=lambda one: -one.number) if not one.is_calibration]
-    return [f'  isrflow reprocess "exposure in ({numbers})" --out {run}-mended' for run in runs[:1]]
 
 
 def _nights(repo: Repo, targets: Sequence[DataId]) -> tuple[int, ...]:
