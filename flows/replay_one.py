@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Protocol, cast
@@ -114,16 +115,27 @@ def _obstacles(reader: Reader, inputs: QuantumInputs) -> list[str]:
         found.append(f"this version of isrflow has no task {inputs.quantum.task!r}")
     for role, ref in {**inputs.data, **inputs.calibs}.items():
         try:
-            fingerprint = file_fingerprint(reader.path(ref))
+            sha256 = _sha256(reader.path(ref))
         except RegistryError as error:
             found.append(f"{role}: {error}" + (f" (try: {error.fix})" if error.fix else ""))
         except OSError as error:
             found.append(f"{role}: {ref} cannot be read: {error.strerror or error}")
         else:
-            if ref.sha256 is not None and fingerprint.sha256 != ref.sha256:
-                was, now = ref.sha256[:12], fingerprint.sha256[:12]
+            if ref.sha256 is not None and sha256 != ref.sha256:
+                was, now = ref.sha256[:12], sha256[:12]
                 found.append(f"{role}: the file of {ref} was changed: its SHA-256 is {now} instead of {was}")
     return found
+
+
+def _sha256(path: Path) -> str:
+    """Return the hash of a file; quanta of a night share calibrations, and each is read once for it."""
+    status = path.stat()
+    return _sha256_of(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _sha256_of(path: Path, *_as_it_is: int) -> str:
+    return file_fingerprint(path).sha256
 
 
 def _do_again(reader: Reader, inputs: QuantumInputs) -> tuple[Mapping[str, Any], list[str]]:

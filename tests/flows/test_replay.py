@@ -18,6 +18,7 @@ from registry.errors import UserError
 from registry.timespan import ALL_TIME
 from tests.flows.bad_calls import die_on_two
 from tests.flows.conftest import NIGHT
+from tests.flows.test_between_detectors import COUPLED, SETTINGS, repository, simulated
 
 RUN = f"night/{NIGHT}"
 
@@ -227,3 +228,15 @@ def test_a_worker_that_dies_costs_one_thing_alone_and_how_it_died_is_told(repo):
         executor.each(die_on_two, [1, 2, 3], found.__setitem__)
     assert (found[1], found[3]) == ("1 of tiny", "3 of tiny")
     assert found[2].startswith("its worker process was killed by signal 9 (SIGKILL)")
+
+
+def test_products_that_needed_other_detectors_are_made_again_of_those(tmp_path):
+    with repository(tmp_path / "repo", simulated(tmp_path / "sim", COUPLED)) as repo:
+        assert run_night(repo, NIGHT, settings=SETTINGS, engine="direct").exit_code == 0
+        report = replay_sample(repo, None, workers=1)
+        assert report.counts["reproduced"] == len(report.results) > 8, report.render()
+        assert {"pre_crosstalk", "post_isr"} <= {result.ref.type for result in report.results}
+        ref = product(repo)
+        assert any(role.startswith("source:") for role in repo.butler.provenance(ref).inputs.data)
+        write_capsule(repo, ref, tmp_path / "coupled.zip")
+    assert replay_capsule(tmp_path / "coupled.zip").results[0].verdict == "reproduced"
