@@ -98,6 +98,9 @@ class Provenance:
         yield f"calibration set {inputs.calib_set_sha256[:12]}"
         for role, ref in inputs.data.items():
             yield f"  {role}: {ref}, SHA-256 {str(ref.sha256)[:12]}"
+            for keyword, value in inputs.notes.get("headers", {}).get(role, {}).items():
+                yield f"    card {keyword} corrected: {'taken away' if value is None else value!r}"
+            yield from (f"    flagged {flag}" for flag in inputs.notes.get("flags", {}).get(role, ()))
         for role, match in inputs.matches.items():
             kind = f"the nearest, {match.gap_ns / 1e9:.0f} s away, " if match.kind == "nearest" else ""
             why = self.record.validity[role].told if role in self.record.validity else f"always, in {match.collection}"

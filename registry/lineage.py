@@ -214,6 +214,7 @@ class ProvenanceRecord:
                 for role, match in self.inputs.matches.items()
             },
             "calib_set_sha256": self.inputs.calib_set_sha256,
+            "notes": dict(self.inputs.notes),
         }
 
 

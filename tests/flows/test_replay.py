@@ -12,6 +12,7 @@ from flows.capsule import write_capsule
 from flows.capsule_replay import replay_capsule
 from flows.execute import LocalExecutor
 from flows.night import run_night
+from flows.provenance import provenance_of
 from flows.replay import replay_datasets, replay_sample
 from flows.repo import open_repo
 from registry.errors import UserError
@@ -208,6 +209,10 @@ def test_cards_corrected_before_are_corrected_again_and_those_corrected_since_ar
         repo.butler.correct_headers([raw.data_id], "OBJECT", "M 32", reason="typed wrong again")
         result = one(repo, product(repo))
         assert result.verdict == "reproduced", result.render()
+        told = provenance_of(repo, product(repo))
+        assert "    card OBJECT corrected: 'M 31'" in told.render()
+        assert told.to_dict()["notes"]["headers"]["raw"] == {"OBJECT": "M 31"}
+        assert told.header.disagreements == {}
         write_capsule(repo, product(repo), tmp_path / "corrected.zip")
     assert replay_capsule(tmp_path / "corrected.zip").results[0].verdict == "reproduced"
 
