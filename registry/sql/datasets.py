@@ -60,7 +60,7 @@ def insert_datasets(
     refs
         The datasets.
     values
-        What `identity_values` gave for them, if it was asked before.
+        What `identity_values` gave for them, if it was asked before; they are known to be new then.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def insert_datasets(
     """
     if not refs:
         return {}
-    there = dataset_rows(connection, [ref.id for ref in refs])
+    there = dataset_rows(connection, [ref.id for ref in refs]) if values is None else {}
     times = Counter(ref.id for ref in refs)
     doubles = [ref for ref in refs if ref.id in there or times[ref.id] > 1]
     if doubles:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, select, update
 
 from registry.datastore.base import Fingerprint
 from registry.errors import ConflictError
@@ -132,13 +132,13 @@ def publish_entries(connection: Connection, done: Sequence[Entry]) -> None:
     """Make the datasets of sealed entries LIVE with their files, and close the entries."""
     refuse_if_lost(connection, [entry.tmp_path for entry in done])
     new = [entry for entry in done if entry.status != "LIVE"]
-    _delete(connection, t.artifact, t.artifact.c.dataset_id, [entry.dataset_id for entry in new])
+    _delete(connection, t.artifact, t.artifact.c.dataset_id, [e.dataset_id for e in new if e.status != "STAGED"])
     insert_rows(connection, t.artifact, [_artifact(entry) for entry in new])
     d = t.dataset.c
+    # As of an event before this one a new dataset was not there, however long it was being written.
+    created_ns = case((d.status == "STAGED", now_ns()), else_=d.created_ns)
     for some in chunks([entry.dataset_id for entry in new]):
-        # As of an event before this one it was not there, however long it was being written.
-        connection.execute(update(t.dataset).where(d.id.in_(some), d.status == "STAGED").values(created_ns=now_ns()))
-        connection.execute(update(t.dataset).where(d.id.in_(some)).values(status="LIVE"))
+        connection.execute(update(t.dataset).where(d.id.in_(some)).values(status="LIVE", created_ns=created_ns))
     _link_to_quanta(connection, done)
     _delete(connection, t.journal, t.journal.c.id, [entry.id for entry in done])
 

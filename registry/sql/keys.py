@@ -88,7 +88,8 @@ def _keys_of_one_instrument(connection: Connection, name: str, group: Sequence[D
     number = instrument_id(connection, name)
     wanted = {data_id.exposure for data_id in group if data_id.exposure is not None}
     exposures = _with_none(_exposures(connection, number, wanted))
-    detectors = _with_none(_detectors(connection, number) if any(d.detector is not None for d in group) else {})
+    numbers = {data_id.detector for data_id in group if data_id.detector is not None}
+    detectors = _with_none(_detectors(connection, number, numbers))
     filters = _with_none(_filters(connection, number) if any(d.physical_filter is not None for d in group) else {})
     _refuse_unknown(name, "exposure", {d.exposure for d in group}, exposures)
     _refuse_unknown(name, "detector", {d.detector for d in group}, detectors)
@@ -103,16 +104,24 @@ def _filters(connection: Connection, instrument: int) -> dict[str, int]:
     return {row.name: row.id for row in connection.execute(query)}
 
 
-def _detectors(connection: Connection, instrument: int) -> dict[int, int]:
-    """Return number -> row of the detectors of an instrument."""
-    c = t.detector.c
+def _detectors(connection: Connection, instrument: int, numbers: Iterable[int]) -> dict[int, int]:
+    """Return number -> row of those detectors that exist; of all, to choose from, if any does not."""
+    wanted, c = set(numbers), t.detector.c
+    found = _numbered(connection, t.detector, instrument, wanted)
+    if len(found) == len(wanted):
+        return found
     query = select(c.number, c.id).where(c.instrument_id == instrument)
     return {row.number: row.id for row in connection.execute(query)}
 
 
 def _exposures(connection: Connection, instrument: int, numbers: Iterable[int]) -> dict[int, int]:
     """Return number -> row of those exposures that exist."""
-    c = t.exposure.c
+    return _numbered(connection, t.exposure, instrument, numbers)
+
+
+def _numbered(connection: Connection, table: Table, instrument: int, numbers: Iterable[int]) -> dict[int, int]:
+    """Return number -> row of what has a number in an instrument."""
+    c = table.c
     found: dict[int, int] = {}
     for some in chunks(sorted(set(numbers))):
         query = select(c.number, c.id).where(c.instrument_id == instrument, c.number.in_(some))
