@@ -285,3 +285,35 @@ def test_other_urls_are_refused_without_their_passwords(url, says):
         database_address(url)
     assert "geheim" not in str(caught.value)
     assert "geheim" not in str(without_password(database_address("postgres://ada:geheim@host/db")))
+
+
+GRANTS = """
+GRANT CONNECT ON DATABASE {0} TO guest;
+GRANT USAGE ON SCHEMA public TO guest;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO guest;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO guest
+"""
+
+
+def test_the_rights_that_the_documentation_grants_are_enough_and_no_licence_to_rewrite_history(pg):
+    server().execute("CREATE ROLE guest LOGIN")
+    ref = pg.calib("run/1")
+    with pg.write() as connection:
+        for grant in GRANTS.format(pg.engine.url.database).split(";"):
+            connection.exec_driver_sql(grant)
+    mine, pg.engine = pg.engine, make_engine(str(pg.address).replace("postgres@", "guest@"))
+    try:
+        with pg.write() as connection:
+            insert_rows(connection, t.config_blob, blobs(*map(str, range(COPY_FROM))))
+        pg.certify(ref, 0, 10)
+        with pytest.raises(ConflictError, match="validity rows are never deleted"):
+            pg.sql("DELETE FROM calib_validity")
+        with pytest.raises(RegistryError, match="must be owner"):
+            pg.sql("DROP TRIGGER calib_validity_stays ON calib_validity")
+        with pytest.raises(UnavailableError, match="does not let us do that"):
+            pg.sql("TRUNCATE calib_set_member")
+    finally:
+        pg.engine.dispose()
+        pg.engine = mine
+        pg.sql("DROP OWNED BY guest")
+        server().execute("DROP ROLE guest")
