@@ -20,17 +20,17 @@ from registry.moving.incoming import (
     dataset_of,
     exposure_of,
     instrument_of,
-    place_of,
     type_of,
     why,
 )
-from registry.moving.manifest import Record, data_id_of
+from registry.moving.manifest import Record
 from registry.moving.package import Package
 from registry.moving.storing import is_wanted, path_of
-from registry.refs import DataId, DatasetRef, Match
+from registry.moving.taking_notes import TakingNotes
+from registry.moving.taking_work import TakingWork
+from registry.refs import DatasetRef
 from registry.sql import tables as t
-from registry.sql.blobs import store_calib_sets
-from registry.sql.bulk import chunks, insert_new, insert_rows
+from registry.sql.bulk import insert_new, insert_rows
 from registry.sql.calibrations import certify
 from registry.sql.collection_edits import freeze
 from registry.sql.collections import collections as load_collections
@@ -38,11 +38,6 @@ from registry.sql.collections import register_collection, set_chain, tag
 from registry.sql.dataset_types import dataset_types, register_dataset_types
 from registry.sql.datasets import dataset_rows, identity_values, move_datasets, refs_by_uuid, set_status
 from registry.sql.exposures import insert_exposures, register_instrument
-from registry.sql.flags import set_flag
-from registry.sql.header_corrections import correct_headers
-from registry.sql.keys import data_id_keys
-from registry.sql.notes import mark
-from registry.sql.remembered import counts
 from registry.timespan import Timespan
 
 Records = Sequence[Record]
@@ -73,8 +68,6 @@ class Taking:
     validity: ValidityMode
     _days: dict[tuple[str, int], int] = field(default_factory=dict)
     _runs: dict[str, Record] = field(default_factory=dict)
-    _blobs: dict[tuple[str, str], int] = field(default_factory=dict)
-    _sets: dict[str, int] = field(default_factory=dict)
     _ranges: dict[tuple[str, int, int, str | None, str], list[UUID]] = field(default_factory=lambda: defaultdict(list))
     _tags: dict[str, list[UUID]] = field(default_factory=lambda: defaultdict(list))
 
@@ -94,6 +87,7 @@ class Taking:
             raise self.package.corrupt(f"a number is too large ({problem})") from problem
 
     def _take(self) -> None:
+        work, notes = TakingWork(self.connection), TakingNotes(self.connection, self.actor, self.came_from)
         handlers: Mapping[str, Callable[[Records], None]] = {
             "instrument": self._instruments,
             "type": lambda records: register_dataset_types(self.connection, [type_of(r) for r in records]),
@@ -103,12 +97,12 @@ class Taking:
             "chain": self._chains,
             "validity": self._collect_validity,
             "tag": self._collect_tags,
-            "config": self._configs,
-            "calibs": self._calib_sets,
-            "quantum": self._quanta,
-            "mark": self._marks,
-            "flag": self._flags,
-            "header": self._headers,
+            "config": work.configs,
+            "calibs": work.calib_sets,
+            "quantum": work.quanta,
+            "mark": notes.marks,
+            "flag": notes.flags,
+            "header": notes.headers,
         }
         before = ""
         for is_, records in batches(self.package):
@@ -221,148 +215,12 @@ class Taking:
         for record in records:
             self._tags[record["collection"]].append(UUID(record["dataset"]))
 
-    def _configs(self, records: Records) -> None:
-        for table in (t.config_blob, t.software_env):
-            mine = {r["sha256"]: r["value"] for r in records if r["table"] == table.name}
-            rows = [{"sha256": sha256, "canonical": value} for sha256, value in mine.items()]
-            insert_new(self.connection, table, rows, ["sha256"])
-            query = select(table.c.sha256, table.c.id).where(table.c.sha256.in_(list(mine)))
-            self._blobs |= {(table.name, row.sha256): row.id for row in self.connection.execute(query)}
-
-    def _calib_sets(self, records: Records) -> None:
-        """Keep the addresses of sets, which headers of products cite; the rows of validity are those of here."""
-        members = [member for record in records for member in record["members"]]
-        ranges = self._validity_rows({UUID(member["dataset"]) for member in members})
-        sets = {
-            record["id"]: [(member["role"], _match(member, ranges)) for member in record["members"]]
-            for record in records
-        }
-        self._sets |= store_calib_sets(self.connection, sets)
-
-    def _validity_rows(self, datasets: set[UUID]) -> dict[tuple[str, UUID, int, int], int]:
-        """Return the row of each range of these datasets, by collection and times; the newest of equal ones."""
-        v = t.calib_validity.c
-        query = (
-            select(t.collection.c.name, t.dataset.c.uuid, v.begin_ns, v.end_ns, v.id)
-            .join_from(t.calib_validity, t.collection, t.collection.c.id == v.collection_id)
-            .join(t.dataset, t.dataset.c.id == v.dataset_id)
-        )
-        return {
-            (row.name, row.uuid, row.begin_ns, row.end_ns): row.id
-            for some in chunks(sorted(datasets))
-            for row in self.connection.execute(query.where(t.dataset.c.uuid.in_(some)).order_by(v.id))
-        }
-
-    def _quanta(self, records: Records) -> None:
-        wanted = {UUID(record["id"]): record for record in records}
-        there = self._quantum_rows(wanted)
-        new = {id_: record for id_, record in wanted.items() if id_ not in there}
-        data_ids = {id_: data_id_of(record["data_id"]) for id_, record in new.items()}
-        keys = data_id_keys(self.connection, set(data_ids.values()))
-        runs = {row.name: row.id for row in self.connection.execute(select(t.collection.c.name, t.collection.c.id))}
-        rows = [
-            {
-                "uuid": id_,
-                "run_id": runs[record["run"]],
-                **dict(zip(t.DATA_ID, keys[data_ids[id_]], strict=True)),
-                "config_id": self._blobs["config_blob", record["config"]],
-                "software_id": self._blobs["software_env", record["software"]],
-                "calib_set_id": self._sets[record["calibs"]],
-                **{name: record[name] for name in _SAME},
-            }
-            for id_, record in new.items()
-        ]
-        insert_rows(self.connection, t.quantum, rows)
-        ids = self._quantum_rows(wanted)
-        self._link(new, wanted, ids)
-
-    def _link(self, new: Mapping[UUID, Record], wanted: Mapping[UUID, Record], ids: Mapping[UUID, int]) -> None:
-        """Write inputs, attempts and notes of new quanta, and the outputs that nobody here has made."""
-        named = {UUID(u) for record in wanted.values() for _, u in [*record["inputs"], *record["outputs"]]}
-        datasets = dataset_rows(self.connection, named)
-        inputs = [
-            {"quantum_id": ids[id_], "role": role, "dataset_id": datasets[UUID(uuid)]}
-            for id_, record in new.items()
-            for role, uuid in record["inputs"]
-        ]
-        insert_rows(self.connection, t.quantum_input, inputs)
-        outputs = [
-            {"quantum_id": ids[id_], "role": role, "dataset_id": datasets[UUID(uuid)]}
-            for id_, record in wanted.items()
-            for role, uuid in record["outputs"]
-            if UUID(uuid) in datasets
-        ]
-        insert_new(self.connection, t.quantum_output, outputs, ["dataset_id"])
-        attempts = [
-            {"quantum_id": ids[id_], **attempt} for id_, record in new.items() for attempt in record["attempts"]
-        ]
-        insert_rows(self.connection, t.quantum_attempt, attempts)
-        notes = [
-            {"quantum_id": ids[id_], "note_id": self._blobs["config_blob", record["note"]]}
-            for id_, record in new.items()
-            if record["note"] is not None
-        ]
-        insert_rows(self.connection, t.quantum_note, notes)
-
-    def _quantum_rows(self, ids: Mapping[UUID, object]) -> dict[UUID, int]:
-        q = t.quantum.c
-        return {
-            row.uuid: row.id
-            for some in chunks(sorted(ids))
-            for row in self.connection.execute(select(q.uuid, q.id).where(q.uuid.in_(some)))
-        }
-
-    def _marks(self, records: Records) -> None:
-        groups: defaultdict[tuple[Any, str], list[UUID]] = defaultdict(list)
-        for record in records:
-            groups[record["kind"], why(record, self.came_from)].append(UUID(record["dataset"]))
-        for (kind, reason), ids in groups.items():
-            mark(self.connection, ids, kind, actor=self.actor, reason=reason)
-
-    def _flags(self, records: Records) -> None:
-        known = {(place, row.flag) for place, row in self._noted(t.quality_flag)}
-        groups: defaultdict[tuple[Any, str], list[DataId]] = defaultdict(list)
-        for record in records:
-            place = place_of(record)
-            if (place, record["flag"]) not in known:
-                groups[record["flag"], why(record, self.came_from)].append(place)
-        for (flag, reason), places in groups.items():
-            set_flag(self.connection, places, flag, actor=self.actor, reason=reason)
-
-    def _headers(self, records: Records) -> None:
-        known = {(place, row.keyword) for place, row in self._noted(t.header_correction)}
-        groups: defaultdict[tuple[str, str | None, str], list[DataId]] = defaultdict(list)
-        for record in records:
-            place = place_of(record)
-            if (place, record["keyword"]) not in known:
-                groups[record["keyword"], record["value"], why(record, self.came_from)].append(place)
-        for (keyword, text, reason), places in groups.items():
-            value = None if text is None else json.loads(text)
-            correct_headers(self.connection, places, keyword, value, actor=self.actor, reason=reason)
-
-    def _noted(self, table: Any) -> list[tuple[DataId, Any]]:
-        c = table.c
-        query = (
-            select(table, t.instrument.c.name, t.exposure.c.number, t.detector.c.number.label("detector"))
-            .join(t.exposure, t.exposure.c.id == c.exposure_id)
-            .join(t.instrument, t.instrument.c.id == t.exposure.c.instrument_id)
-            .join(t.detector, t.detector.c.id == c.detector_id)
-            .where(counts(table, None))
-        )
-        return [
-            (DataId(row.name, row.number, row.detector if row.detector_id != t.NOT_APPLICABLE else None), row)
-            for row in self.connection.execute(query)
-        ]
-
     def _freeze(self) -> None:
         """Freeze the runs that are frozen where they come from, once all of them is here."""
         for row in load_collections(self.connection):
             record = self._runs.get(row.name)
             if record is not None and record["frozen"] and not row.frozen and row.n_datasets == record["holds"]:
                 freeze(self.connection, row.name, actor=self.actor, reason=f"as in {self.came_from}")
-
-
-_SAME = ("task", "content_key", "state", "reason", "attempt", "retriable")
 
 
 def _artifact(ref: DatasetRef, row: int) -> dict[str, Any]:
@@ -374,11 +232,3 @@ def _artifact(ref: DatasetRef, row: int) -> dict[str, Any]:
         "sha256": ref.sha256,
         "content_sha256": ref.content_sha256,
     }
-
-
-def _match(member: Mapping[str, Any], ranges: Mapping[tuple[str, UUID, int, int], int]) -> Match:
-    """Return how a calibration was found, with the row of its validity here if there is one."""
-    id_ = UUID(member["dataset"])
-    ref = DatasetRef(id_, "", "", DataId(""))
-    row = ranges.get((member["collection"], id_, member["begin_ns"], member["end_ns"]))
-    return Match(ref, row, member["collection"], member["warning"], member["kind"], member["gap_ns"])

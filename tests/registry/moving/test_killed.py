@@ -7,15 +7,15 @@ import signal
 
 import pytest
 
-from registry.moving import importing, storing, taking
+from registry.moving import importing, storing, taking_notes, taking_work
 from tests.registry.moving.conftest import content, everything
 
 POINTS = {
     "a file is half written": (storing, "_copy"),
     "all files are stored": (importing, "_take"),
     "the event is written": (importing, "Taking"),
-    "validity is written": (taking, "store_calib_sets"),
-    "all rows but the last are written": (taking, "mark"),
+    "validity is written": (taking_work, "store_calib_sets"),
+    "all rows but the last are written": (taking_notes, "mark"),
 }
 
 
