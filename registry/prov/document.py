@@ -10,7 +10,8 @@ from sqlalchemy import Connection, false, select
 
 from registry.lineage import lineage
 from registry.prov.names import PREFIXES
-from registry.prov.records import Scope, sections
+from registry.prov.queries import Scope
+from registry.prov.records import sections
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.collections import collection_id

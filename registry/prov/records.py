@@ -8,13 +8,22 @@ invalidated by the one that revoked it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, literal, or_, select, union
+from sqlalchemy import Connection, or_, select, union
 
 from registry.prov import names as n
+from registry.prov.queries import (
+    Scope,
+    attempts_of,
+    calibs_of,
+    configs_of,
+    data_of,
+    event_numbers_of,
+    events_of,
+    runs_of,
+    validities_of,
+)
 from registry.sql import tables as t
 from registry.sql.datasets import ref_from_row, ref_select
 
@@ -22,16 +31,6 @@ Record = tuple[str, Mapping[str, Any]]
 _STREAMED = {"yield_per": 1000}
 _Q, _A, _D = t.quantum.c, t.quantum_attempt.c, t.dataset.c
 _I, _M, _O = t.quantum_input.c, t.calib_set_member.c, t.quantum_output.c
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which quanta a document is about; `collections` are the runs that own them."""
-
-    repository: UUID
-    quanta: ColumnElement[bool]
-    extra: ColumnElement[bool]
-    """Datasets that are named although no quantum of these made or used them."""
 
 
 def sections(connection: Connection, scope: Scope) -> Iterator[tuple[str, Iterator[Record]]]:
@@ -80,10 +79,10 @@ def entities(connection: Connection, scope: Scope) -> Iterator[Record]:
         )
     yield from _configs(connection, scope)
     yield from _contexts(connection, scope)
-    for run in connection.execute(_runs(scope)):
+    for run in connection.execute(runs_of(scope)):
         label = {"prov:label": run.name, "prov:type": n.standard_type("Collection")}
         yield n.collection_name(scope.repository, run.name), label
-    for row in connection.execute(_validities(scope), execution_options=_STREAMED):
+    for row in connection.execute(validities_of(scope), execution_options=_STREAMED):
         about_it = {
             "prov:type": n.typed("validity"),
             "prov:label": f"{row.type} {str(row.dataset)[:8]} holds in {row.collection}",
@@ -96,7 +95,7 @@ def entities(connection: Connection, scope: Scope) -> Iterator[Record]:
 
 def activities(connection: Connection, scope: Scope) -> Iterator[Record]:
     """Yield the attempts of quanta, and the events that certified and revoked what they used."""
-    for row in connection.execute(_attempts(scope), execution_options=_STREAMED):
+    for row in connection.execute(attempts_of(scope), execution_options=_STREAMED):
         known = {
             "prov:endTime": None if row.ended_ns is None else n.moment(row.ended_ns),
             "isrflow:cpuSeconds": row.cpu_s,
@@ -114,7 +113,7 @@ def activities(connection: Connection, scope: Scope) -> Iterator[Record]:
         }
         told |= {name: value for name, value in known.items() if value is not None}
         yield n.attempt_name(row.uuid, row.number, row.attempt), told
-    for row in connection.execute(_events(scope), execution_options=_STREAMED):
+    for row in connection.execute(events_of(scope), execution_options=_STREAMED):
         when = n.moment(row.at_ns)
         told = {"prov:startTime": when, "prov:endTime": when, "prov:type": n.typed(row.kind)}
         told |= {"prov:label": f"event {row.seq}: {row.kind}", "isrflow:reason": row.reason, "isrflow:hash": row.hash}
@@ -130,7 +129,7 @@ def agents(connection: Connection, scope: Scope) -> Iterator[Record]:
         yield n.by_hash(row.sha256), told | {"isrflow:sha256": row.sha256, "isrflow:environment": row.canonical}
     people = union(
         select(t.collection.c.owner).where(t.collection.c.id.in_(select(_Q.run_id).where(scope.quanta))),
-        select(t.registry_event.c.actor).where(t.registry_event.c.seq.in_(_event_numbers(scope))),
+        select(t.registry_event.c.actor).where(t.registry_event.c.seq.in_(event_numbers_of(scope))),
     )
     for name in connection.execute(people).scalars():
         yield n.agent_name(name), {"prov:type": n.standard_type("Person"), "prov:label": name}
@@ -139,7 +138,7 @@ def agents(connection: Connection, scope: Scope) -> Iterator[Record]:
 def used(connection: Connection, scope: Scope) -> Iterator[Record]:
     """Yield what the latest attempt of each quantum used, by role; the statements of validity too."""
     number = 0
-    for role, source in (("data", _data(scope)), ("calib", _calibs(scope)), ("config", _configured(scope))):
+    for role, source in (("data", data_of(scope)), ("calib", calibs_of(scope)), ("config", configs_of(scope))):
         for row in connection.execute(source, execution_options=_STREAMED):
             number += 1
             what = n.by_hash(row.sha256) if role == "config" else n.named(row.dataset)
@@ -168,14 +167,14 @@ def generated(connection: Connection, scope: Scope) -> Iterator[Record]:
     for number, row in enumerate(connection.execute(query, execution_options=_STREAMED), 1):
         told = {"prov:entity": n.named(row.dataset), "prov:activity": n.named(row.quantum), "prov:role": row.role}
         yield f"_:g{number}", told if row.ended_ns is None else told | {"prov:time": n.moment(row.ended_ns)}
-    for row in connection.execute(_validities(scope), execution_options=_STREAMED):
+    for row in connection.execute(validities_of(scope), execution_options=_STREAMED):
         number += 1
         yield f"_:g{number}", _stamped(scope, row.id, row.certified_at, row.certified_ns)
 
 
 def invalidated(connection: Connection, scope: Scope) -> Iterator[Record]:
     """Yield which event revoked a statement of validity."""
-    rows = connection.execute(_validities(scope), execution_options=_STREAMED)
+    rows = connection.execute(validities_of(scope), execution_options=_STREAMED)
     revoked = (row for row in rows if row.revoked_at != t.OPEN_ENDED)
     for number, row in enumerate(revoked, 1):
         yield f"_:i{number}", _stamped(scope, row.id, row.revoked_at, row.revoked_ns)
@@ -184,7 +183,7 @@ def invalidated(connection: Connection, scope: Scope) -> Iterator[Record]:
 def derived(connection: Connection, scope: Scope) -> Iterator[Record]:
     """Yield of what each product was derived: its data, and its calibrations."""
     number, product = 0, t.dataset.alias("product")
-    for source in (_data(scope), _calibs(scope)):
+    for source in (data_of(scope), calibs_of(scope)):
         query = (
             source.add_columns(product.c.uuid.label("product"))
             .join(t.quantum_output, _O.quantum_id == _Q.id)
@@ -205,7 +204,7 @@ def derived(connection: Connection, scope: Scope) -> Iterator[Record]:
 def associated(connection: Connection, scope: Scope) -> Iterator[Record]:
     """Yield with which software (by which plan) and for whom each attempt was made, and who made events."""
     number = 0
-    for row in connection.execute(_attempts(scope), execution_options=_STREAMED):
+    for row in connection.execute(attempts_of(scope), execution_options=_STREAMED):
         activity = {"prov:activity": n.attempt_name(row.uuid, row.number, row.attempt)}
         plan = {} if row.context is None else {"prov:plan": n.by_hash(row.context)}
         yield (
@@ -219,7 +218,7 @@ def associated(connection: Connection, scope: Scope) -> Iterator[Record]:
         )
         yield f"_:a{number + 2}", activity | plan | {"prov:agent": n.agent_name(row.owner), "prov:role": "operator"}
         number += 2
-    for row in connection.execute(_events(scope), execution_options=_STREAMED):
+    for row in connection.execute(events_of(scope), execution_options=_STREAMED):
         number += 1
         told = {"prov:activity": n.event_name(scope.repository, row.seq), "prov:agent": n.agent_name(row.actor)}
         yield f"_:a{number}", told
@@ -227,7 +226,7 @@ def associated(connection: Connection, scope: Scope) -> Iterator[Record]:
 
 def attributed(connection: Connection, scope: Scope) -> Iterator[Record]:
     """Yield who answers for each run."""
-    for number, row in enumerate(connection.execute(_runs(scope)), 1):
+    for number, row in enumerate(connection.execute(runs_of(scope)), 1):
         entity = n.collection_name(scope.repository, row.name)
         yield f"_:t{number}", {"prov:entity": entity, "prov:agent": n.agent_name(row.owner)}
 
@@ -247,59 +246,6 @@ def members(connection: Connection, scope: Scope) -> Iterator[Record]:
         yield f"_:m{number}", {"prov:collection": collection, "prov:entity": n.named(row.uuid)}
 
 
-def _attempts(scope: Scope) -> Select[Any]:
-    return (
-        select(
-            *(_Q.uuid, _Q.task, _Q.attempt, _A.number, _A.worker, _A.outcome, _A.started_ns, _A.ended_ns),
-            *(_A.cpu_s, _A.peak_rss_bytes, _A.error_message, t.collection.c.owner),
-            t.config_blob.c.sha256.label("config"),
-            t.software_env.c.sha256.label("software"),
-            t.calib_set.c.sha256.label("calib_set"),
-            t.context.c.sha256.label("context"),
-        )
-        .join_from(t.quantum_attempt, t.quantum, _Q.id == _A.quantum_id)
-        .join(t.config_blob, t.config_blob.c.id == _Q.config_id)
-        .join(t.software_env, t.software_env.c.id == _Q.software_id)
-        .join(t.calib_set, t.calib_set.c.id == _Q.calib_set_id)
-        .join(t.collection, t.collection.c.id == _Q.run_id)
-        .outerjoin(t.run, t.run.c.collection_id == _Q.run_id)
-        .outerjoin(t.context, t.context.c.id == t.run.c.context_id)
-        .where(scope.quanta)
-        .order_by(_A.quantum_id, _A.number)
-    )
-
-
-def _latest(query: Select[Any], scope: Scope) -> Select[Any]:
-    """Limit to quanta that were tried, with when their latest attempt began."""
-    latest = (_A.quantum_id == _Q.id) & (_A.number == _Q.attempt)
-    return (
-        query.add_columns(_Q.uuid.label("quantum"), _A.started_ns).join(t.quantum_attempt, latest).where(scope.quanta)
-    )
-
-
-def _data(scope: Scope) -> Select[Any]:
-    query = select(_I.role, _D.uuid.label("dataset")).join_from(t.quantum_input, t.quantum, _Q.id == _I.quantum_id)
-    return _latest(query.join(t.dataset, _D.id == _I.dataset_id), scope).order_by(_Q.id, _I.role)
-
-
-def _calibs(scope: Scope) -> Select[Any]:
-    query = (
-        select(
-            _M.role, _D.uuid.label("dataset"), _M.validity_id, _M.match_kind, t.collection.c.name.label("collection")
-        )
-        .join_from(t.quantum, t.calib_set_member, _M.set_id == _Q.calib_set_id)
-        .join(t.dataset, _D.id == _M.dataset_id)
-        .join(t.collection, t.collection.c.id == _M.collection_id)
-    )
-    return _latest(query, scope).order_by(_Q.id, _M.role)
-
-
-def _configured(scope: Scope) -> Select[Any]:
-    c = t.config_blob.c
-    query = select(c.sha256, literal("config").label("role")).join_from(t.quantum, t.config_blob, c.id == _Q.config_id)
-    return _latest(query, scope).order_by(_Q.id)
-
-
 def _configs(connection: Connection, scope: Scope) -> Iterator[Record]:
     c = t.config_blob.c
     query = select(c.sha256, c.canonical).where(c.id.in_(select(_Q.config_id).where(scope.quanta))).order_by(c.id)
@@ -314,46 +260,6 @@ def _contexts(connection: Connection, scope: Scope) -> Iterator[Record]:
     for row in connection.execute(select(c.name, c.sha256).where(c.id.in_(inside)).order_by(c.id)):
         told = {"prov:type": n.standard_type("Plan"), "prov:label": f"context {row.name}"}
         yield n.by_hash(row.sha256), told | {"isrflow:sha256": row.sha256}
-
-
-def _runs(scope: Scope) -> Select[Any]:
-    c = t.collection.c
-    return select(c.name, c.owner).where(c.id.in_(select(_Q.run_id).where(scope.quanta))).order_by(c.id)
-
-
-def _used_validity(scope: Scope) -> Select[Any]:
-    query = select(_M.validity_id).join(t.quantum, _Q.calib_set_id == _M.set_id)
-    return query.where(scope.quanta, _M.validity_id.is_not(None))
-
-
-def _validities(scope: Scope) -> Select[Any]:
-    v, certified, revoked = t.calib_validity.c, t.registry_event.alias("certified"), t.registry_event.alias("revoked")
-    return (
-        select(
-            *(v.id, v.begin_ns, v.end_ns, v.certified_at, v.revoked_at, _D.uuid.label("dataset")),
-            *(t.collection.c.name.label("collection"), t.dataset_type.c.name.label("type")),
-            *(certified.c.at_ns.label("certified_ns"), revoked.c.at_ns.label("revoked_ns")),
-        )
-        .join_from(t.calib_validity, t.dataset, _D.id == v.dataset_id)
-        .join(t.collection, t.collection.c.id == v.collection_id)
-        .join(t.dataset_type, t.dataset_type.c.id == v.type_id)
-        .join(certified, certified.c.seq == v.certified_at)
-        .outerjoin(revoked, revoked.c.seq == v.revoked_at)
-        .where(v.id.in_(_used_validity(scope)))
-        .order_by(v.id)
-    )
-
-
-def _event_numbers(scope: Scope) -> Any:
-    v = t.calib_validity.c
-    inside = v.id.in_(_used_validity(scope))
-    return union(select(v.certified_at).where(inside), select(v.revoked_at).where(inside, v.revoked_at != t.OPEN_ENDED))
-
-
-def _events(scope: Scope) -> Select[Any]:
-    e = t.registry_event.c
-    query = select(e.seq, e.at_ns, e.actor, e.kind, e.reason, e.hash)
-    return query.where(e.seq.in_(_event_numbers(scope))).order_by(e.seq)
 
 
 def _stamped(scope: Scope, row: int, seq: int, at_ns: int) -> dict[str, str]:
