@@ -7,50 +7,29 @@ Every change is first worked out as a `CertifyDiff` and then carried out, so a d
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
-from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
-from registry.errors import ConflictError, UnknownName, UserError, ValidityOverlap, listed
+from registry.errors import UnknownName, ValidityOverlap, listed
 from registry.refs import DatasetRef
 from registry.sql import tables as t
-from registry.sql.bulk import chunks, in_order, insert_rows
+from registry.sql.bulk import chunks, insert_rows
+from registry.sql.certify_slots import Slot, certifiable, dataset_slots, open_slots, with_modes
 from registry.sql.certify_words import certify_command, free_pieces
 from registry.sql.collections import collection_id
-from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import refs_by_row
 from registry.sql.events import append_event
 from registry.sql.locks import lock_log
-from registry.sql.raw_modes import mode_texts, mode_to_certify
+from registry.sql.raw_modes import mode_texts
 from registry.sql.validity_rows import ValidityRow, load_validity, spell_rows
 from registry.sql.validity_seal import rows_sha256
 from registry.times import spell_span
-from registry.timespan import ALL_TIME, Timespan
+from registry.timespan import Timespan
 
 CertifyMode = Literal["strict", "idempotent", "replace", "fill-gaps"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A dataset and what it is matched by within a collection; also the range, if it has one already."""
-
-    key: tuple[int, int, int, int]
-    """type_id, instrument_id, detector_id, filter_id"""
-    dataset_id: int
-    uuid: UUID
-    status: str = "LIVE"
-    validity_id: int = 0
-    span: Timespan = ALL_TIME
-    mode_id: int = t.NOT_APPLICABLE
-
-    @property
-    def place(self) -> tuple[int, ...]:
-        """What it is matched by, the readout mode among it."""
-        return (*self.key, self.mode_id)
 
 
 @dataclass(frozen=True)
@@ -128,12 +107,12 @@ def certify(
     if not dry_run:
         lock_log(connection)  # what is read from here on stays true until this is written
     home = collection_id(connection, collection, "CALIBRATION")
-    datasets = _with_modes(connection, _certifiable(connection, refs), readout_mode)
-    there = _open_rows(connection, home, {row.key[0] for row in datasets}, span)
-    new: list[tuple[_Slot, Timespan]] = []
-    close: list[_Slot] = []
-    unchanged: list[_Slot] = []
-    clashes: list[_Slot] = []
+    datasets = with_modes(connection, certifiable(connection, refs), readout_mode)
+    there = open_slots(connection, home, {row.key[0] for row in datasets}, span)
+    new: list[tuple[Slot, Timespan]] = []
+    close: list[Slot] = []
+    unchanged: list[Slot] = []
+    clashes: list[Slot] = []
     for dataset in datasets:
         old = there.get(dataset.place, [])
         same = all(row.dataset_id == dataset.dataset_id for row in old)
@@ -171,9 +150,9 @@ def decertify(
     if not dry_run:
         lock_log(connection)
     home = collection_id(connection, collection, "CALIBRATION")
-    datasets = _dataset_rows(connection, refs)
+    datasets = dataset_slots(connection, refs)
     wanted = {row.dataset_id for row in datasets}
-    there = _open_rows(connection, home, {row.key[0] for row in datasets}, span)
+    there = open_slots(connection, home, {row.key[0] for row in datasets}, span)
     close = [row for rows in there.values() for row in rows if row.dataset_id in wanted]
     left = [(row, piece) for row in close for piece in row.span.difference(span)]
     log = _Change(connection, collection, home, "decertify", actor, reason, dry_run)
@@ -193,7 +172,7 @@ class _Change:
     dry_run: bool
 
     def apply(
-        self, new: Sequence[tuple[_Slot, Timespan]], close: Sequence[_Slot], unchanged: Sequence[_Slot], span: Timespan
+        self, new: Sequence[tuple[Slot, Timespan]], close: Sequence[Slot], unchanged: Sequence[Slot], span: Timespan
     ) -> CertifyDiff:
         """Write the change, unless it is none or a dry run, and return it as a diff."""
         closed = _described(self.connection, close)
@@ -211,7 +190,7 @@ class _Change:
         revoked = load_validity(self.connection, t.calib_validity.c.revoked_at == seq)
         return CertifyDiff(tuple(added), tuple(revoked), same, seq, span=span)
 
-    def _values(self, row: _Slot, span: Timespan, seq: int) -> dict[str, Any]:
+    def _values(self, row: Slot, span: Timespan, seq: int) -> dict[str, Any]:
         """Return the column values of a new validity row."""
         return {
             "collection_id": self.home,
@@ -222,7 +201,7 @@ class _Change:
             "certified_at": seq,
         } | dict(zip(("type_id", "instrument_id", "detector_id", "filter_id"), row.key, strict=True))
 
-    def _payload(self, new: Sequence[tuple[_Slot, Timespan]], close: Sequence[_Slot], span: Timespan) -> dict[str, Any]:
+    def _payload(self, new: Sequence[tuple[Slot, Timespan]], close: Sequence[Slot], span: Timespan) -> dict[str, Any]:
         """Return what the event records: the request, and a hash over the rows so that altering them later shows."""
         texts = mode_texts(self.connection, {row.mode_id for row in (*close, *(row for row, _ in new))})
         added = [(row.uuid, piece, texts[row.mode_id]) for row, piece in new]
@@ -235,7 +214,7 @@ class _Change:
             "rows_sha256": rows_sha256(added, [(row.uuid, row.span, texts[row.mode_id]) for row in close]),
         }
 
-    def _planned(self, new: Iterable[tuple[_Slot, Timespan]]) -> tuple[ValidityRow, ...]:
+    def _planned(self, new: Iterable[tuple[Slot, Timespan]]) -> tuple[ValidityRow, ...]:
         """Return rows as they would be added."""
         rows = list(new)
         known = refs_by_row(self.connection, [row.dataset_id for row, _ in rows])
@@ -245,87 +224,12 @@ class _Change:
         )
 
 
-def _certifiable(connection: Connection, refs: Sequence[DatasetRef]) -> list[_Slot]:
-    """Return the rows of datasets, refusing all that cannot be certified, all at once."""
-    rows = _dataset_rows(connection, refs)
-    types = {row.id: row.type for row in dataset_types(connection).values()}
-    problems = [f"{_name(types, row)} is {row.status}, not LIVE" for row in rows if row.status != "LIVE"]
-    for row in rows:
-        kind = types[row.key[0]]
-        if not kind.is_calibration:
-            problems.append(f"{_name(types, row)} is not a calibration")
-        elif "exposure" in kind.dimensions:
-            problems.append(f"{_name(types, row)} belongs to one exposure and cannot be valid for others")
-    holder: dict[tuple[int, ...], _Slot] = {}
-    for row in rows:
-        first = holder.setdefault(row.key, row)
-        if first is not row:
-            problems.append(f"{_name(types, first)} and {_name(types, row)} are the same calibration twice; choose one")
-    if problems:
-        raise ConflictError(f"nothing was certified:\n{listed(problems)}", conflicts=problems)
-    return rows
-
-
-def _with_modes(connection: Connection, rows: Sequence[_Slot], readout_mode: Mapping[str, Any] | None) -> list[_Slot]:
-    """Return rows with the readout mode to be matched by, where their types are."""
-    kinds = {row.id: row.type for row in dataset_types(connection).values()}
-    by_mode = [row for row in rows if kinds[row.key[0]].matches_mode]
-    if readout_mode is not None and len(by_mode) < len(rows):
-        names = ", ".join(sorted({kinds[row.key[0]].name for row in rows if row not in by_mode}))
-        raise UserError(f"{names} is not matched by readout mode; none can be given", fix="leave --readout-mode out")
-    names_of = {row.dataset_id: _name(kinds, row) for row in by_mode}
-    if not by_mode:
-        return list(rows)
-    modes = mode_to_certify(connection, names_of, readout_mode)
-    return [replace(row, mode_id=modes.get(row.dataset_id, t.NOT_APPLICABLE)) for row in rows]
-
-
-def _dataset_rows(connection: Connection, refs: Sequence[DatasetRef]) -> list[_Slot]:
-    """Return the rows of datasets, without repetitions, sorted by key so that locks are taken in one order."""
-    d = t.dataset.c
-    columns = (d.type_id, d.instrument_id, d.detector_id, d.filter_id, d.id, d.uuid, d.status)
-    wanted = {ref.id for ref in refs}
-    rows = [
-        _Slot((row[0], row[1], row[2], row[3]), row.id, row.uuid, row.status)
-        for some in chunks(in_order(wanted))
-        for row in connection.execute(select(*columns).where(d.uuid.in_(some)))
-    ]
-    missing = sorted(str(uuid) for uuid in wanted - {row.uuid for row in rows})
-    if missing:
-        raise UnknownName(f"no such dataset: {', '.join(missing[:20])}", kind="dataset", name=missing[0])
-    if not rows:
-        raise UserError("no datasets were given", fix="isrflow query datasets")
-    return sorted(rows, key=lambda row: (row.key, row.dataset_id))
-
-
-def _open_rows(
-    connection: Connection, home: int, types: set[int], span: Timespan
-) -> dict[tuple[int, ...], list[_Slot]]:
-    """Return the rows in force that overlap a range, by key and mode, in order of time."""
-    v, d = t.calib_validity.c, t.dataset.c
-    query = (
-        select(v.type_id, v.instrument_id, v.detector_id, v.filter_id, v.dataset_id, d.uuid, d.status, v.id)
-        .add_columns(v.begin_ns, v.end_ns, v.mode_id)
-        .join(t.dataset, v.dataset_id == d.id)
-        .where(v.collection_id == home, v.type_id.in_(sorted(types)), v.revoked_at == t.OPEN_ENDED)
-        .where(v.begin_ns < span.end_ns, v.end_ns > span.begin_ns)
-        .order_by(v.begin_ns)
-    )
-    rows: defaultdict[tuple[int, ...], list[_Slot]] = defaultdict(list)
-    for row in connection.execute(query):
-        span_there = Timespan(row.begin_ns, row.end_ns)
-        key = (row[0], row[1], row[2], row[3])
-        slot = _Slot(key, row.dataset_id, row.uuid, row.status, row.id, span_there, row.mode_id)
-        rows[slot.place].append(slot)
-    return dict(rows)
-
-
 def _overlap(
     connection: Connection,
     collection: str,
     refs: Sequence[DatasetRef],
     span: Timespan,
-    clashes: Sequence[_Slot],
+    clashes: Sequence[Slot],
     *,
     mode: str,
 ) -> ValidityOverlap:
@@ -342,12 +246,7 @@ def _overlap(
     return ValidityOverlap(message, conflicts=rows, fix=fix)
 
 
-def _described(connection: Connection, rows: Iterable[_Slot]) -> tuple[ValidityRow, ...]:
+def _described(connection: Connection, rows: Iterable[Slot]) -> tuple[ValidityRow, ...]:
     """Return validity rows with all that people want to know about them."""
     ids = sorted({row.validity_id for row in rows})
     return tuple(row for some in chunks(ids) for row in load_validity(connection, t.calib_validity.c.id.in_(some)))
-
-
-def _name(types: dict[int, Any], row: _Slot) -> str:
-    """Name a dataset in a message."""
-    return f"{types[row.key[0]].name} {row.uuid.hex[:8]}"
