@@ -54,8 +54,8 @@ class Repository:
         """Open a read transaction: one consistent snapshot."""
         return read(self.engine)
 
-    def writing(self, *, durable: bool = False) -> AbstractContextManager[Connection]:
-        """Open a write transaction; `durable` makes its commit survive a power cut.
+    def writing(self, *, durable: bool = False, beside: bool = False) -> AbstractContextManager[Connection]:
+        """Open a write transaction; `durable` makes its commit survive a power cut, `beside` see `database.write`.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Repository:
         """
         if self.read_only:
             raise UserError(f"the repository {self.root} was opened for reading only")
-        return write(self.engine, durable=durable)
+        return write(self.engine, durable=durable, beside=beside)
 
     def changing(self, *, dry_run: bool) -> AbstractContextManager[Connection]:
         """Open a durable write transaction, or a read one for a dry run."""

@@ -61,12 +61,12 @@ class WorkFace(Face):
 
     def heartbeat(self, quantum_ids: Sequence[int], worker: str | None = None, seconds: float = 600) -> list[int]:
         """Prolong leases and return those still held."""
-        with self._repository.writing() as connection:
+        with self._repository.writing(beside=True) as connection:
             return leases.heartbeat(connection, quantum_ids, worker or process_token(), seconds)
 
     def fail(self, quantum_id: int, worker: str | None, error: QuantumFailure, retriable: bool = True) -> None:
         """Mark a leased quantum failed, and keep how."""
-        with self._repository.writing() as connection:
+        with self._repository.writing(beside=True) as connection:
             leases.fail(connection, quantum_id, worker or process_token(), error, retriable=retriable)
 
     def inputs(self, quantum_id: int) -> QuantumInputs:

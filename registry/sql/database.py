@@ -19,7 +19,7 @@ from registry.errors import UnavailableError, UserError, VersionError
 from registry.sql.address import database_address, spoken
 from registry.sql.failures import is_failure, translate
 from registry.sql.file_system import refuse_network_file_system
-from registry.sql.modes import BUSY_TIMEOUT_S, DURABLE, READ_ONLY, WRITES
+from registry.sql.modes import BESIDE, BUSY_TIMEOUT_S, DURABLE, READ_ONLY, WRITES
 from registry.sql.postgres import make_postgres_engine
 from registry.sql.sqlite import make_sqlite_engine
 
@@ -76,7 +76,7 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def write(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
+def write(engine: Engine, *, durable: bool = False, beside: bool = False) -> Iterator[Connection]:
     """Open a write transaction, committed at the end and rolled back on any exception.
 
     It is alone: another one waits for its end. What it reads first is still so when it writes.
@@ -87,6 +87,9 @@ def write(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
         An open database.
     durable
         Let the commit survive a power cut; without it the last commits may be lost then, but nothing is corrupted.
+    beside
+        Do not wait for another writer (on PostgreSQL; a SQLite file has one in any case). For what changes single rows
+        that are its own, each by one statement that says what they must be: the sign of life of a worker.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def write(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
     """
     if engine.get_execution_options().get(READ_ONLY):
         raise UserError(f"the registry {spoken(engine)} was opened for reading only; nothing was changed")
-    with _transaction(engine, writes=True, durable=durable) as connection:
+    with _transaction(engine, writes=True, durable=durable, beside=beside) as connection:
         yield connection
 
 
@@ -170,11 +173,13 @@ def scratch_schema(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def _transaction(engine: Engine, *, writes: bool = False, durable: bool = False) -> Iterator[Connection]:
+def _transaction(
+    engine: Engine, *, writes: bool = False, durable: bool = False, beside: bool = False
+) -> Iterator[Connection]:
     """Open a connection, begin as told, and turn the driver's errors into ours."""
     try:
         with (
-            engine.connect().execution_options(**{WRITES: writes, DURABLE: durable}) as connection,
+            engine.connect().execution_options(**{WRITES: writes, DURABLE: durable, BESIDE: beside}) as connection,
             connection.begin(),
         ):
             yield connection

@@ -8,5 +8,7 @@ WRITES = "registry_writes"
 """The transaction changes something."""
 DURABLE = "registry_durable"
 """Its commit must survive a power cut."""
+BESIDE = "registry_beside"
+"""It changes only rows that are its own, and need not be alone."""
 BUSY_TIMEOUT_S = 60.0
 """How long a writer waits for another one."""

@@ -21,7 +21,7 @@ from registry.errors import UnavailableError
 from registry.sql.address import with_password
 from registry.sql.forks import forget_connections_after_fork
 from registry.sql.locks import WRITE_LOCK
-from registry.sql.modes import BUSY_TIMEOUT_S, DURABLE, READ_ONLY, WRITES
+from registry.sql.modes import BESIDE, BUSY_TIMEOUT_S, DURABLE, READ_ONLY, WRITES
 
 OLDEST_POSTGRESQL = 13
 _CONNECT_TIMEOUT_S = 10
@@ -69,7 +69,8 @@ def make_postgres_engine(url: URL, *, read_only: bool = False, busy_timeout_s: f
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        connection.exec_driver_sql(begin_writing[bool(options.get(DURABLE))] if options.get(WRITES) else _BEGIN_READING)
+        kind = (bool(options.get(DURABLE)), bool(options.get(BESIDE)))
+        connection.exec_driver_sql(begin_writing[kind] if options.get(WRITES) else _BEGIN_READING)
 
     forget_connections_after_fork(engine)
     return engine
@@ -85,8 +86,8 @@ def _refuse_dead(connection: Any) -> None:
         raise DisconnectionError from error
 
 
-def _begin_writing(busy_timeout_s: float) -> dict[bool, str]:
-    """Spell how a write transaction begins, for durable ones and others: its settings and the lock in one message.
+def _begin_writing(busy_timeout_s: float) -> dict[tuple[bool, bool], str]:
+    """Spell how a write transaction begins, by whether it is durable and beside: settings and lock in one message.
 
     A commit that need not be durable does not wait for the disk; after a crash of the server it may be missing, with
     all that came after it, as in SQLite.
@@ -99,7 +100,8 @@ def _begin_writing(busy_timeout_s: float) -> dict[bool, str]:
     for durable in (True, False):
         settings = limits | ({} if durable else {"synchronous_commit": "off"})
         told = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
-        spelled[durable] = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {told}, {WRITE_LOCK}"
+        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {told}"
+        spelled[durable, True], spelled[durable, False] = begin, f"{begin}, {WRITE_LOCK}"
     return spelled
 
 

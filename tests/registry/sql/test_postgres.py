@@ -163,6 +163,14 @@ def test_a_writer_waits_for_another_one_no_longer_than_told(pg):
     impatient.dispose()
 
 
+def test_who_changes_only_what_is_his_own_does_not_wait_for_a_long_change(pg):
+    impatient = make_engine(pg.address, busy_timeout_s=0.05)
+    with pg.write(), write(impatient, beside=True) as connection:
+        connection.execute(insert(t.config_blob), blobs("sign of life"))
+    impatient.dispose()
+    assert count(pg) == 1
+
+
 def test_readers_do_not_wait_for_writers(pg):
     with pg.write() as writer:
         writer.execute(insert(t.config_blob), blobs("new"))
