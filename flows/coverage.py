@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from registry.times import day_obs_at, day_span, now_ns, parse_day
 DEFAULT_NIGHTS = 30
 """How many nights are looked at if none are named: the last ones."""
 _PLAN = "- {filter: r, type: science}"
+_DAYS = re.compile(r"[\d-]{8,10}(\.\.[\d-]{8,10})?")
 _KNOWN = ("filter", "type", "readout_mode", "exposure_s", "n", "detectors")
 
 
@@ -184,8 +186,9 @@ def _exposures(repo: Repo, nights: str) -> list[ExposureRecord]:
         latest = repo.butler.exposures(science, order_by=("-day_obs",))
         days = sorted({one.day_obs for one in latest})[-DEFAULT_NIGHTS:]
         found = [one for one in latest if one.day_obs in set(days)]
-    elif nights.replace("..", "").isdecimal():
-        found = repo.butler.exposures(f"{science} and day_obs in ({nights})")
+    elif _DAYS.fullmatch(nights):
+        span = "..".join(str(parse_day(day)) for day in nights.split(".."))
+        found = repo.butler.exposures(f"{science} and day_obs in ({span})")
     else:
         found = repo.butler.exposures(f"{science} and ({nights})")
     if not found:

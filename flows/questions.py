@@ -44,15 +44,15 @@ def ask_impact(repo: Repo, what: Sequence[str]) -> Impact:
 
 
 def find_datasets(repo: Repo, what: Sequence[str], types: Sequence[str] | None = None) -> list[DatasetRef]:
-    """Return what runs hold, of these types, and ids name; errors as for `ask_impact`."""
+    """Return what runs hold, of these types of calibrations if any, and ids name; errors as for `ask_impact`."""
     runs = {row.name for row in repo.butler.collections() if row.kind == "RUN"}
     refs: list[DatasetRef] = []
     for text in what:
         if text in runs:
             found = repo.butler.datasets("status != 'STAGED'", type=types, collections=[text])
             if not found:
-                kinds = f"of type {', '.join(types)} " if types is not None and len(types) < 4 else ""
-                raise UserError(f"run {text} holds nothing {kinds}", fix=f"isrflow query datasets \"run = '{text}'\"")
+                what_kind = "nothing" if types is None else "no calibrations"
+                raise UserError(f"run {text} holds {what_kind}", fix=f"isrflow query datasets \"run = '{text}'\"")
             refs += found
         elif len(text) >= _SHORTEST_ID and not set(text.lower()) - set("0123456789abcdef-"):
             refs.append(repo.butler.resolve_id(text))

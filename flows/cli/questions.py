@@ -159,7 +159,8 @@ def unrecall(
     with open_repo(repo) as opened:
         kinds = [name for name, kind in opened.butler.dataset_types().items() if kind.is_calibration]
         done = opened.butler.unmark(find_datasets(opened, what, kinds), "bad", reason=reason)
-    emit(done.to_dict(), as_json=as_json, text=lambda: say(f"unrecalled: {done.render('taken back')}"))
+    told = f"{len(done.changed)} unrecalled (event {done.seq})" if done.changed else "none of them was recalled"
+    emit(done.to_dict(), as_json=as_json, text=lambda: say(told))
     return 0
 
 
@@ -260,7 +261,10 @@ def coverage(
     from flows.coverage import ask_coverage, ask_tonight
     from flows.present.output import emit, print_table, say
     from flows.repo import open_repo
+    from registry.errors import UserError
 
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise UserError(f"pictures are PNG, not {plot.suffix or plot.name}", fix=f"--plot {plot.with_suffix('.png')}")
     layer = recipe_layer(settings, None, "", recipe)
     with open_repo(repo, read_only=True) as opened:
         if tonight is not None:

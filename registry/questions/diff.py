@@ -106,6 +106,8 @@ class RunDiff:
     def render(self) -> str:
         """Return the answer as text."""
         lines = [f"{self.before} -> {self.after}: {count(self.n_both, 'quantum', 'quanta')} in both"]
+        if self.is_empty and not self.n_both:
+            return f"{lines[0]}; neither holds any work to compare"
         if self.is_empty:
             return f"{lines[0]}; they are the same in calibrations, settings, software, inputs and products"
         lines += [f"  {one}" for one in self.differences]

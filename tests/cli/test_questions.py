@@ -99,7 +99,7 @@ def test_recall_wants_a_run_of_its_own_and_calibrations(isrflow, finished, bias)
     typed = isrflow("recall", bias, "--reason", "x", "--go", "--repo", finished, code=1)
     assert "goes into a run of its own" in typed.err
     typed = isrflow("recall", "raw/tiny", "--reason", "x", "--repo", finished, code=1)
-    assert "holds nothing" in typed.err
+    assert "raw/tiny holds no calibrations" in typed.err
 
 
 def test_whatif_supposes_one_thing(isrflow, finished, bias):
@@ -115,6 +115,7 @@ def test_whatif_supposes_one_thing(isrflow, finished, bias):
 
 def test_coverage_shows_the_flat_that_is_missing_and_draws_it(isrflow, finished, tmp_path):
     picture = tmp_path / "coverage.png"
+    assert "pictures are PNG" in isrflow("coverage", "--repo", finished, "--plot", "a.pdf", code=1).err
     found = isrflow("coverage", "--repo", finished, "--plot", picture, "--json", code=2).json
     missing = {
         (cell["type"], cell["physical_filter"], cell["detector"])
@@ -123,7 +124,8 @@ def test_coverage_shows_the_flat_that_is_missing_and_draws_it(isrflow, finished,
     }
     assert missing == {("flat", "r_01", 1)}
     assert picture.read_bytes().startswith(b"\x89PNG")
-    text = isrflow("coverage", NIGHT, "--type", "flat", "--repo", finished, code=2).out
+    assert "is not a day" in isrflow("coverage", "20261301", "--repo", finished, code=1).err
+    text = isrflow("coverage", "2026-03-01..20260301", "--type", "flat", "--repo", finished, code=2).out
     assert text.splitlines()[:2] == ["night\tflat/g_01\tflat/r_01", f"{NIGHT}\tok\t1 missing of 2 detectors"]
 
 

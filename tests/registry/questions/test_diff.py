@@ -160,6 +160,12 @@ def test_only_runs_that_exist_can_be_compared(work, raws, world):
         ask(world, "night/1", "calib")
 
 
+def test_runs_without_work_are_not_called_the_same(work, world):
+    world.calib("calibs/5")
+    world.calib("calibs/6")
+    assert ask(world, "calibs/5", "calibs/6").render().endswith("0 quanta in both; neither holds any work to compare")
+
+
 def test_leaves_of_a_tree_have_dotted_names():
     tree = {"a": {"b": 1, "c": [1, 2]}, "d": {}, "e": None}
     assert dict(leaves(tree)) == {"a.b": 1, "a.c": [1, 2], "d": {}, "e": None}
