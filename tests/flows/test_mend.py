@@ -12,6 +12,7 @@ from flows.imports import import_calib
 from flows.ingest import ingest_paths
 from flows.mend import clear_flags, correct_headers, flag_exposures, restore_headers
 from flows.night import plan_night, run_night
+from flows.replay import replay_datasets
 from flows.repo import open_repo
 from flows.reprocess import plan_reprocess, run_reprocess
 from flows.selection import select_targets
@@ -253,6 +254,19 @@ def test_products_are_out_of_date_after_a_correction_and_up_to_date_again_when_i
     restore_headers(repo, [on(first)], "OBJECT", reason="no typo")
     assert plan_reprocess(repo, where, "try").n_done_before == 1
     assert repo.butler.exposures(f"exposure = {first}")[0].object_name == "field Alpha"
+
+
+def test_what_was_made_before_and_after_a_correction_is_replayed_each_with_its_own_header(repo):
+    first = science(repo)[0]
+    where = f"exposure = {first} and detector = 0"
+    run_reprocess(repo, where, "before", engine="direct")
+    correct_headers(repo, [on(first)], "DARKTIME", 64.0, reason="shutter log")
+    flag_exposures(repo, [on(first)], "suspect", reason="haze")
+    run_reprocess(repo, where, "after", engine="direct")
+    restore_headers(repo, [on(first)], "DARKTIME", reason="it was right")
+    refs = [product(repo, run, first) for run in ("before", "after")]
+    assert refs[0].content_sha256 != refs[1].content_sha256
+    assert [one.verdict for one in replay_datasets(repo, refs).results] == ["reproduced"] * 2
 
 
 def test_a_card_that_is_taken_away_is_gone(repo):
