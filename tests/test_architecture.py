@@ -75,8 +75,8 @@ REGISTRY_FLOORS = (
     ("timespan", "times", "dimensions", "names"),
     ("refs", "contexts", "resolution"),
     ("sql", "datastore"),
-    ("migrate", "repository"),
-    ("outputs", "presence", "reading", "refusals"),
+    ("location", "migrate", "repository"),
+    ("outputs", "presence", "reading", "refusals", "schema_check"),
     (
         "query",
         "resolve",

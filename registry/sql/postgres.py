@@ -64,7 +64,10 @@ def make_postgres_engine(url: URL, *, read_only: bool = False, busy_timeout_s: f
     def _ask_whether_it_lives(connection: Any, record: Any, _proxy: object) -> None:
         """Meet a server that was restarted before any work is done, without asking before every transaction."""
         if time.monotonic() - record.info.get(_USED, time.monotonic()) > _ASK_AFTER_S:
-            _refuse_dead(connection)
+            try:
+                connection.execute("")
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError from error  # the pool drops it, and all that are as old
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -74,16 +77,6 @@ def make_postgres_engine(url: URL, *, read_only: bool = False, busy_timeout_s: f
 
     forget_connections_after_fork(engine)
     return engine
-
-
-def _refuse_dead(connection: Any) -> None:
-    """Let the pool drop a connection that the server has ended, and all that are as old."""
-    from psycopg import Error
-
-    try:
-        connection.execute("")
-    except Error as error:
-        raise DisconnectionError from error
 
 
 def _begin_writing(busy_timeout_s: float) -> dict[tuple[bool, bool], str]:
