@@ -88,7 +88,8 @@ def match_modes(connection: Connection, name: str, *, actor: str = "", reason: s
     UnknownName
         If there is no such type.
     ConflictError
-        If it is no calibration, or some of it was certified already: those would silently serve no exposure any more.
+        If it is no calibration, or some of it was certified already: those would silently serve no exposure any more;
+        or if there is some, and contexts were frozen, which must give the same for ever.
     """
     row = type_row(connection, name)
     if row.type.matches_mode:
@@ -103,6 +104,15 @@ def match_modes(connection: Connection, name: str, *, actor: str = "", reason: s
             f"{n_certified} ranges of {name} were certified without a readout mode; they would serve nothing any more",
             conflicts=[name],
             fix="let a new repository match modes, before anything of that type is certified there",
+        )
+    made = select(func.count()).select_from(t.dataset).where(t.dataset.c.type_id == row.id)
+    frozen = list(connection.execute(select(t.context.c.name).order_by(t.context.c.id)).scalars())
+    if frozen and connection.execute(made).scalar_one():
+        raise ConflictError(
+            f"contexts were frozen ({', '.join(frozen)}) that may find {name} in a run or tag, of any mode; they must "
+            "not find others now",
+            conflicts=frozen,
+            fix="let a new repository match modes, before anything of that type is made there",
         )
     seq = append_event(connection, "match-mode", actor=actor, reason=reason, payload={"type": name})
     new = _bits(replace(row.type, matches_mode=True))

@@ -13,6 +13,7 @@ from registry.refs import DataId, DatasetRef, DatasetType, QuantumSpec, dataset_
 from registry.resolve import resolve
 from registry.sql import tables as t
 from registry.sql.collections import register_collection
+from registry.sql.contexts import freeze_context
 from registry.sql.dataset_types import dataset_types, match_modes, register_dataset_types
 from registry.sql.datasets import dataset_rows, insert_datasets
 from registry.sql.exposures import insert_exposures
@@ -175,3 +176,13 @@ def test_existing_repositories_keep_matching_as_they_did(world):
         with pytest.raises(ConflictError, match="other properties"):
             register_dataset_types(connection, [DatasetType("bias", ("instrument",), "fits", True)])
     assert found(world, expose(world, 1, FAST))[0] != "MODE_MISMATCH"
+
+
+def test_what_a_frozen_context_finds_is_not_changed_by_matching_modes(world):
+    world.certify(world.calib("run/1"), 0, 100)
+    world.calib("run/1", "camera")
+    with world.write() as connection:
+        freeze_context(connection, "dr1", ["run/1"], actor="ada")
+        match_modes(connection, "flat", reason="there is none yet")
+        with pytest.raises(ConflictError, match=r"contexts were frozen \(dr1\) that may find camera in a run or tag"):
+            match_modes(connection, "camera", reason="late")
