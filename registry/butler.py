@@ -16,7 +16,7 @@ from uuid import UUID
 from registry.datastore.base import Datastore
 from registry.datastore.cache import CachePolicy, FileCache
 from registry.datastore.opening import open_datastore
-from registry.datastore.ownership import claim, mark, refuse_others
+from registry.datastore.ownership import adopt, claim, refuse_others
 from registry.errors import UnavailableError
 from registry.face.calibrations import CalibrationFace
 from registry.face.collections import CollectionFace
@@ -223,7 +223,7 @@ def _open(
         store = _store(location)
         if not refuse_others(store, uuid) and not read_only:
             with suppress(OSError, UnavailableError):  # who may only read need not leave a mark
-                mark(store, uuid, location.root)
+                adopt(store, uuid, location.root)
         is_cached = store.is_remote or (policy is not None and policy.local)
         cache = FileCache(policy) if is_cached else None
         repository = Repository(location.root, engine, store, formatters, actor, read_only, uuid, cache)

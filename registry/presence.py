@@ -6,12 +6,16 @@ A dataset whose file is gone is MISSING, so that nothing resolves to it; with it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from registry.datastore.base import Fingerprint, file_fingerprint
 from registry.refs import DatasetRef
 from registry.repository import Repository
 from registry.sql.datasets import set_status
+
+_AT_ONCE = 16
+"""Questions to a remote store at a time."""
 
 Found = Mapping[DatasetRef, Fingerprint | None]
 """What is there for each dataset; None if nothing is."""
@@ -29,7 +33,15 @@ def look(repository: Repository, refs: Iterable[DatasetRef], *, rehash: bool = F
     rehash
         Read every file; without it only what was MISSING is read, and a file of the right size is believed.
     """
-    return {ref: _fingerprint(repository, ref, read=rehash or ref.status == "MISSING") for ref in refs}
+    these = list(refs)
+
+    def one(ref: DatasetRef) -> Fingerprint | None:
+        return _fingerprint(repository, ref, read=rehash or ref.status == "MISSING")
+
+    if not repository.store.is_remote:
+        return {ref: one(ref) for ref in these}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # an answer takes its time, whatever the question
+        return dict(zip(these, pool.map(one, these), strict=True))
 
 
 def record(repository: Repository, found: Found) -> None:

@@ -43,6 +43,15 @@ def claim(store: Datastore, uuid: UUID, root: Path) -> None:
     mark(store, uuid, root)
 
 
+def adopt(store: Datastore, uuid: UUID, root: Path) -> None:
+    """Write whose a store is that holds files from before stores were marked.
+
+    An empty one is left as it is: it may be the place where a disk is not mounted.
+    """
+    if _marker(store) is None and next(iter(store.scan()), None) is not None:
+        mark(store, uuid, root)
+
+
 def mark(store: Datastore, uuid: UUID, root: Path) -> None:
     """Write whose a store is, if it does not say so yet."""
     if _marker(store) is not None:

@@ -188,6 +188,7 @@ def test_a_repository_pointed_at_anothers_files_is_not_opened(remote, tmp_path, 
 
 
 def test_a_registry_made_anew_does_not_take_the_files_of_the_old_one(make_butler, tmp_path, formatters):
+    make_butler().put({"level": 1}, "bias", D0, "calibs/1")
     butler = make_butler()
     store = butler._repository.store.root
     assert json.loads((store / MARKER).read_text())["uuid"] == str(butler._repository.uuid)
@@ -210,3 +211,25 @@ def test_slow_local_files_are_cached_if_wanted(make_butler, tmp_path, formatters
     with Butler(butler.root, formatters=formatters, cache=policy) as cached:
         assert [cached.get(ref) for _ in range(2)] == [{"level": 100}] * 2
         assert (cached._repository.cache.misses, cached._repository.cache.hits) == (1, 1)
+
+
+def test_a_repository_from_before_markers_is_marked_when_it_is_opened(make_butler):
+    butler = make_butler()
+    butler.put({"level": 1}, "bias", D0, "calibs/1")
+    marker = butler._repository.store.root / MARKER
+    marker.unlink(missing_ok=True)
+    make_butler()
+    assert json.loads(marker.read_text())["uuid"] == str(butler._repository.uuid)
+
+
+def test_the_place_where_a_disk_is_not_mounted_is_left_alone(make_butler):
+    """A marker there would make an empty folder look like the datastore."""
+    butler = make_butler()
+    butler.put({"level": 1}, "bias", D0, "calibs/1")
+    store = butler._repository.store.root
+    store.rename(store.with_name("elsewhere"))
+    make_butler()
+    assert not store.exists()
+    store.mkdir()
+    make_butler()
+    assert list(store.iterdir()) == []
