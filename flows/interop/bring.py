@@ -62,8 +62,7 @@ def bring(
     report = _report(butler, contents, known, left, dry_run=False)
     _describe(butler, contents)
     refs = _ingest(butler, contents, known, hashes, transfer)
-    certified = _relate(butler, contents, refs)
-    counts = dict(report.counts) | {"ranges of validity": certified}
+    counts = dict(report.counts) | _relate(butler, contents, refs)
     return BroughtReport(report.where, counts, report.left, next_steps=_next_steps(contents))
 
 
@@ -182,14 +181,13 @@ def _ingest(
     return refs
 
 
-def _relate(butler: Butler, contents: Contents, refs: Mapping[str, DatasetRef]) -> Count:
-    """Tag and certify; return how many ranges are new."""
+def _relate(butler: Butler, contents: Contents, refs: Mapping[str, DatasetRef]) -> dict[str, Count]:
+    """Tag and certify; return how much of it is new."""
     tagged: defaultdict[str, list[DatasetRef]] = defaultdict(list)
     for collection, id_ in contents.tags:
         if str(id_) in refs:
             tagged[collection].append(refs[str(id_)])
-    for collection, some in tagged.items():
-        butler.tag(collection, some)
+    tags = sum(butler.tag(collection, some) for collection, some in tagged.items())
     valid: defaultdict[tuple[str, Timespan], list[DatasetRef]] = defaultdict(list)
     for collection, span, id_ in contents.validity:
         if str(id_) in refs:
@@ -198,7 +196,9 @@ def _relate(butler: Butler, contents: Contents, refs: Mapping[str, DatasetRef]) 
     for (collection, span), some in valid.items():
         diff = butler.certify(collection, some, span, reason=f"as in {contents.where}")
         new, known = new + len(diff.added), known + len(diff.unchanged)
-    return Count(new, known)
+    counts = {"ranges of validity": Count(new, known)}
+    there = sum(len(some) for some in tagged.values())
+    return counts | ({"tags": Count(tags, there - tags)} if contents.tags else {})
 
 
 def _next_steps(contents: Contents) -> list[str]:
