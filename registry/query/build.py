@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from operator import ge, gt, le, lt
 from typing import Any, NoReturn
@@ -14,7 +13,7 @@ from registry.query import syntax as s
 from registry.query.complaints import complaint
 from registry.query.fields import Kind, Source, Subject, subject
 from registry.query.values import converted, listed_values, plain_value, whole, words
-from registry.sql.portable import apart, in_code_points, json_number, json_text, json_word
+from registry.sql.portable import apart, in_code_points, json_number, json_text, json_word, matches_glob
 
 _ORDERED: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _UNORDERED = {Kind.ID, Kind.TRUTH}
@@ -164,12 +163,11 @@ class Builder:
             self._refuse(node.pattern.column, message)
         pattern = plain_value(self._content(node.pattern))
         try:
-            regex = _glob_as_regex(words(pattern))
+            glob = words(pattern)
         except (TypeError, ValueError):
             self._refuse(node.pattern.column, f"a pattern is a text in quotes, not {_shown(pattern)}")
         self._count(node.pattern.column, 1)
-        # LIKE minds the case of letters on one engine and not on the other; regular expressions mind it on both.
-        return _some(source, lambda column: _column(source, column, "").regexp_match(regex))
+        return _some(source, lambda column: matches_glob(_column(source, column, ""), glob))
 
     def _absent(self, node: s.Absent) -> ColumnElement[bool]:
         source = self.source(node.field)
@@ -291,12 +289,6 @@ def _one_of(source: Source, column: ColumnElement[Any], values: Sequence[Any]) -
     kinds = {kind: [value for value in values if type(value) is kind] for kind in {type(value) for value in values}}
     kinds = {kind: [str(v).lower() for v in found] if kind is bool else found for kind, found in kinds.items()}
     return or_(*(_column(source, column, kind()).in_(found) for kind, found in kinds.items()))
-
-
-def _glob_as_regex(pattern: str) -> str:
-    # (?s), \A and \Z mean the same to Python and to PostgreSQL: a dot is any letter, and the whole text is meant.
-    letters = (re.escape(letter) if letter not in "*?" else {"*": ".*", "?": "."}[letter] for letter in pattern)
-    return rf"(?s)\A{''.join(letters)}\Z"
 
 
 def _shown(content: Any) -> str:

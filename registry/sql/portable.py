@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from sqlalchemy import Boolean, ColumnElement, Double, Text, literal
@@ -37,6 +38,50 @@ class apart(FunctionElement[bool]):  # noqa: N801
 @compiles(apart)
 def _in_parentheses(element: apart, compiler: SQLCompiler, **options: Any) -> str:
     return f"({compiler.process(element.clauses, **options)})"
+
+
+class matches_glob(FunctionElement[bool]):  # noqa: N801
+    """Whether a text fits a pattern with ``*`` (any letters) and ``?`` (one letter); the case of letters counts.
+
+    LIKE minds the case on one engine and not on the other, so both get a regular expression. In time proportional to
+    the text on both: PostgreSQL's engine never goes back, and Python's, which SQLite borrows, is told not to (a
+    pattern like ``*a*a*a*a*b`` would else take for ever).
+    """
+
+    inherit_cache = True
+    type = Boolean()
+
+    def __init__(self, column: ColumnElement[str], pattern: str) -> None:
+        super().__init__(column, literal(_python_regex(pattern), Text()), literal(_plain_regex(pattern), Text()))
+
+
+@compiles(matches_glob)
+def _glob_in_sqlite(element: matches_glob, compiler: SQLCompiler, **options: Any) -> str:
+    column, regex, _ = (compiler.process(part, **options) for part in element.clauses)
+    return f"({column} REGEXP {regex})"
+
+
+@compiles(matches_glob, "postgresql")
+def _glob_in_postgresql(element: matches_glob, compiler: SQLCompiler, **options: Any) -> str:
+    column, _, regex = (compiler.process(part, **options) for part in element.clauses)
+    return f"({column} ~ {regex})"
+
+
+def _python_regex(pattern: str) -> str:
+    first, *rest = map(_letters, re.split(r"\*+", pattern))
+    if not rest:
+        return rf"(?s)\A{first}\Z"
+    middle = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    return rf"(?s)\A{first}{middle}.*{rest[-1]}\Z"
+
+
+def _plain_regex(pattern: str) -> str:
+    parts = map(_letters, re.split(r"\*+", pattern))
+    return rf"(?s)\A{'.*'.join(parts)}\Z"
+
+
+def _letters(part: str) -> str:
+    return "".join("." if letter == "?" else re.escape(letter) for letter in part)
 
 
 class _JsonValue(FunctionElement[Any]):
