@@ -96,6 +96,10 @@ def content(butler: Butler, tmp_path, label: str) -> list[str]:
         if record["is"] == "collection":  # a run that was there already keeps who made it when
             for name in ("owner", "created_ns", "started_ns", "host"):
                 record.pop(name, None)
+        if record["is"] == "dataset":  # when it came here is this repository's own
+            record.pop("created_ns")
+        if record["is"] == "dataset":  # it is there since it was brought, so that the past does not change
+            record.pop("created_ns")
         found.append(record)
     files = [f"{p.relative_to(path)} {p.read_bytes()!r}" for p in (path / "files").rglob("*") if p.is_file()]
     return sorted([json.dumps(record, sort_keys=True) for record in found] + files)

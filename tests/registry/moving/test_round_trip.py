@@ -46,6 +46,22 @@ def test_what_arrives_can_be_used(laptop, site, tmp_path):
     assert "datasets" in answer.render()
 
 
+def test_what_a_context_finds_does_not_change_when_a_package_comes_in(laptop, site, tmp_path):
+    """Datasets of a package were made long before, elsewhere; here they were not to be found then."""
+    bias = laptop.datasets(type="bias")[0]
+    laptop.export(tmp_path / "names", f"run = '{bias.run}' and type = 'raw'")
+    laptop.export(tmp_path / "p", calibs=True, provenance=True)
+    site.import_package(tmp_path / "names")
+    site.register_collection(bias.run, "RUN")
+    context = site.freeze_context("before", [bias.run])
+    site.import_package(tmp_path / "p")
+    science = DataId("lupine", NIGHT * 1000 + 4, bias.data_id.detector)
+    now = site.resolve([science], {"bias": True}, [bias.run])
+    assert now.matches[science]["bias"].ref.id == bias.id
+    assert site.resolve([science], {"bias": True}, context="before").missing
+    assert site.resolve([science], {"bias": True}, [bias.run], as_of=context.event_seq).missing
+
+
 def test_importing_twice_changes_nothing(laptop, site, tmp_path):
     laptop.export(tmp_path / "p", calibs=True, provenance=True)
     site.import_package(tmp_path / "p")
