@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from flows.capsule_manifest import MANIFEST, METADATA, PROVENANCE, README
 from registry.lineage import ProvenanceRecord
 from registry.prov.names import moment
+from registry.refs import DatasetRef
 
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://schema.org/sha256"}]
 _FORMATS = {
@@ -29,7 +31,7 @@ _NAMES = {
 
 
 def crate_metadata(
-    record: ProvenanceRecord, operator: str, places: Mapping[Any, str], files: Mapping[str, tuple[int, str]]
+    record: ProvenanceRecord, operator: str, places: Mapping[UUID, str], files: Mapping[str, tuple[int, str]]
 ) -> dict[str, Any]:
     """Return ``ro-crate-metadata.json`` as plain values.
 
@@ -100,7 +102,7 @@ def crate_metadata(
     return {"@context": CONTEXT, "@graph": graph}
 
 
-def _file(path: str, size: int, sha256: str, ref: Any) -> dict[str, Any]:
+def _file(path: str, size: int, sha256: str, ref: DatasetRef | None) -> dict[str, Any]:
     told = {
         "@id": path,
         "@type": "File",

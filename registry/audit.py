@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from registry.datastore.base import QUARANTINE, Fingerprint, is_temporary
 from registry.datastore.local import LocalDatastore
@@ -23,6 +23,9 @@ from registry.repository import Repository
 from registry.sql import checks
 from registry.sql.datasets import set_status
 from registry.sql.events import append_event
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 Kind = Literal[
     "missing file", "changed file", "unreadable file", "outside", "orphan", "quarantined", "dangling row", "broken log"
@@ -302,12 +305,12 @@ def _unknown_files(repository: Repository, paths: Sequence[str]) -> list[str]:
     return sorted(path for path in there if path not in meanwhile)
 
 
-def _dangling(connection: Any) -> Iterator[Finding]:
+def _dangling(connection: Connection) -> Iterator[Finding]:
     for what, detail in checks.dangling_rows(connection):
         yield Finding("dangling row", what, detail, "isrflow recover; if it stays, run again what made it", "database")
 
 
-def _log(connection: Any) -> Iterator[Finding]:
+def _log(connection: Connection) -> Iterator[Finding]:
     for text in checks.broken_log(connection):
         fix = "find out who wrote to the database, and restore it from a backup"
         yield Finding("broken log", "registry_event", text, fix, "registry_event")

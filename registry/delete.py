@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.canonical import sha256_json
 from registry.errors import ConflictError, DeletionRefused, TransferError, UserError, listed
@@ -28,6 +28,9 @@ from registry.sql.blockers import Blocker, blockers
 from registry.sql.datasets import dataset_rows, refs_by_row
 from registry.sql.deletion import Deletion, close_deletions, deletions, open_deletions
 from registry.sql.events import append_event
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ def bury(repository: Repository, going: Sequence[Deletion]) -> None:
             close_deletions(connection, going)
 
 
-def _sorted_out(connection: Any, refs: Sequence[DatasetRef]) -> tuple[dict[int, DatasetRef], list[DatasetRef]]:
+def _sorted_out(connection: Connection, refs: Sequence[DatasetRef]) -> tuple[dict[int, DatasetRef], list[DatasetRef]]:
     """Return what can be deleted, by row and as the registry has it now, and what has been."""
     rows = dataset_rows(connection, [ref.id for ref in refs])
     now = refs_by_row(connection, rows.values())

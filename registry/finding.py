@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from registry.errors import UnknownName
 from registry.refs import DataId, Match
@@ -111,7 +111,7 @@ def _look_up(connection: Connection, collections: tuple[str, ...]) -> _Known:
     return known
 
 
-def _decides(row: Any) -> bool:
+def _decides(row: Row[Any]) -> bool:
     """Say whether a range covers the exposure whole, and its dataset can be handed out."""
     covers = row.valid_from <= row.begin_ns and row.end_ns <= row.valid_to and row.mid_ns < row.valid_to
     return covers and row.status == "LIVE" and not row.marked

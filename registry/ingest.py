@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 from uuid import UUID
 
 from registry.datastore.base import Fingerprint, file_fingerprint
 from registry.errors import ConflictError, RegistryError, TransferError, UserError, listed
 from registry.outputs import Output, new_ref
 from registry.publish import forget_abandoned, publish_outputs, resurrect
-from registry.refs import DataId, DatasetRef
-from registry.repository import Repository
+from registry.refs import DataId, DatasetRef, DatasetType
+from registry.repository import Formatter, Repository
 from registry.sql.dataset_types import type_row
 from registry.sql.datasets import insert_datasets, move_datasets, refs_by_uuid
 from registry.sql.keys import data_id_keys
@@ -138,14 +138,14 @@ def _looked_at(repository: Repository, items: Sequence[IngestItem], run: str, tr
     return candidates
 
 
-def _formats(repository: Repository, items: Sequence[IngestItem]) -> Mapping[str, tuple[Any, Any]]:
+def _formats(repository: Repository, items: Sequence[IngestItem]) -> Mapping[str, tuple[DatasetType, Formatter]]:
     """Return dataset type and formatter by name of type."""
     with repository.reading() as connection:
         types = {name: type_row(connection, name).type for name in {item.type for item in items}}
     return {name: (type_, repository.formatter(type_.formatter)) for name, type_ in types.items()}
 
 
-def _look(item: IngestItem, run: str, dataset_type: Any, formatter: Any) -> _Candidate:
+def _look(item: IngestItem, run: str, dataset_type: DatasetType, formatter: Formatter) -> _Candidate:
     path = item.path.absolute()
     if not str(path).isprintable():
         raise ValueError(f"its name is not plain text: {str(path)!r}")

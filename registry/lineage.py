@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Table, literal, select, union_all
 
 from registry.errors import MissingDataset
 from registry.owner import spoken
@@ -274,7 +274,7 @@ def _links(connection: Connection, rows: Sequence[int], direction: Direction) ->
         yield from connection.execute(union_all(*queries))
 
 
-def _made(inputs: Any, belongs: Any, columns: tuple[Any, Any, Any, Any]) -> Select[Any]:
+def _made(inputs: Table, belongs: ColumnElement[bool], columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     """Select source, role, match and gap of one kind of input, with product and quantum."""
     o, q = t.quantum_output.c, t.quantum.c
     names = ("source_id", "role", "match", "gap_ns")

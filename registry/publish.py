@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from registry.canonical import canonical_json
@@ -35,6 +35,9 @@ from registry.sql.events import append_event
 from registry.sql.journal import Entry, Sealed
 from registry.sql.notes import unmark
 from registry.times import SECOND_NS, now_ns
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _OWN_COLUMNS = ("seconds", "cpu_s", "peak_rss_bytes")
 """Metrics of an attempt that have a column; any others are kept as JSON."""
@@ -227,7 +230,7 @@ def forget_abandoned(repository: Repository, ids: Sequence[UUID]) -> None:
         discard(repository, left)
 
 
-def resurrect(connection: Any, ids: Sequence[UUID], actor: str) -> None:
+def resurrect(connection: Connection, ids: Sequence[UUID], actor: str) -> None:
     """Take back the mark of datasets that were deleted, and are here again with the same content."""
     if ids:
         unmark(connection, ids, "deleted", actor=actor, reason="made again, with the same content")

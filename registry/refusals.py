@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from registry.errors import ConflictError, UnknownName, listed
 from registry.owner import process_token, spoken
@@ -12,8 +12,11 @@ from registry.sql import tables as t
 from registry.sql.journal import Entry
 from registry.sql.quanta import load_quanta
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
-def refuse_unleased(connection: Any, quantum_id: int, worker: str) -> None:
+
+def refuse_unleased(connection: Connection, quantum_id: int, worker: str) -> None:
     """Refuse work that somebody else has by now, before anything is written for it."""
     found = load_quanta(connection, t.quantum.c.id == quantum_id)
     if not found:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from registry.moving.manifest import extension_of
 from registry.moving.selecting import Selection
@@ -241,7 +241,7 @@ def _quanta(connection: Connection, quanta: Sequence[int]) -> Described:
             )
 
 
-def _roles(connection: Connection, table: Any, quanta: Sequence[int]) -> defaultdict[int, list[list[str]]]:
+def _roles(connection: Connection, table: Table, quanta: Sequence[int]) -> defaultdict[int, list[list[str]]]:
     c = table.c
     query = select(c.quantum_id, c.role, t.dataset.c.uuid).join(t.dataset, t.dataset.c.id == c.dataset_id)
     found: defaultdict[int, list[list[str]]] = defaultdict(list)

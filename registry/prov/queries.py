@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, literal, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, literal, select, union
 
 from registry.sql import tables as t
 
@@ -111,7 +111,7 @@ def validities_of(scope: Scope) -> Select[Any]:
     )
 
 
-def event_numbers_of(scope: Scope) -> Any:
+def event_numbers_of(scope: Scope) -> CompoundSelect[Any]:
     """Select the events that made or revoked those statements."""
     v = t.calib_validity.c
     inside = v.id.in_(_used_validity(scope))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -187,7 +187,7 @@ def spell_column(kind: str, physical_filter: str | None) -> str:
     return kind if physical_filter is None else f"{kind}/{physical_filter}"
 
 
-def spell_nights(nights: Any) -> str:
+def spell_nights(nights: Iterable[int]) -> str:
     """Write nights: all of few, the first and the last of many."""
     there = sorted(set(nights))
     return ", ".join(map(str, there)) if len(there) <= 3 else f"{there[0]} to {there[-1]} ({len(there)})"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from registry.sql import tables as t
 from registry.sql.among import among
@@ -96,7 +96,7 @@ def _users(connection: Connection, datasets: Sequence[int], known: Collection[in
     return {key: row for key, row in found.items() if key not in known}
 
 
-def _worked(connection: Connection, column: Any, rows: Sequence[int], number: int) -> list[Worked]:
+def _worked(connection: Connection, column: ColumnElement[int], rows: Sequence[int], number: int) -> list[Worked]:
     """Return quanta by row, or by the set of their calibrations."""
     q, a = t.quantum.c, t.quantum_attempt.c
     latest = and_(a.quantum_id == q.id, a.number == q.attempt)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from registry.questions.downstream import Downstream, Made, walk_down
 from registry.questions.words import count, spell_bytes, spell_cpu
@@ -224,7 +224,7 @@ def _derived(connection: Connection, made: Sequence[Made]) -> tuple[Derived, ...
     return tuple(sorted(found, key=lambda one: (one.generation, one.ref.type, one.ref.run, one.ref.data_id)))
 
 
-def _names(connection: Connection, table: Any) -> dict[int, str]:
+def _names(connection: Connection, table: Table) -> dict[int, str]:
     return {row.id: row.name for row in connection.execute(select(table.c.id, table.c.name))}
 
 

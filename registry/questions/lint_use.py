@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from registry.questions.findings import Finding
 from registry.questions.lint_validity import Scene
@@ -142,7 +142,7 @@ def mixed_runs(scene: Scene) -> Iterator[Finding]:
 _Parent = tuple[str, int]
 
 
-def _of_flagged_raws() -> Any:
+def _of_flagged_raws() -> Select[Any]:
     """Select quantum, flag, and number of the exposure of quanta that read a flagged raw."""
     i, d, f, e = t.quantum_input.c, t.dataset.c, t.quality_flag.c, t.exposure.c
     same = and_(f.exposure_id == d.exposure_id, or_(f.detector_id == t.NOT_APPLICABLE, f.detector_id == d.detector_id))
@@ -155,7 +155,7 @@ def _of_flagged_raws() -> Any:
     )
 
 
-def _with_recalled() -> Any:
+def _with_recalled() -> Select[Any]:
     """Select quantum, and row of the recalled calibration that it used."""
     m, k, q = t.calib_set_member.c, t.dataset_mark.c, t.quantum.c
     return (
@@ -166,7 +166,7 @@ def _with_recalled() -> Any:
     )
 
 
-def _masters(connection: Connection, parents: Any) -> list[tuple[_Parent, DatasetRef]]:
+def _masters(connection: Connection, parents: Select[Any]) -> list[tuple[_Parent, DatasetRef]]:
     """Return the live calibrations that came of quanta, with what is wrong; those that are marked bad are left out."""
     o, d, k = t.quantum_output.c, t.dataset.c, t.dataset_mark.c
     kinds = [row.id for row in dataset_types(connection).values() if row.type.is_calibration]

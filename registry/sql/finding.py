@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, select
+from sqlalchemy import Row, ScalarSelect, Select, and_, bindparam, func, select
 
 from registry.refs import DataId, DatasetRef, DatasetType
 from registry.sql import tables as t
@@ -47,14 +47,14 @@ def find_statement(type_: DatasetType) -> Select[Any]:
     )
 
 
-def ref_of(row: Any, type_: DatasetType, data_id: DataId) -> DatasetRef:
+def ref_of(row: Row[Any], type_: DatasetType, data_id: DataId) -> DatasetRef:
     """Return the dataset of a row."""
     about = DataId(data_id.instrument, None, data_id.detector, row.filter_name).subset(type_.dimensions)
     stored = (row.sha256, row.content_sha256, row.size, row.path)
     return DatasetRef(row.uuid, type_.name, row.run_name, about, *stored, row.status)
 
 
-def _latest(type_: DatasetType) -> Any:
+def _latest(type_: DatasetType) -> ScalarSelect[int]:
     """Return the last range in force of the exposure's calibration that begins before the exposure ends."""
     e, w = t.exposure.c, t.calib_validity.alias("w")
     declared = {
