@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Table, select
 
 from registry.canonical import canonical_json
 from registry.moving.incoming import Incoming, batches, dataset_of, exposure_of, instrument_of, place_of, type_of
@@ -24,6 +24,7 @@ from registry.sql.collections import collections as load_collections
 from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import refs_by_uuid
 from registry.sql.exposures import detectors_of, exposures_by_number, filters_of, instruments
+from registry.sql.noted_targets import noted_now
 from registry.sql.quanta import load_quanta
 from registry.sql.remembered import counts
 from registry.sql.validity_rows import ValidityRow, load_validity
@@ -291,21 +292,9 @@ class _Comparing:
                 here, there = (json.dumps(None if v is None else json.loads(v)) for v in (known[key], record["value"]))
                 self.result.notes.append(f"{key[1]} of {key[0]} stays {here}; in the package it is {there}")
 
-    def _noted(self, table: Any, records: Records) -> list[tuple[DataId, Any]]:
+    def _noted(self, table: Table, records: Records) -> list[tuple[DataId, Row[Any]]]:
         """Return what people say here of the exposures of records."""
-        c = table.c
-        numbers = sorted({place_of(record).exposure or 0 for record in records})
-        query = (
-            select(table, t.instrument.c.name, t.exposure.c.number, t.detector.c.number.label("detector"))
-            .join(t.exposure, t.exposure.c.id == c.exposure_id)
-            .join(t.instrument, t.instrument.c.id == t.exposure.c.instrument_id)
-            .join(t.detector, t.detector.c.id == c.detector_id)
-            .where(counts(table, None), t.exposure.c.number.in_(numbers))
-        )
-        return [
-            (DataId(row.name, row.number, row.detector if row.detector_id != t.NOT_APPLICABLE else None), row)
-            for row in self.connection.execute(query)
-        ]
+        return noted_now(self.connection, table, {place_of(record).exposure or 0 for record in records})
 
 
 def _differences(old: Any, new: Any) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from registry.moving.incoming import place_of, why
 from registry.moving.manifest import Record
@@ -17,8 +17,8 @@ from registry.refs import DataId
 from registry.sql import tables as t
 from registry.sql.flags import set_flag
 from registry.sql.header_corrections import correct_headers
+from registry.sql.noted_targets import noted_now
 from registry.sql.notes import mark
-from registry.sql.remembered import counts
 
 Records = Sequence[Record]
 
@@ -41,7 +41,7 @@ class TakingNotes:
 
     def flags(self, records: Records) -> None:
         """Flag exposures that are not flagged so yet."""
-        known = {(place, row.flag) for place, row in self._noted(t.quality_flag)}
+        known = {(place, row.flag) for place, row in noted_now(self.connection, t.quality_flag)}
         groups: defaultdict[tuple[Any, str], list[DataId]] = defaultdict(list)
         for record in records:
             place = place_of(record)
@@ -52,7 +52,7 @@ class TakingNotes:
 
     def headers(self, records: Records) -> None:
         """Correct cards that are not corrected here."""
-        known = {(place, row.keyword) for place, row in self._noted(t.header_correction)}
+        known = {(place, row.keyword) for place, row in noted_now(self.connection, t.header_correction)}
         groups: defaultdict[tuple[str, str | None, str], list[DataId]] = defaultdict(list)
         for record in records:
             place = place_of(record)
@@ -61,17 +61,3 @@ class TakingNotes:
         for (keyword, text, reason), places in groups.items():
             value = None if text is None else json.loads(text)
             correct_headers(self.connection, places, keyword, value, actor=self.actor, reason=reason)
-
-    def _noted(self, table: Any) -> list[tuple[DataId, Any]]:
-        c = table.c
-        query = (
-            select(table, t.instrument.c.name, t.exposure.c.number, t.detector.c.number.label("detector"))
-            .join(t.exposure, t.exposure.c.id == c.exposure_id)
-            .join(t.instrument, t.instrument.c.id == t.exposure.c.instrument_id)
-            .join(t.detector, t.detector.c.id == c.detector_id)
-            .where(counts(table, None))
-        )
-        return [
-            (DataId(row.name, row.number, row.detector if row.detector_id != t.NOT_APPLICABLE else None), row)
-            for row in self.connection.execute(query)
-        ]

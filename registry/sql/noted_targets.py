@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from registry.errors import UserError
 from registry.refs import DataId
 from registry.sql import tables as t
 from registry.sql.keys import data_id_keys
+from registry.sql.remembered import counts
 
 Place = tuple[int, int]
 """Rows of exposure and detector; the detector is the sentinel if all are meant."""
@@ -58,7 +59,25 @@ def spell(targets: Iterable[DataId]) -> str:
     return "; ".join(words)
 
 
-def with_place(query: Select[Any], exposure_id: Any, detector_id: Any) -> Select[Any]:
+def noted_now(
+    connection: Connection, table: Table, numbers: Collection[int] | None = None
+) -> list[tuple[DataId, Row[Any]]]:
+    """Return the rows of flags or of corrections that count now, with what they are of.
+
+    Parameters
+    ----------
+    table
+        ``t.quality_flag`` or ``t.header_correction``.
+    numbers
+        Only of exposures with these numbers.
+    """
+    query = with_place(select(table), table.c.exposure_id, table.c.detector_id).where(counts(table, None))
+    if numbers is not None:
+        query = query.where(t.exposure.c.number.in_(sorted(numbers)))
+    return [(target_from_row(row), row) for row in connection.execute(query)]
+
+
+def with_place(query: Select[Any], exposure_id: ColumnElement[int], detector_id: ColumnElement[int]) -> Select[Any]:
     """Add to a query what `target_from_row` reads; it joins the dimensions."""
     return (
         query.add_columns(
