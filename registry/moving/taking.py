@@ -37,6 +37,7 @@ from registry.sql.collections import collections as load_collections
 from registry.sql.collections import register_collection, set_chain, tag
 from registry.sql.dataset_types import dataset_types, register_dataset_types
 from registry.sql.datasets import dataset_rows, identity_values, move_datasets, refs_by_uuid, set_status
+from registry.sql.events import latest_ns
 from registry.sql.exposures import insert_exposures, register_instrument
 from registry.timespan import Timespan
 
@@ -156,10 +157,9 @@ class Taking:
         new = list({each.ref.id: each for each in found if each.ref.id not in known}.values())
         refs = {each.ref.id: self._placed(each) for each in new}
         identities = identity_values(self.connection, refs.values())
-        rows = [
-            {**identities[each.ref.id], "status": refs[each.ref.id].status, "created_ns": each.created_ns}
-            for each in new
-        ]
+        # Made here now, whenever it was made there: as of an event before the import it was not to be found here.
+        now = latest_ns(self.connection)
+        rows = [{**identities[each.ref.id], "status": refs[each.ref.id].status, "created_ns": now} for each in new]
         insert_rows(self.connection, t.dataset, rows)
         ids = dataset_rows(self.connection, list(refs))
         files = [_artifact(ref, ids[id_]) for id_, ref in refs.items() if ref.sha256 is not None]

@@ -97,9 +97,7 @@ def content(butler: Butler, tmp_path, label: str) -> list[str]:
             for name in ("owner", "created_ns", "started_ns", "host"):
                 record.pop(name, None)
         if record["is"] == "dataset":  # when it came here is this repository's own
-            record.pop("created_ns")
-        if record["is"] == "dataset":  # it is there since it was brought, so that the past does not change
-            record.pop("created_ns")
+            record.pop("created_ns", None)
         found.append(record)
     files = [f"{p.relative_to(path)} {p.read_bytes()!r}" for p in (path / "files").rglob("*") if p.is_file()]
     return sorted([json.dumps(record, sort_keys=True) for record in found] + files)
