@@ -15,9 +15,9 @@ from registry.sql import tables as t
 from registry.sql.bulk import chunks, in_order, insert_rows
 from registry.sql.collections import FlatCollection, run_ids
 from registry.sql.dataset_types import dataset_types
+from registry.sql.events import latest_ns
 from registry.sql.keys import Key, data_id_from_row, data_id_keys, with_data_id
 from registry.sql.remembered import counts
-from registry.times import now_ns
 
 _SHORTEST_ID = 4
 _FEW = 500
@@ -85,7 +85,7 @@ def insert_datasets(
         message = f"already registered, or given twice; nothing was stored:\n{listed(doubles)}"
         raise ConflictError(message, conflicts=doubles)
     identities = identity_values(connection, refs) if values is None else values
-    now = now_ns()
+    now = latest_ns(connection)
     rows = [{**identities[ref.id], "status": ref.status, "created_ns": now} for ref in refs]
     insert_rows(connection, t.dataset, rows)
     ids = dataset_rows(connection, [ref.id for ref in refs])

@@ -22,6 +22,7 @@ from registry.times import format_time, now_ns, parse_time
 from registry.timespan import FOREVER_NS
 
 _DIGITS_OF_A_DAY = 8
+_NEWEST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ def append_event(
     last = connection.execute(select(c.seq, c.at_ns, c.hash).order_by(c.seq.desc()).limit(1)).first()
     values: dict[str, Any] = {
         "seq": last.seq + 1 if last else 1,
-        # A clock that was set back must not make a later event look earlier: "as of a time" is looked up by it.
-        "at_ns": max(now_ns(), last.at_ns) if last else now_ns(),
+        # A clock that was set back must not make a later event look earlier ("as of a time" is looked up by it), nor as
+        # early as datasets that were there before it ("as of an event" is, too).
+        "at_ns": max(now_ns(), last.at_ns if last else 0, _last_made_ns(connection) + 1),
         "actor": actor,
         "kind": kind,
         "reason": reason,
@@ -79,6 +81,13 @@ def events(
 def newest_seq(connection: Connection) -> int:
     """Return the number of the last event; zero before the first."""
     return int(connection.execute(select(func.coalesce(func.max(t.registry_event.c.seq), 0))).scalar_one())
+
+
+def latest_ns(connection: Connection) -> int:
+    """Return the present; the time of the newest event if the clock was set back since: what is made now is later."""
+    c = t.registry_event.c
+    last = connection.execute(select(c.at_ns).order_by(c.seq.desc()).limit(1)).scalar()
+    return max(now_ns(), last or 0)
 
 
 def seq_at(connection: Connection, time_ns: int) -> int:
@@ -162,6 +171,12 @@ def verify_chain(connection: Connection) -> list[str]:
             problems.append(f"event {row['seq']} ({row['kind']} by {row['actor']}) was changed after it was written")
         expected, prev_hash = row["seq"] + 1, stored
     return problems
+
+
+def _last_made_ns(connection: Connection) -> int:
+    """Return when the newest datasets were made; writers at work at once publish not quite in the order of rows."""
+    newest = select(t.dataset.c.created_ns).order_by(t.dataset.c.id.desc()).limit(_NEWEST).subquery()
+    return int(connection.execute(select(func.coalesce(func.max(newest.c.created_ns), 0))).scalar_one())
 
 
 def _seal(values: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from registry.errors import ConflictError
 from registry.owner import is_dead
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
+from registry.sql.events import latest_ns
 from registry.times import now_ns
 
 LEASE_S = 600
@@ -136,7 +137,7 @@ def publish_entries(connection: Connection, done: Sequence[Entry]) -> None:
     insert_rows(connection, t.artifact, [_artifact(entry) for entry in new])
     d = t.dataset.c
     # As of an event before this one a new dataset was not there, however long it was being written.
-    created_ns = case((d.status == "STAGED", now_ns()), else_=d.created_ns)
+    created_ns = case((d.status == "STAGED", latest_ns(connection)), else_=d.created_ns)
     for some in chunks([entry.dataset_id for entry in new]):
         connection.execute(update(t.dataset).where(d.id.in_(some)).values(status="LIVE", created_ns=created_ns))
     _link_to_quanta(connection, done)

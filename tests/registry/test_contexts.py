@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,8 +14,9 @@ from registry.refs import Policy
 from registry.resolve import resolve
 from registry.sql.collections import register_collection, set_chain
 from registry.sql.contexts import bind_run, contexts, freeze_context, load_context, verify_contexts
-from registry.sql.events import events, newest_seq
+from registry.sql.events import append_event, events, newest_seq
 from registry.sql.policies import set_policy
+from registry.times import SECOND_NS, parse_time
 
 
 def freeze(world, name="dr1", collections=("calib",), **options):
@@ -55,6 +57,27 @@ def test_what_a_context_found_and_is_purged_now_is_still_the_answer_with_a_warni
     assert match.ref.id == ref.id
     assert match.warning == "GONE: it was there as of event 1, but is PURGED now; restore its file, or ask as of now"
     assert ask(world, data_id, collections=["calib"]).missing[0].reason == "NOT_LIVE"
+
+
+def test_a_clock_that_is_set_back_brings_nothing_into_a_context_and_takes_nothing_out(world, monkeypatch):
+    clock = [parse_time("2026-03-02T00:00:00")]
+    monkeypatch.setattr("registry.times.time.time_ns", lambda: clock[0])
+    old = world.calib("run/1", detector=0)
+    clock[0] -= 3600 * SECOND_NS
+    data_id = world.expose(1, 10, 20)
+    freeze(world, "before", ["run/1"], as_of=append(world))
+    clock[0] -= 3600 * SECOND_NS
+    append(world)
+    late = world.calib("run/1", detector=1)
+    other = replace(data_id, detector=1)
+    assert ask(world, data_id, context="before").matches[data_id]["bias"].ref == old
+    assert ask(world, other, context="before").missing
+    assert ask(world, other, collections=["run/1"]).matches[other]["bias"].ref == late
+
+
+def append(world) -> int:
+    with world.write() as connection:
+        return append_event(connection, "note", actor="ada")
 
 
 def test_the_hash_covers_collections_policies_and_the_event(world):
