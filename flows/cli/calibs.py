@@ -13,6 +13,7 @@ from flows.cli.options import (
     ConfigOption,
     DryRunOption,
     JsonOption,
+    ReasonOption,
     RecipeOption,
     RepoOption,
     SetOption,
@@ -29,7 +30,6 @@ Mode = Literal["strict", "idempotent", "replace", "fill-gaps"]
 app = typer.Typer(help="Calibrations: make, bring in, certify, list.")
 
 CollectionOption = Annotated[str, typer.Option("--collection", help="The collection of certified calibrations.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")]
 BEGIN = typer.Option(
     "--begin",
     metavar="T",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.options import JsonOption, RepoOption, example
+from flows.cli.options import JsonOption, ReasonOption, RepoOption, example
 
 if TYPE_CHECKING:
     from flows.repo import Repo
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, chain, tag and freeze collections.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The collection.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with your name and the time.")]
 DatasetsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[DATASET]...", help="(Short) ids; or use --where.")
 ]

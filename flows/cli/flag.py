@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.options import AsOfOption, DryRunOption, JsonOption, RepoOption, comma_list, example
+from flows.cli.options import AsOfOption, DryRunOption, JsonOption, ReasonOption, RepoOption, comma_list, example
 
 app = typer.Typer(help="Flag exposures bad or suspect, take flags back, list them.")
 
@@ -21,7 +21,6 @@ DetectorOption = Annotated[
 WhereOption = Annotated[
     str, typer.Option("--where", metavar="WHERE", help="Which exposures (and detectors); as for `isrflow query`.")
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with your name and the time.")]
 HistoryOption = Annotated[bool, typer.Option("--history", help="Also what was taken back.")]
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.flag import DetectorOption, HistoryOption, ReasonOption, WhereOption
-from flows.cli.options import AsOfOption, DryRunOption, JsonOption, RepoOption, comma_list, example
+from flows.cli.flag import DetectorOption, HistoryOption, WhereOption
+from flows.cli.options import AsOfOption, DryRunOption, JsonOption, ReasonOption, RepoOption, comma_list, example
 
 app = typer.Typer(help="Put headers of raws right without touching the files: correct, restore, list.")
 

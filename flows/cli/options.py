@@ -34,6 +34,11 @@ ContextOption = Annotated[
         show_default=False,
     ),
 ]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with your name and the time.")]
+CollectionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--collection", help="Where to look instead of the repository's chain (repeatable)."),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="STEP.FIELD=VALUE", help="Change one setting of the recipe (repeatable)."),

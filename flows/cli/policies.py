@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from flows.cli.options import AsOfOption, JsonOption, RepoOption, example
+from flows.cli.options import AsOfOption, JsonOption, ReasonOption, RepoOption, example
 
 app = typer.Typer(help="Decide what is done where a calibration is missing.")
 
@@ -36,7 +36,7 @@ def set_(
         str | None,
         typer.Option("--max-gap", metavar="7d", help="How far away the nearest may be.", show_default=False),
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")] = "",
+    reason: ReasonOption = "",
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> int:

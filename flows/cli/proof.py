@@ -18,6 +18,7 @@ from flows.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from flows.repo import Repo
     from registry.audit import Finding
 
 app = typer.Typer()
@@ -235,15 +236,13 @@ def capsule(
     return 0
 
 
-def _write_prov(opened: object, what: str, output: Path | None) -> int:
+def _write_prov(opened: Repo, what: str, output: Path | None) -> int:
     """Write PROV-JSON of a dataset or a run to a file, or to stdout."""
     import sys
     from contextlib import nullcontext
 
     from flows.present.output import remark
-    from flows.repo import Repo
 
-    assert isinstance(opened, Repo)
     is_run = bool(opened.butler.collections(what))
     about = what if is_run else opened.butler.resolve_id(what)
     place = nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8")

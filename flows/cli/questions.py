@@ -1,4 +1,4 @@
-"""What was made with it, what differs, what would change: impact and its sisters."""
+"""Questions that change nothing: impact, diff, whatif, coverage, lint."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from flows.cli.calibs import BeginOption, CollectionOption, EndOption
-from flows.cli.night import EngineOption, tell_engine
 from flows.cli.options import (
     PANEL_LOOK,
+    AsOfOption,
+    CollectionsOption,
+    ContextOption,
     JsonOption,
     RecipeOption,
     RepoOption,
     SetOption,
-    WorkersOption,
     example,
 )
 
@@ -70,103 +71,6 @@ def diff(
 @app.command(
     rich_help_panel=PANEL_LOOK,
     epilog=example(
-        "isrflow recall 1a2b3c4d --reason 'light leak in the dome'",
-        "isrflow recall 1a2b3c4d --reason 'light leak in the dome' --go --out redo/flat-leak",
-    ),
-)
-def recall(
-    *,
-    what: Annotated[list[str], typer.Argument(metavar="RUN|DATASET...", help="Calibrations: (short) ids, or a run.")],
-    reason: Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")],
-    mark: Annotated[bool, typer.Option("--mark", help="Do it: mark them bad, so that nothing uses them.")] = False,
-    go: Annotated[bool, typer.Option("--go", help="Do it, and make again what was made with them.")] = False,
-    out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The collection for what is made.")] = None,
-    with_derived: Annotated[
-        bool, typer.Option("--with-derived", help="Recall the calibrations that were made with them, too.")
-    ] = False,
-    collection: Annotated[
-        list[str] | None, typer.Option("--collection", help="Where replacements are looked for.")
-    ] = None,
-    settings: SetOption = None,
-    engine: EngineOption = None,
-    workers: WorkersOption = None,
-    repo: RepoOption = None,
-    as_json: JsonOption = False,
-) -> int:
-    """Recall a calibration: what was made with it, what each product gets instead. Changes nothing unless told.
-
-    With --mark it is marked bad and never used again (`isrflow unrecall` takes that back); with --go the products made
-    with it are made again, and only those, into a run of their own.
-    """
-    from flows.cli.options import recipe_layer
-    from flows.present.output import emit, remark, say
-    from flows.present.progress import progress_bar
-    from flows.questions import ask_recall, carry_out_recall, made_otherwise, reprocess_recalled
-    from flows.repo import open_repo
-    from registry.errors import UserError
-
-    if go and out is None:
-        raise UserError("what is made again goes into a run of its own: name it", fix="--go --out redo/1a2b3c4d")
-    doing = mark or go
-    with open_repo(repo, read_only=not doing) as opened:
-        answer = ask_recall(opened, what, reason, with_derived=with_derived, collections=tuple(collection or ()))
-        layer = recipe_layer(settings, None, "")
-        for run in made_otherwise(opened, answer, layer):
-            remark(f"{run} was made with other settings than those of today; give them with --set to make it alike")
-        if not doing:
-            emit(answer.to_dict(), as_json=as_json, text=lambda: say(f"{answer.render()}\ndo it: {_recall_line(what)}"))
-            return 0
-        answer = carry_out_recall(opened, answer, out if go else None)
-        report = None
-        if go and answer.data_ids:
-            assert out is not None
-            tell_engine(opened, engine)
-            with progress_bar(out, quiet=as_json) as advance:
-                report = reprocess_recalled(
-                    opened,
-                    answer,
-                    out,
-                    settings=layer,
-                    engine=engine,
-                    workers=workers,
-                    on_progress=advance,
-                )
-    told = {"recall": answer.to_dict(), "run": None if report is None else report.to_dict()}
-    text = answer.render() + ("" if report is None else f"\n{report.render()}")
-    emit(
-        told, as_json=as_json, text=lambda: say(f"{text}\ntake it back: isrflow unrecall {' '.join(what)} --reason WHY")
-    )
-    return 0 if report is None else report.exit_code
-
-
-def _recall_line(what: list[str]) -> str:
-    return f"isrflow recall {' '.join(what)} --reason WHY --go --out redo/NAME (or --mark, to recall only)"
-
-
-@app.command(rich_help_panel=PANEL_LOOK, epilog=example("isrflow unrecall 1a2b3c4d --reason 'it was the shutter'"))
-def unrecall(
-    *,
-    what: Annotated[list[str], typer.Argument(metavar="RUN|DATASET...", help="Calibrations that were recalled.")],
-    reason: Annotated[str, typer.Option("--reason", help="Kept with the event, for those who ask later.")],
-    repo: RepoOption = None,
-    as_json: JsonOption = False,
-) -> int:
-    """Take the recall of calibrations back; they are used again where they are certified."""
-    from flows.present.output import emit, say
-    from flows.questions import find_datasets
-    from flows.repo import open_repo
-
-    with open_repo(repo) as opened:
-        kinds = [name for name, kind in opened.butler.dataset_types().items() if kind.is_calibration]
-        done = opened.butler.unmark(find_datasets(opened, what, kinds), "bad", reason=reason)
-    told = f"{len(done.changed)} unrecalled (event {done.seq})" if done.changed else "none of them was recalled"
-    emit(done.to_dict(), as_json=as_json, text=lambda: say(told))
-    return 0
-
-
-@app.command(
-    rich_help_panel=PANEL_LOOK,
-    epilog=example(
         "isrflow whatif 20260301 --certify calibs/20260302 --begin 20260301",
         "isrflow whatif 20260301 --context dr1",
         "isrflow whatif 20260301 --replace 1a2b3c4d=5e6f7a8b",
@@ -176,10 +80,8 @@ def unrecall(
 def whatif(
     *,
     target: Annotated[str, typer.Argument(metavar="YYYYMMDD|RUN|WHERE", help="A night, a run, or a query.")],
-    context: Annotated[str | None, typer.Option("--context", metavar="NAME", help="With this frozen context.")] = None,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="T", help="As things were: an event or a time.")
-    ] = None,
+    context: ContextOption = None,
+    as_of: AsOfOption = None,
     replace: Annotated[
         str | None,
         typer.Option("--replace", metavar="OLD=NEW", help="With calibrations in place of others: ids, or runs."),
@@ -241,13 +143,9 @@ def coverage(
     night: Annotated[
         str | None, typer.Option("--night", metavar="YYYYMMDD", help="Of --tonight; the plan's, else this one.")
     ] = None,
-    collection: Annotated[
-        list[str] | None, typer.Option("--collection", help="Where calibrations are looked for.")
-    ] = None,
-    context: Annotated[str | None, typer.Option("--context", metavar="NAME", help="With this frozen context.")] = None,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="T", help="As things were: an event or a time.")
-    ] = None,
+    collection: CollectionsOption = None,
+    context: ContextOption = None,
+    as_of: AsOfOption = None,
     settings: SetOption = None,
     recipe: RecipeOption = None,
     repo: RepoOption = None,
@@ -300,9 +198,7 @@ def coverage(
 )
 def lint(
     *,
-    collection: Annotated[
-        list[str] | None, typer.Option("--collection", help="Where to look instead of the repository's chain.")
-    ] = None,
+    collection: CollectionsOption = None,
     ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="RULE", help="Not this rule.")] = None,
     rules: Annotated[bool, typer.Option("--rules", help="List what is looked for, and stop.")] = False,
     repo: RepoOption = None,

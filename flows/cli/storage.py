@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import PANEL_CARE, DryRunOption, JsonOption, RepoOption, example
+from flows.cli.options import PANEL_CARE, DryRunOption, JsonOption, ReasonOption, RepoOption, example
 
 app = typer.Typer()
 _DAY_S = 86400.0
@@ -27,7 +27,7 @@ def delete(
         str, typer.Option("--where", metavar="WHERE", help="Those that fit, as for `isrflow query datasets`.")
     ] = "",
     run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="All that a run holds.")] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept with your name and the time.")],
+    reason: ReasonOption,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it you are told what would go.")] = False,
     dry_run: DryRunOption = False,
     repo: RepoOption = None,
