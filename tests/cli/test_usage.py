@@ -17,11 +17,13 @@ def commands(group, prefix: str = "isrflow"):
 
 ALL = dict(commands(get_command(app)))
 PROMISED = {
-    *("init", "demo", "up", "down", "status", "recover", "ingest", "simulate", "db upgrade", "db current"),
+    *("init", "demo", "up", "down", "status", "recover", "ingest", "simulate", "db upgrade", "db current", "db check"),
     *("calibs build", "calibs import", "calibs certify", "calibs decertify", "calibs list", "night", "reprocess"),
     *("query", "explain", "recipe", "get", "show", "lineage", "report", "run"),
-    *("export", "import"),
+    *("export", "import", "interop butler", "delete", "gc"),
+    *("provenance", "events", "verify", "replay", "capsule"),
     *("impact", "recall", "unrecall", "diff", "whatif", "coverage", "lint"),
+    *("verify", "replay", "provenance", "events", "capsule", "delete", "gc", "db check", "interop butler"),
     *("calibs match-mode", "policy set", "policy list", "context freeze", "context list", "context show"),
     *("flag set", "flag clear", "flag list", "header correct", "header restore", "header list"),
     *(f"collections {verb}" for verb in ("list", "chain", "tag", "untag", "freeze")),
