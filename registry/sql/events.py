@@ -86,8 +86,8 @@ def newest_seq(connection: Connection) -> int:
 def latest_ns(connection: Connection) -> int:
     """Return the present; the time of the newest event if the clock was set back since: what is made now is later."""
     c = t.registry_event.c
-    last = connection.execute(select(c.at_ns).order_by(c.seq.desc()).limit(1)).scalar()
-    return max(now_ns(), last or 0)
+    newest = select(func.max(c.seq)).scalar_subquery()
+    return max(now_ns(), connection.execute(select(c.at_ns).where(c.seq == newest)).scalar() or 0)
 
 
 def seq_at(connection: Connection, time_ns: int) -> int:
