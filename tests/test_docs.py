@@ -71,3 +71,19 @@ def test_relative_links_between_documents_lead_somewhere():
         targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", path.read_text())
         broken += [f"{path.relative_to(ROOT)} -> {target}" for target in targets if not (path.parent / target).exists()]
     assert not broken
+
+
+def test_the_reference_shows_every_part_of_the_butler_and_nothing_twice():
+    """Methods of `Butler` live in one file a room; a new room without a line in the reference would stay unseen."""
+    pages = "\n".join(path.read_text() for path in (ROOT / "docs" / "reference").glob("*.md"))
+    shown = re.findall(r"^::: (\S+)", pages, re.MULTILINE)
+    faces = {f"registry.face.{path.stem}" for path in (ROOT / "registry" / "face").glob("*.py")}
+    assert faces - {"registry.face.__init__", "registry.face.base"} <= set(shown)
+    assert len(shown) == len(set(shown))
+
+
+def test_every_page_is_in_the_navigation():
+    """Pages of single steps are listed by the page of steps, which is generated."""
+    shown = set(re.findall(r": (\S+\.md)", (ROOT / "mkdocs.yml").read_text()))
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert {page for page in pages if not page.startswith("steps/")} <= shown
