@@ -14,6 +14,8 @@ from registry.sql.bulk import chunks
 from registry.sql.contexts import verify_contexts
 from registry.sql.datasets import ref_from_row, ref_select
 from registry.sql.events import verify_chain
+from registry.sql.recorded import verify_recorded
+from registry.sql.sealed import verify_blobs, verify_calib_sets
 from registry.sql.validity_seal import verify_validity
 
 PAGE = 2000
@@ -65,6 +67,9 @@ def broken_log(connection: Connection) -> Iterator[str]:
     yield from verify_chain(connection)
     yield from verify_validity(connection)
     yield from verify_contexts(connection)
+    yield from verify_recorded(connection)
+    yield from verify_blobs(connection)
+    yield from verify_calib_sets(connection)
     for table in REMEMBERED:
         yield from _broken_memory(connection, table)
     yield from _marks_without_an_event(connection)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from registry.canonical import sha256_json
 from registry.sql import tables as t
-from registry.timespan import Timespan
+from registry.timespan import ALL_TIME, Timespan
 
 _STREAMED = {"yield_per": 2000}
 
 
 Sealed = tuple[UUID, Timespan, str]
 """Of a validity row: its dataset, its range, and the readout mode it serves as JSON (empty if it is none)."""
+_Placed = tuple[str, Sealed]
+"""A row with its collection."""
 
 
 def rows_sha256(added: Iterable[Sealed], closed: Iterable[Sealed]) -> str:
@@ -42,7 +45,7 @@ def verify_validity(connection: Connection) -> list[str]:
     problems = [
         f"the validity rows of event {event.seq} ({event.kind}) are not those it recorded"
         for event in connection.execute(query, execution_options=_STREAMED)
-        if rows_sha256(added.of(event.seq), closed.of(event.seq)) != _recorded(event.payload)
+        if _differs(event.payload, added.of(event.seq), closed.of(event.seq))
     ]
     strangers = sorted({*added.passed_over(), *closed.passed_over()})
     return problems + [f"validity rows speak of event {seq}, which certified nothing" for seq in strangers]
@@ -55,8 +58,10 @@ class _Stream:
         v = t.calib_validity.c
         query = (
             select(column.label("seq"), t.dataset.c.uuid, v.begin_ns, v.end_ns, t.readout_mode.c.canonical)
+            .add_columns(t.collection.c.name)
             .join_from(t.calib_validity, t.dataset, v.dataset_id == t.dataset.c.id)
             .join(t.readout_mode, v.mode_id == t.readout_mode.c.id)
+            .join(t.collection, v.collection_id == t.collection.c.id)
             .where(column != t.OPEN_ENDED)
             .order_by(column, v.id)
         )
@@ -65,14 +70,14 @@ class _Stream:
         self._next = next(self._groups, None)
         self._passed_over: list[int] = []
 
-    def of(self, seq: int) -> list[Sealed]:
+    def of(self, seq: int) -> list[_Placed]:
         """Return the rows of an event; events must be asked for in their order."""
         while self._next is not None and self._next[0] < seq:
             self._passed_over.append(self._next[0])
             self._next = next(self._groups, None)
         if self._next is None or self._next[0] != seq:
             return []
-        found = [(row.uuid, Timespan(row.begin_ns, row.end_ns), row.canonical) for row in self._next[1]]
+        found = [_placed(row) for row in self._next[1]]
         self._next = next(self._groups, None)
         return found
 
@@ -82,9 +87,21 @@ class _Stream:
         return self._passed_over
 
 
-def _recorded(payload: str) -> object:
-    """Return the hash that an event keeps; None if somebody has made it unreadable."""
+def _placed(row: Row[Any]) -> _Placed:
+    """Return a row of validity; one whose range can be none is in no collection, and so in no event."""
     try:
-        return json.loads(payload)["rows_sha256"]
+        span = Timespan(row.begin_ns, row.end_ns)
+    except ValueError:
+        return "", (row.uuid, ALL_TIME, row.canonical)
+    return row.name, (row.uuid, span, row.canonical)
+
+
+def _differs(payload: str, added: Sequence[_Placed], closed: Sequence[_Placed]) -> bool:
+    """Say whether rows are other ones than an event recorded, or in another collection, or the event is unreadable."""
+    try:
+        said = json.loads(payload)
+        home, sha256 = said["collection"], said["rows_sha256"]
     except (ValueError, KeyError, TypeError):
-        return None
+        return True
+    moved = any(place != home for place, _ in (*added, *closed))
+    return moved or rows_sha256((row for _, row in added), (row for _, row in closed)) != sha256

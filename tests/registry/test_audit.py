@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from registry.errors import ConflictError, MissingDataset
-from registry.refs import DataId
+from registry.refs import DataId, Match, Policy, QuantumSpec
 from registry.timespan import ALL_TIME
+from tests.registry.conftest import NIGHT
 
 D0, D1 = DataId("lupine", detector=0), DataId("lupine", detector=1)
 
@@ -242,3 +243,56 @@ def test_a_mark_moved_to_another_dataset_and_one_of_no_event_are_found(butler, r
         "row 1 of dataset_mark speaks of event 77 (removed_at), which never happened",
         f"row 1 of dataset_mark (bad, {refs[1].id}) is not what event 1 recorded",
     ]
+
+
+@pytest.fixture
+def eventful(butler, refs):
+    """A repository in which everything that can be recorded was."""
+    raw = butler.put({"counts": 1}, "raw", DataId("lupine", NIGHT * 1000 + 4, 0), "raw/lupine")
+    for name, kind in (("other", "CALIBRATION"), ("best", "TAGGED"), ("done", "RUN")):
+        butler.register_collection(name, kind)
+    diff = butler.certify("calibs", refs[:1], ALL_TIME)
+    butler.mark(refs[1:], "bad", reason="streaks")
+    butler.tag("best", refs[:1])
+    butler.set_flag([raw.data_id], "suspect", reason="satellite")
+    butler.correct_headers([raw.data_id], "OBJECT", "M 31", reason="typo")
+    butler.set_policy("bias", Policy("skip"), reason="trial")
+    butler.set_chain("search", ["calibs", "best"])
+    butler.freeze_context("dr1", ["calibs"])
+    butler.freeze("done", reason="published")
+    match = Match(refs[0], diff.added[0].id, "calibs")
+    spec = QuantumSpec("isr", raw.data_id, (("raw", raw.id),), (("bias", match),), "key")
+    (row,) = butler.plan("night/1", [spec], config={"clip": 3}, software={"python": "3"})
+    butler.lease([row.id])
+    butler.publish(row.id, {"post_isr": {"n": 1}}, run="night/1", data_id=raw.data_id)
+    return butler
+
+
+CHANGED = {
+    "UPDATE config_blob SET canonical = '{\"clip\":5}'": "of config_blob is not what it was",
+    "UPDATE software_env SET canonical = '{}'": "of software_env is not what it was",
+    "UPDATE calib_set_member SET dataset_id = 2": "is not the one that its validity row certified",
+    "UPDATE calib_validity SET collection_id = (SELECT id FROM collection WHERE name = 'other')": "rows of event 1",
+    "UPDATE context SET event_seq = 1": "context dr1 is not what was frozen",
+    "UPDATE calib_policy SET on_missing = 'optional'": "the policy of event 6 is not",
+    "UPDATE collection SET frozen = 0": "collection done was frozen by event 9, and is not any more",
+}
+GONE = {
+    "UPDATE calib_validity SET end_ns = 9223372036854775807": "rows of event 1",
+    "DELETE FROM context": "context dr1, which event 8 froze, is gone",
+    "DELETE FROM dataset_mark": "event 2 (mark) wrote 1 row",
+    "DELETE FROM dataset_tag": "event 3 (tag) wrote 1 row",
+    "DELETE FROM quality_flag": "event 4 (flag) wrote 1 row",
+    "DELETE FROM header_correction": "event 5 (header-correct) wrote 1 row",
+    "DELETE FROM calib_policy": "event 6 (policy) wrote 1 row",
+    "DELETE FROM collection_chain WHERE position = 1": "chain search is not what event 7 made it",
+}
+
+
+@pytest.mark.parametrize("vandalism", [CHANGED, GONE], ids=["changed", "gone"])
+def test_what_somebody_did_to_the_database_is_found(eventful, vandalism):
+    assert eventful.verify(rehash=True).findings == ()
+    as_vandal(eventful, *vandalism)
+    details = [finding.detail for finding in eventful.verify().findings]
+    assert {told for told in vandalism.values() if not any(told in detail for detail in details)} == set()
+    assert len(details) == len(vandalism)
