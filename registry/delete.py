@@ -14,7 +14,7 @@ master deletes its products first, or with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from registry.canonical import sha256_json
@@ -76,7 +76,7 @@ class DeletionReport:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
-            "deleted": [_plain(ref) for ref in self.refs],
+            "deleted": [ref.to_dict() for ref in self.refs],
             "n_bytes": self.n_bytes,
             "in_place": [str(ref.id) for ref in self.in_place],
             "set_aside": [list(pair) for pair in self.set_aside],
@@ -211,7 +211,3 @@ def _report(
 ) -> DeletionReport:
     in_place = tuple(ref for ref in refs if ref.path is not None and ref.path.startswith("/"))
     return DeletionReport(tuple(refs), in_place, tuple(set_aside), tuple(already), dry_run)
-
-
-def _plain(ref: DatasetRef) -> dict[str, Any]:
-    return {**asdict(ref), "id": str(ref.id), "data_id": ref.data_id.to_dict()}

@@ -23,6 +23,7 @@ from registry.times import format_duration, format_time
 
 Direction = Literal["up", "down"]
 _CONTEXT = ("name", "sha256")
+_TOLD = ("id", "type", "run", "data_id", "sha256", "content_sha256", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Lineage:
         return {
             "root": str(self.root),
             "direction": self.direction,
-            "nodes": [_plain(ref) for ref in self.nodes.values()],
+            "nodes": [ref.to_dict(*_TOLD) for ref in self.nodes.values()],
             "edges": [
                 {
                     "source": str(edge.source),
@@ -186,7 +187,7 @@ class ProvenanceRecord:
         """Return plain values, for JSON."""
         quantum = self.inputs.quantum
         return {
-            "dataset": _plain(self.ref),
+            "dataset": self.ref.to_dict(*_TOLD),
             "role": self.role,
             "quantum": {
                 "id": str(quantum.uuid),
@@ -204,9 +205,9 @@ class ProvenanceRecord:
             "config_sha256": self.inputs.config_sha256,
             "software": dict(self.inputs.software),
             "software_sha256": self.inputs.software_sha256,
-            "data": {role: _plain(ref) for role, ref in self.inputs.data.items()},
+            "data": {role: ref.to_dict(*_TOLD) for role, ref in self.inputs.data.items()},
             "calibs": {
-                role: _plain(match.ref)
+                role: match.ref.to_dict(*_TOLD)
                 | {"collection": match.collection, "warning": match.warning}
                 | {"match": match.kind, "gap_s": match.gap_ns / 1e9}
                 | {"validity": str(self.validity[role].span) if role in self.validity else None}
@@ -244,18 +245,6 @@ def attempts(connection: Connection, quantum_id: int) -> list[Attempt]:
     query = select(*(a[item.name] for item in fields(Attempt))).where(a.quantum_id == quantum_id).order_by(a.number)
     rows = connection.execute(query).mappings()
     return [Attempt(**{**row, "metrics": json.loads(row["metrics"] or "{}")}) for row in rows]
-
-
-def _plain(ref: DatasetRef) -> dict[str, Any]:
-    return {
-        "id": str(ref.id),
-        "type": ref.type,
-        "run": ref.run,
-        "data_id": ref.data_id.to_dict(),
-        "sha256": ref.sha256,
-        "content_sha256": ref.content_sha256,
-        "status": ref.status,
-    }
 
 
 def _links(connection: Connection, rows: Sequence[int], direction: Direction) -> Iterable[Any]:

@@ -5,11 +5,9 @@ Dataset ids are UUIDs made from (run, type, data id): a re-run after a crash arr
 
 from __future__ import annotations
 
-import os
 import platform as _platform
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 from uuid import UUID, uuid5
 
@@ -116,6 +114,12 @@ class DatasetRef:
     def short(self) -> str:
         """The first eight digits of the id, enough to type."""
         return self.id.hex[:8]
+
+    def to_dict(self, *names: str) -> dict[str, Any]:
+        """Return plain values, for JSON: of these fields, or of all."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if not names or one.name in names}
+        plain = {"id": str(self.id), "data_id": self.data_id.to_dict()}
+        return values | {name: value for name, value in plain.items() if name in values}
 
     def __str__(self) -> str:
         return f"{self.type} {self.short} {self.data_id} (run {self.run})"
@@ -293,11 +297,3 @@ def dataset_uuid(run: str, type: str, data_id: DataId) -> UUID:  # noqa: A002
 def quantum_uuid(run: str, task: str, data_id: DataId) -> UUID:
     """Return the id that a quantum of this run, task and data id has."""
     return uuid5(NAMESPACE, canonical_json(["quantum", run, task, data_id.to_dict()]))
-
-
-def new_uuid7() -> UUID:
-    """Return a fresh id that sorts by time of making (RFC 9562, version 7)."""
-    milliseconds = time.time_ns() // 1_000_000
-    rest = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (rest >> 68) << 64 | 0b10 << 62 | rest & (2**62 - 1)
-    return UUID(int=value)

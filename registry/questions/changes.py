@@ -41,8 +41,8 @@ class Change:
         return {
             "types": list(self.types),
             "effect": self.effect,
-            "before": [_plain(ref) for ref in self.before],
-            "after": [_plain(ref) for ref in self.after],
+            "before": [ref.to_dict("id", "run", "data_id") for ref in self.before],
+            "after": [ref.to_dict("id", "run", "data_id") for ref in self.after],
             "required": self.required,
             "why": self.why,
             "quanta": [data_id.to_dict() for data_id in self.data_ids],
@@ -129,7 +129,3 @@ def _names(refs: Sequence[DatasetRef]) -> str:
     if not refs:
         return "nothing"
     return f"{refs[0].short} ({refs[0].run})" if len(refs) == 1 else f"{len(refs)} of {refs[0].run}"
-
-
-def _plain(ref: DatasetRef) -> dict[str, Any]:
-    return {"id": str(ref.id), "run": ref.run, "data_id": ref.data_id.to_dict()}

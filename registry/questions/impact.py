@@ -19,6 +19,8 @@ from registry.sql.bulk import chunks
 from registry.sql.datasets import dataset_rows, refs_by_row, refs_by_uuid
 from registry.sql.validity_rows import ValidityRow, load_validity
 
+_TOLD = ("id", "type", "run", "data_id", "status")
+
 
 @dataclass(frozen=True, slots=True)
 class Touched:
@@ -93,7 +95,7 @@ class Impact:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
-            "of": [_plain(ref) for ref in self.roots],
+            "of": [ref.to_dict(*_TOLD) for ref in self.roots],
             "certified": [str(row) for row in self.validity],
             "products": self.n_products,
             "live": self.n_live,
@@ -106,7 +108,7 @@ class Impact:
             "waiting": dict(self.waiting),
             "touched": [_touched_dict(one) for one in self.touched],
             "masters": [
-                _plain(one.ref) | {"generation": one.generation, "certified_in": list(one.certified_in)}
+                one.ref.to_dict(*_TOLD) | {"generation": one.generation, "certified_in": list(one.certified_in)}
                 for one in self.masters
             ],
         }
@@ -266,16 +268,6 @@ def _masters(masters: Sequence[Derived]) -> list[str]:
         ids = ", ".join(one.ref.short for one in group[:4]) + (", ..." if len(group) > 4 else "")
         lines.append(f"  {len(group)} {kind} of {run} ({ids}): {where}")
     return lines
-
-
-def _plain(ref: DatasetRef) -> dict[str, Any]:
-    return {
-        "id": str(ref.id),
-        "type": ref.type,
-        "run": ref.run,
-        "data_id": ref.data_id.to_dict(),
-        "status": ref.status,
-    }
 
 
 def _touched_dict(one: Touched) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from registry import errors
 from registry.canonical import canonical_json, sha256_json
 from registry.dimensions import ExposureRecord
 from registry.errors import AmbiguousId, QuerySyntaxError, RegistryError, TransferError, UnknownName, VersionError
-from registry.refs import DataId, DatasetRef, DatasetType, Software, dataset_uuid, new_uuid7, quantum_uuid
+from registry.refs import DataId, DatasetRef, DatasetType, Software, dataset_uuid, quantum_uuid
 
 
 def test_a_dataset_id_depends_on_run_type_and_data_id_alone():
@@ -63,12 +63,6 @@ def test_an_exposure_that_ends_before_it_begins_is_refused():
     with pytest.raises(ValueError, match="ends before it begins"):
         ExposureRecord("lupine", 1, "o", 20260301, 1, None, "bias", "", 10, 9, 0.0)
     assert ExposureRecord("lupine", 1, "o", 20260301, 1, None, "bias", "", 10, 10, 0.0).mid_ns == 10
-
-
-def test_a_version_seven_id_is_one_and_grows_with_time():
-    ids = [new_uuid7() for _ in range(3)]
-    assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
-    assert sorted(one.int >> 80 for one in ids) == [one.int >> 80 for one in ids]
 
 
 def test_equal_values_have_one_spelling_and_what_has_none_is_refused():
