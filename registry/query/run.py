@@ -124,12 +124,6 @@ def select_exposures(
     return [exposure_from_row(row) for row in connection.execute(_ordered(query, about, order_by).limit(limit))]
 
 
-def refs_where(connection: Connection, clause: ColumnElement[bool]) -> list[DatasetRef]:
-    """Return the datasets, of any status, that fulfil an SQL condition on the tables of the subject "datasets"."""
-    query = select(*REF_COLUMNS).select_from(subject("datasets").tables).where(clause).order_by(t.dataset.c.id)
-    return [ref_of(row) for row in connection.execute(query)]
-
-
 def dataset_ids(where: str, bind: Mapping[str, Any] = _NOTHING) -> Select[Any]:
     """Return the query for the rows of the datasets that a condition selects."""
     return _query(subject("datasets"), [t.dataset.c.id], where, bind)
