@@ -6,12 +6,11 @@ All datasets name one and the same file in place, so that looking at files costs
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from json_formatter import JsonFormatter
 from sqlalchemy import update
 
 from registry.butler import Butler
@@ -30,24 +29,6 @@ DAY_NS = 86_400 * SECOND_NS
 CALIBS = ("bias", "dark", "defects", "linearizer", "crosstalk", "flat", "fringe")
 FILTERED = ("flat", "fringe")
 EXPOSED = ("instrument", "exposure", "detector")
-
-
-class JsonFormatter:
-    """The smallest file there is."""
-
-    extension = ".json"
-
-    def write(self, value: object, path: Path) -> str:
-        path.write_text(json.dumps(value))
-        return self.content_sha256(path)
-
-    def read(self, path: Path) -> object:
-        return json.loads(path.read_text())
-
-    def content_sha256(self, path: Path) -> str:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 FORMATTERS = {"json": JsonFormatter()}
 
 

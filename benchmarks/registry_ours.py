@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from pathlib import Path
 
+from json_formatter import JsonFormatter
 from registry_crowd import crowd, shares, timed_puts
 from registry_workload import CALIBS, FILTERED, INSTRUMENT, NIGHT, VALUE, Measure, Results, Workload, path_of
 
@@ -20,22 +19,6 @@ from registry.timespan import Timespan
 
 TYPES = dict.fromkeys(CALIBS, True)
 EXPOSED = ("instrument", "exposure", "detector")
-
-
-class JsonFormatter:
-    """The smallest file there is: what remains is the registry."""
-
-    extension = ".json"
-
-    def write(self, value: object, path: Path) -> str:
-        path.write_text(json.dumps(value))
-        return self.content_sha256(path)
-
-    def read(self, path: Path) -> object:
-        return json.loads(path.read_text())
-
-    def content_sha256(self, path: Path) -> str:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class OurSide:
