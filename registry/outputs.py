@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from registry.datastore.base import Fingerprint
 from registry.datastore.paths import dataset_path
-from registry.errors import UnknownName, UserError
+from registry.errors import UserError
 from registry.refs import DataId, DatasetRef, DatasetType, dataset_uuid
 from registry.repository import Repository
-from registry.sql.dataset_types import dataset_types
-from registry.sql.exposures import observing_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +27,10 @@ class Output:
 
 def outputs_of(repository: Repository, values: Mapping[str, object], run: str, data_id: DataId) -> list[Output]:
     """Describe values as outputs of their dataset types."""
-    with repository.reading() as connection:
-        known = dataset_types(connection)
-    unknown = [name for name in values if name not in known]
-    if unknown:
-        raise UnknownName(kind="dataset type", name=unknown[0], known=list(known))
-    types = {name: known[name].type for name in values}
+    if not repository.familiar.types.keys() >= values.keys():
+        with repository.reading() as connection:
+            repository.familiar.type_rows(connection, values)
+    types = {name: repository.familiar.types[name].type for name in values}
     formats = {name: repository.formatter(type_.formatter) for name, type_ in types.items()}
     return [
         Output(new_ref(types[name], run, data_id), formats[name].extension, partial(formats[name].write, value))
@@ -52,9 +47,8 @@ def new_ref(dataset_type: DatasetType, run: str, data_id: DataId) -> DatasetRef:
     return DatasetRef(dataset_uuid(run, dataset_type.name, own), dataset_type.name, run, own, status="STAGED")
 
 
-def output_paths(connection: Any, outputs: Sequence[Output]) -> list[str]:
-    """Return where the files of outputs will stand."""
-    days = observing_days(connection, [output.ref.data_id for output in outputs])
+def output_paths(outputs: Sequence[Output], days: Mapping[DataId, int]) -> list[str]:
+    """Return where the files of outputs will stand; `days` are the observing days of their exposures."""
     return [
         dataset_path(
             id=ref.id,

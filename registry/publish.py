@@ -23,14 +23,14 @@ from uuid import UUID
 
 from registry.canonical import canonical_json
 from registry.datastore.base import Datastore, temporary_name
-from registry.errors import RegistryError, TransferError
+from registry.errors import ConflictError, RegistryError, TransferError
 from registry.outputs import Output, output_paths, outputs_of
 from registry.owner import process_token
 from registry.refs import DataId, DatasetRef
 from registry.refusals import refuse_busy, refuse_deleting, refuse_other_content, refuse_unleased
 from registry.repository import Repository
 from registry.sql import journal, leases
-from registry.sql.datasets import dataset_rows, identity_values, insert_datasets, refs_by_uuid, set_status
+from registry.sql.datasets import dataset_rows, insert_datasets, refs_by_uuid, set_status, stage_datasets
 from registry.sql.events import append_event
 from registry.sql.journal import Entry, Sealed
 from registry.sql.notes import unmark
@@ -120,37 +120,71 @@ def claim(repository: Repository, outputs: Sequence[Output], work: Work | None =
     ConflictError
         If a living process is writing one of them, or the quantum is leased by somebody else.
     """
-    refs = [output.ref for output in outputs]
-    with repository.reading() as connection:
-        values, paths = identity_values(connection, refs), output_paths(connection, outputs)
+    try:
+        with repository.writing(shared=True) as connection:
+            entries = _claim_new(connection, repository, outputs, work)
+    except ConflictError:
+        entries = None  # somebody was quicker, perhaps: alone, with all that is there in sight, it is said who
+    if entries is not None:
+        return entries
     with repository.writing() as connection:
-        if work is not None:
-            refuse_unleased(connection, work.quantum_id, work.worker)
-        known = refs_by_uuid(connection, [ref.id for ref in refs])
-        refuse_deleting(known.values())
-        # Whose file has vanished is made again, even if nobody has noticed yet.
-        set_status(connection, [ref.id for ref in known.values() if _has_vanished(repository, ref)], "MISSING")
-        rows = dataset_rows(connection, known)
-        rows |= insert_datasets(connection, [ref for ref in refs if ref.id not in known], values)
-        left = journal.entries(connection, [rows[id_] for id_ in known])
-        refuse_busy(left)
-        for entry in left:
-            repository.store.delete(entry.tmp_path)
-        common = {
-            "quantum_id": None if work is None else work.quantum_id,
-            "owner": process_token(),
-            "created_ns": now_ns(),
-            "lease_until_ns": now_ns() + journal.LEASE_S * SECOND_NS,
-        }
-        new = [
-            common
-            | {"dataset_id": rows[ref.id], "role": ref.type, "final_path": path}
-            | {"tmp_path": temporary_name(path, secrets.token_hex(4))}
-            for ref, path in zip(refs, paths, strict=True)
-        ]
-        journal.open_entries(connection, new)
-        of_row = {entry.dataset_id: entry for entry in journal.entries(connection, list(rows.values()))}
-        return [of_row[rows[ref.id]] for ref in refs]
+        return _claim_any(connection, repository, outputs, work)
+
+
+def _claim_new(
+    connection: Connection, repository: Repository, outputs: Sequence[Output], work: Work | None
+) -> list[Entry] | None:
+    """Announce datasets that were never heard of, in few questions; None, with nothing done, if any was."""
+    refs = [output.ref for output in outputs]
+    if not refs or dataset_rows(connection, [ref.id for ref in refs]):
+        return None
+    if work is not None:
+        refuse_unleased(connection, work.quantum_id, work.worker)
+    values, days = repository.familiar.identify(connection, refs)
+    rows = stage_datasets(connection, refs, values)
+    return journal.announce(connection, refs, _announced(outputs, rows, days, work))
+
+
+def _claim_any(
+    connection: Connection, repository: Repository, outputs: Sequence[Output], work: Work | None
+) -> list[Entry]:
+    """Announce datasets of which some may be there, or left by a dead process."""
+    refs = [output.ref for output in outputs]
+    if work is not None:
+        refuse_unleased(connection, work.quantum_id, work.worker)
+    values, days = repository.familiar.identify(connection, refs)
+    known = refs_by_uuid(connection, [ref.id for ref in refs])
+    refuse_deleting(known.values())
+    # Whose file has vanished is made again, even if nobody has noticed yet.
+    set_status(connection, [ref.id for ref in known.values() if _has_vanished(repository, ref)], "MISSING")
+    rows = dataset_rows(connection, known)
+    rows |= insert_datasets(connection, [ref for ref in refs if ref.id not in known], values)
+    left = journal.entries(connection, [rows[id_] for id_ in known])
+    refuse_busy(left)
+    for entry in left:
+        repository.store.delete(entry.tmp_path)
+    journal.open_entries(connection, _announced(outputs, rows, days, work))
+    of_row = {entry.dataset_id: entry for entry in journal.entries(connection, list(rows.values()))}
+    return [of_row[rows[ref.id]] for ref in refs]
+
+
+def _announced(
+    outputs: Sequence[Output], rows: Mapping[UUID, int], days: Mapping[DataId, int], work: Work | None
+) -> list[dict[str, Any]]:
+    """Return what the journal keeps of outputs before they are written."""
+    now = now_ns()
+    common = {
+        "quantum_id": None if work is None else work.quantum_id,
+        "owner": process_token(),
+        "created_ns": now,
+        "lease_until_ns": now + journal.LEASE_S * SECOND_NS,
+    }
+    return [
+        common
+        | {"dataset_id": rows[output.ref.id], "role": output.ref.type, "final_path": path}
+        | {"tmp_path": temporary_name(path, secrets.token_hex(4))}
+        for output, path in zip(outputs, output_paths(outputs, days), strict=True)
+    ]
 
 
 def seal(
@@ -160,8 +194,8 @@ def seal(
     sealed = {
         entry.tmp_path: _stage(repository.store, entry, output) for entry, output in zip(entries, outputs, strict=True)
     }
-    with repository.writing() as connection:
-        journal.seal(connection, sealed, None if work is None else canonical_json(work.metrics))
+    with repository.writing(shared=True) as connection:
+        journal.seal(connection, entries, sealed, None if work is None else canonical_json(work.metrics))
     return [_sealed(entry, sealed[entry.tmp_path]) for entry in entries]
 
 
@@ -193,7 +227,9 @@ def settle(
     ConflictError
         If a claim or the lease of the quantum was lost; nothing is visible then.
     """
-    with repository.writing(durable=True) as connection:
+    # What appends an event must be alone; what only makes new datasets visible need not wait for others that do.
+    shared = source is None and all(entry.status == "STAGED" for entry in entries)
+    with repository.writing(durable=True, shared=shared) as connection:
         journal.publish_entries(connection, entries)
         resurrect(connection, [entry.uuid for entry in entries if entry.status == "PURGED"], repository.actor)
         if work is not None:

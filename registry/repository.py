@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -15,6 +15,7 @@ from registry.datastore.base import Datastore
 from registry.datastore.cache import FileCache
 from registry.errors import UnknownName, UserError
 from registry.sql.database import read, write
+from registry.sql.familiar import Familiar
 
 
 class Formatter(Protocol):
@@ -49,13 +50,17 @@ class Repository:
     uuid: UUID | None = None
     cache: FileCache | None = None
     """Copies of remote files; None if there is nothing to be gained from them."""
+    familiar: Familiar = field(default_factory=Familiar, compare=False, repr=False)
+    """Rows that were looked up before and cannot change."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a read transaction: one consistent snapshot."""
         return read(self.engine)
 
-    def writing(self, *, durable: bool = False, beside: bool = False) -> AbstractContextManager[Connection]:
-        """Open a write transaction; `durable` makes its commit survive a power cut, `beside` see `database.write`.
+    def writing(
+        self, *, durable: bool = False, beside: bool = False, shared: bool = False
+    ) -> AbstractContextManager[Connection]:
+        """Open a write transaction; `durable` makes its commit survive a power cut, the rest see `database.write`.
 
         Raises
         ------
@@ -64,7 +69,7 @@ class Repository:
         """
         if self.read_only:
             raise UserError(f"the repository {self.root} was opened for reading only")
-        return write(self.engine, durable=durable, beside=beside)
+        return write(self.engine, durable=durable, beside=beside, shared=shared)
 
     def changing(self, *, dry_run: bool) -> AbstractContextManager[Connection]:
         """Open a durable write transaction, or a read one for a dry run."""

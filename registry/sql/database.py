@@ -19,7 +19,7 @@ from registry.errors import UnavailableError, UserError, VersionError
 from registry.sql.address import database_address, spoken
 from registry.sql.failures import is_failure, translate
 from registry.sql.file_system import refuse_network_file_system
-from registry.sql.modes import BESIDE, BUSY_TIMEOUT_S, DURABLE, READ_ONLY, WRITES
+from registry.sql.modes import BESIDE, BUSY_TIMEOUT_S, DURABLE, READ_ONLY, SHARED, WRITES
 from registry.sql.postgres import make_postgres_engine
 from registry.sql.sqlite import make_sqlite_engine
 
@@ -76,7 +76,7 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def write(engine: Engine, *, durable: bool = False, beside: bool = False) -> Iterator[Connection]:
+def write(engine: Engine, *, durable: bool = False, beside: bool = False, shared: bool = False) -> Iterator[Connection]:
     """Open a write transaction, committed at the end and rolled back on any exception.
 
     It is alone: another one waits for its end. What it reads first is still so when it writes.
@@ -90,6 +90,9 @@ def write(engine: Engine, *, durable: bool = False, beside: bool = False) -> Ite
     beside
         Do not wait for another writer (on PostgreSQL; a SQLite file has one in any case). For what changes single rows
         that are its own, each by one statement that says what they must be: the sign of life of a worker.
+    shared
+        Wait for writers that are alone, as they wait for it, but not for others that share (on PostgreSQL). For what is
+        safe against its own kind by constraints and by the rows it locks, and appends no event: publishing.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def write(engine: Engine, *, durable: bool = False, beside: bool = False) -> Ite
     """
     if engine.get_execution_options().get(READ_ONLY):
         raise UserError(f"the registry {spoken(engine)} was opened for reading only; nothing was changed")
-    with _transaction(engine, writes=True, durable=durable, beside=beside) as connection:
+    with _transaction(engine, writes=True, durable=durable, beside=beside, shared=shared) as connection:
         yield connection
 
 
@@ -174,14 +177,12 @@ def scratch_schema(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def _transaction(
-    engine: Engine, *, writes: bool = False, durable: bool = False, beside: bool = False
+    engine: Engine, *, writes: bool = False, durable: bool = False, beside: bool = False, shared: bool = False
 ) -> Iterator[Connection]:
     """Open a connection, begin as told, and turn the driver's errors into ours."""
     try:
-        with (
-            engine.connect().execution_options(**{WRITES: writes, DURABLE: durable, BESIDE: beside}) as connection,
-            connection.begin(),
-        ):
+        options = {WRITES: writes, DURABLE: durable, BESIDE: beside, SHARED: shared}
+        with engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
     except Exception as error:
         if not is_failure(error):

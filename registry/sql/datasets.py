@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, insert, select, update
 
 from registry.errors import AmbiguousId, ConflictError, UnknownName, listed
 from registry.refs import DataId, DatasetRef
@@ -18,6 +18,7 @@ from registry.sql.dataset_types import dataset_types
 from registry.sql.events import latest_ns
 from registry.sql.keys import Key, data_id_from_row, data_id_keys, with_data_id
 from registry.sql.remembered import counts
+from registry.times import now_ns
 
 _SHORTEST_ID = 4
 _FEW = 500
@@ -91,6 +92,22 @@ def insert_datasets(
     ids = dataset_rows(connection, [ref.id for ref in refs])
     insert_rows(connection, t.artifact, [_artifact_values(ref, ids[ref.id]) for ref in refs if ref.path is not None])
     return ids
+
+
+def stage_datasets(connection: Connection, refs: Sequence[DatasetRef], values: Values) -> dict[UUID, int]:
+    """Add a few datasets that are known to be new and still to be written; return the row of each.
+
+    Raises
+    ------
+    ConflictError
+        If one is there after all.
+    FrozenError
+        If a run takes no more datasets.
+    """
+    statement = insert(t.dataset).returning(t.dataset.c.uuid, t.dataset.c.id)
+    rows = [{**values[ref.id], "status": "STAGED", "created_ns": now_ns()} for ref in refs]
+    rows.sort(key=lambda row: row["uuid"].int)  # two processes that want the same wait for each other in one order
+    return {row.uuid: row.id for row in connection.execute(statement, rows)}
 
 
 def move_datasets(connection: Connection, refs: Sequence[DatasetRef]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, select
 
 from registry.canonical import canonical_json, sha256_json
 from registry.errors import UserError
@@ -88,6 +88,14 @@ def latest_ns(connection: Connection) -> int:
     c = t.registry_event.c
     newest = select(func.max(c.seq)).scalar_subquery()
     return max(now_ns(), connection.execute(select(c.at_ns).where(c.seq == newest)).scalar() or 0)
+
+
+def latest(connection: Connection) -> ColumnElement[int]:
+    """Return what `latest_ns` does as part of a statement, which then needs no question before it."""
+    c, now = t.registry_event.c, now_ns()
+    last = select(c.at_ns).order_by(c.seq.desc()).limit(1).scalar_subquery()
+    later = func.greatest if connection.dialect.name == "postgresql" else func.max
+    return later(literal(now, c.at_ns.type), func.coalesce(last, 0))
 
 
 def seq_at(connection: Connection, time_ns: int) -> int:

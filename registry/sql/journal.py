@@ -5,19 +5,20 @@ A row is fenced by its temporary path, which is new for every claim: whoever fin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, insert, select, update
 
 from registry.datastore.base import Fingerprint
 from registry.errors import ConflictError
 from registry.owner import is_dead
+from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
-from registry.sql.events import latest_ns
+from registry.sql.events import latest
 from registry.times import now_ns
 
 LEASE_S = 600
@@ -78,15 +79,45 @@ def open_entries(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
     """Add entries, or take over those there are for the same datasets."""
     for some in chunks([row["dataset_id"] for row in rows]):
         connection.execute(delete(t.journal).where(t.journal.c.dataset_id.in_(some)))
-    insert_rows(connection, t.journal, [{"op": "PUT", "size": None, "sha256": None, **row} for row in rows])
+    insert_rows(connection, t.journal, [_put(row) for row in rows])
 
 
-def seal(connection: Connection, sealed: Mapping[str, Sealed], payload: str | None) -> None:
+def announce(connection: Connection, refs: Sequence[DatasetRef], rows: Sequence[Mapping[str, Any]]) -> list[Entry]:
+    """Add the entries of new datasets, and return them in their order."""
+    c = t.journal.c
+    added = connection.execute(insert(t.journal).returning(c.tmp_path, c.id), [_put(row) for row in rows])
+    ids = {row.tmp_path: row.id for row in added}
+    return [
+        Entry(
+            id=ids[row["tmp_path"]],
+            dataset_id=row["dataset_id"],
+            uuid=ref.id,
+            type=ref.type,
+            status="STAGED",
+            quantum_id=row["quantum_id"],
+            role=row["role"],
+            tmp_path=row["tmp_path"],
+            final_path=row["final_path"],
+            size=None,
+            sha256=None,
+            content_sha256=None,
+            known_content_sha256=None,
+            payload=None,
+            owner=row["owner"],
+            lease_until_ns=row["lease_until_ns"],
+        )
+        for ref, row in zip(refs, rows, strict=True)
+    ]
+
+
+def seal(connection: Connection, claimed: Sequence[Entry], sealed: Mapping[str, Sealed], payload: str | None) -> None:
     """Record, by temporary path, what was written; `payload` is what recovery needs to finish the work."""
     c = t.journal.c
-    statement = update(t.journal).where(c.tmp_path == bindparam("tmp"))
+    statement = update(t.journal).where(c.id == bindparam("which"), c.tmp_path == bindparam("tmp"))
+    id_of = {entry.tmp_path: entry.id for entry in claimed}
     rows = [
         {
+            "which": id_of[tmp],
             "tmp": tmp,
             "size": s.file.size,
             "sha256": s.file.sha256,
@@ -95,8 +126,11 @@ def seal(connection: Connection, sealed: Mapping[str, Sealed], payload: str | No
         }
         for tmp, s in sealed.items()
     ]
-    connection.execute(statement, rows)
-    refuse_if_lost(connection, list(sealed))
+    if not rows:
+        return
+    written = connection.execute(statement, rows[0] if len(rows) == 1 else rows).rowcount
+    if written != len(rows):
+        refuse_if_lost(connection, list(sealed))
 
 
 def take_over(connection: Connection, found: Sequence[Entry], owner: str, lease_until_ns: int) -> bool:
@@ -112,7 +146,10 @@ def take_over(connection: Connection, found: Sequence[Entry], owner: str, lease_
 
 def refuse_if_lost(connection: Connection, tmp_paths: Sequence[str]) -> None:
     """Raise `ConflictError` unless all these claims are still held."""
-    held = still_held(connection, tmp_paths)
+    _refuse_lost(tmp_paths, still_held(connection, tmp_paths))
+
+
+def _refuse_lost(tmp_paths: Sequence[str], held: Collection[str]) -> None:
     lost = [path for path in tmp_paths if path not in held]
     if lost:
         message = f"another process took over {len(lost)} file(s) while they were being written: {', '.join(lost[:5])}"
@@ -130,18 +167,20 @@ def still_held(connection: Connection, tmp_paths: Sequence[str]) -> set[str]:
 
 
 def publish_entries(connection: Connection, done: Sequence[Entry]) -> None:
-    """Make the datasets of sealed entries LIVE with their files, and close the entries."""
-    refuse_if_lost(connection, [entry.tmp_path for entry in done])
+    """Make the datasets of sealed entries LIVE with their files, and close the entries.
+
+    They are closed first: who finds them closed has lost them, and nobody can take them until this is committed.
+    """
+    _close(connection, done)
     new = [entry for entry in done if entry.status != "LIVE"]
     _delete(connection, t.artifact, t.artifact.c.dataset_id, [e.dataset_id for e in new if e.status != "STAGED"])
     insert_rows(connection, t.artifact, [_artifact(entry) for entry in new])
     d = t.dataset.c
     # As of an event before this one a new dataset was not there, however long it was being written.
-    created_ns = case((d.status == "STAGED", latest_ns(connection)), else_=d.created_ns)
+    created_ns = case((d.status == "STAGED", latest(connection)), else_=d.created_ns)
     for some in chunks([entry.dataset_id for entry in new]):
         connection.execute(update(t.dataset).where(d.id.in_(some)).values(status="LIVE", created_ns=created_ns))
     _link_to_quanta(connection, done)
-    _delete(connection, t.journal, t.journal.c.id, [entry.id for entry in done])
 
 
 def drop_entries(connection: Connection, dropped: Sequence[Entry]) -> None:
@@ -168,6 +207,21 @@ def _select(connection: Connection, *where: ColumnElement[bool]) -> list[Entry]:
     return [Entry(*tuple(row)) for row in connection.execute(query)]
 
 
+def _put(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"op": "PUT", "size": None, "sha256": None, **row}
+
+
+def _close(connection: Connection, done: Sequence[Entry]) -> None:
+    """Take entries out of the journal, or raise `ConflictError` if any claim was lost."""
+    c = t.journal.c
+    closed: set[str] = set()
+    for some in chunks(done):
+        mine = and_(c.id.in_([entry.id for entry in some]), c.tmp_path.in_([entry.tmp_path for entry in some]))
+        closed.update(connection.execute(delete(t.journal).where(mine).returning(c.tmp_path)).scalars())
+    if len(closed) != len(done):
+        _refuse_lost([entry.tmp_path for entry in done], closed)
+
+
 def _artifact(entry: Entry) -> dict[str, Any]:
     return {
         "dataset_id": entry.dataset_id,
@@ -185,7 +239,7 @@ def _link_to_quanta(connection: Connection, done: Sequence[Entry]) -> None:
     c = t.quantum_output.c
     known = {
         dataset_id
-        for some in chunks([entry.dataset_id for entry in made])
+        for some in chunks([entry.dataset_id for entry in made if entry.status != "STAGED"])
         for dataset_id in connection.execute(select(c.dataset_id).where(c.dataset_id.in_(some))).scalars()
     }
     rows = [

@@ -7,6 +7,8 @@ from sqlalchemy import Connection
 _ISRFLOW = 1769173606  # the first half of the key: "isrf" as four bytes; the second half is the schema
 WRITE_LOCK = f"pg_advisory_xact_lock({_ISRFLOW}, hashtext(current_schema()))"
 """SQL of PostgreSQL: waits for the lock of the registry in this schema, and holds it until the transaction ends."""
+SHARED_LOCK = WRITE_LOCK.replace("xact_lock(", "xact_lock_shared(")
+"""The same lock, held together with others who share it; who wants it alone waits for all of them."""
 
 
 def lock_log(connection: Connection) -> None:

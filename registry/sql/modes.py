@@ -10,5 +10,7 @@ DURABLE = "registry_durable"
 """Its commit must survive a power cut."""
 BESIDE = "registry_beside"
 """It changes only rows that are its own, and need not be alone."""
+SHARED = "registry_shared"
+"""It may run at the same time as others of its kind, but not as one that must be alone."""
 BUSY_TIMEOUT_S = 60.0
 """How long a writer waits for another one."""

@@ -20,8 +20,8 @@ from sqlalchemy.exc import DisconnectionError
 from registry.errors import UnavailableError
 from registry.sql.address import with_password
 from registry.sql.forks import forget_connections_after_fork
-from registry.sql.locks import WRITE_LOCK
-from registry.sql.modes import BESIDE, BUSY_TIMEOUT_S, DURABLE, READ_ONLY, WRITES
+from registry.sql.locks import SHARED_LOCK, WRITE_LOCK
+from registry.sql.modes import BESIDE, BUSY_TIMEOUT_S, DURABLE, READ_ONLY, SHARED, WRITES
 
 OLDEST_POSTGRESQL = 13
 _CONNECT_TIMEOUT_S = 10
@@ -72,15 +72,16 @@ def make_postgres_engine(url: URL, *, read_only: bool = False, busy_timeout_s: f
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        kind = (bool(options.get(DURABLE)), bool(options.get(BESIDE)))
+        company = BESIDE if options.get(BESIDE) else SHARED if options.get(SHARED) else ""
+        kind = (bool(options.get(DURABLE)), company)
         connection.exec_driver_sql(begin_writing[kind] if options.get(WRITES) else _BEGIN_READING)
 
     forget_connections_after_fork(engine)
     return engine
 
 
-def _begin_writing(busy_timeout_s: float) -> dict[tuple[bool, bool], str]:
-    """Spell how a write transaction begins, by whether it is durable and beside: settings and lock in one message.
+def _begin_writing(busy_timeout_s: float) -> dict[tuple[bool, str], str]:
+    """Spell how a write transaction begins, by whether it is durable and in company: settings and lock in one message.
 
     A commit that need not be durable does not wait for the disk; after a crash of the server it may be missing, with
     all that came after it, as in SQLite.
@@ -94,7 +95,8 @@ def _begin_writing(busy_timeout_s: float) -> dict[tuple[bool, bool], str]:
         settings = limits | ({} if durable else {"synchronous_commit": "off"})
         told = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
         begin = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {told}"
-        spelled[durable, True], spelled[durable, False] = begin, f"{begin}, {WRITE_LOCK}"
+        for company, lock in ((BESIDE, ""), (SHARED, f", {SHARED_LOCK}"), ("", f", {WRITE_LOCK}")):
+            spelled[durable, company] = begin + lock
     return spelled
 
 
