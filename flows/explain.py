@@ -10,8 +10,8 @@ from flows.repo import CALIBS, Repo
 from registry.errors import UserError
 
 if TYPE_CHECKING:
-    from registry.explain import Explanation
     from registry.explain_certify import CertifyExplanation
+    from registry.explanation import Explanation
 
 
 def explain_choice(

@@ -18,8 +18,8 @@ from registry.sql.validity_rows import ValidityRow, validity_rows
 from registry.timespan import ALL_TIME, Timespan
 
 if TYPE_CHECKING:
-    from registry.explain import Explanation
     from registry.explain_certify import CertifyExplanation
+    from registry.explanation import Explanation
     from registry.resolution import Resolution
 
 
