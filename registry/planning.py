@@ -9,7 +9,7 @@ from typing import Any
 from registry.presence import look, record
 from registry.refs import DataId, QuantumRow, QuantumSpec, quantum_uuid
 from registry.repository import Repository
-from registry.sql.quanta import plan_quanta, skip_quanta
+from registry.sql.quantum_plans import plan_quanta, skip_quanta
 from registry.sql.remaking import plan_remaking, products_of_done
 
 
@@ -23,7 +23,7 @@ def plan(
     skipped: Sequence[tuple[str, DataId, str]] = (),
     retry_failed: bool = True,
 ) -> list[QuantumRow]:
-    """Record work to do, and work that cannot be done; see `registry.sql.quanta.plan_quanta`.
+    """Record work to do, and work that cannot be done; see `registry.sql.quantum_plans.plan_quanta`.
 
     A quantum that is done, but of whose products a file is gone, is planned again under the same ids; `reason` of the
     row that is returned says so, and so does an event. Its new products must have the content that the old ones had:

@@ -17,7 +17,7 @@ from registry.sql.contexts import freeze_context
 from registry.sql.dataset_types import dataset_types, match_modes, register_dataset_types
 from registry.sql.datasets import dataset_rows, insert_datasets
 from registry.sql.exposures import insert_exposures
-from registry.sql.quanta import plan_quanta
+from registry.sql.quantum_plans import plan_quanta
 from registry.sql.raw_modes import raw_modes
 from registry.sql.validity_seal import verify_validity
 from tests.registry.world import TYPES, drop_guard

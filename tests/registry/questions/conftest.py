@@ -14,7 +14,7 @@ from registry.sql import tables as t
 from registry.sql.collections import register_collection
 from registry.sql.dataset_types import register_dataset_types
 from registry.sql.datasets import dataset_rows, insert_datasets
-from registry.sql.quanta import plan_quanta
+from registry.sql.quantum_plans import plan_quanta
 
 PRODUCTS = [
     DatasetType("post_isr", ("instrument", "exposure", "detector"), "fits"),

@@ -12,8 +12,9 @@ from registry.refs import DataId, Match, QuantumFailure, QuantumSpec, quantum_uu
 from registry.sql.collections import register_collection
 from registry.sql.database import make_engine, write
 from registry.sql.leases import fail, finish, heartbeat, lease, release
-from registry.sql.quanta import plan_quanta, quanta, skip_quanta
+from registry.sql.quanta import quanta
 from registry.sql.quantum_inputs import quantum_inputs
+from registry.sql.quantum_plans import plan_quanta, skip_quanta
 
 CONFIG = {"overscan": {"kind": "median"}}
 SOFTWARE = {"packages": {"numpy": "2.1"}}
