@@ -24,7 +24,7 @@ from flows.repo import Repo, refuse_own_run
 from flows.settings import rounds_products
 from flows.sources import find_sources, plan_sources
 from flows.units import unit_warnings
-from isrflow.quantum.config import config_of, recipe_for
+from isrflow.quantum.config import config_of, recipe_for, recipe_from
 from isrflow.quantum.correct import ISR, TASK, isr_spec
 from registry.refs import DatasetRef
 
@@ -37,6 +37,7 @@ def plan_corrections(
     *,
     retry_failed: bool = True,
     context: str | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> WorkPlan:
     """Plan the correction of raws into a run.
 
@@ -52,6 +53,9 @@ def plan_corrections(
         Whether quanta that failed before are tried again.
     context
         Frozen context to take calibrations from, instead of the repository's collections as they are now.
+    config
+        Recipe and settings as the registry keeps them, taken as they are instead of those of instrument and
+        repository, and of `settings`.
 
     Raises
     ------
@@ -66,10 +70,9 @@ def plan_corrections(
     """
     refuse_own_run(repo, run)
     repo.butler.refuse_other_context(run, context)
-    recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
-    config = config_of(recipe)
-    if rounds_products(repo.settings):
-        config["product_compression"] = repo.settings.product_compression  # then it is part of what products are
+    if config is None:
+        config = config_of_today(repo, settings)
+    recipe = recipe_from(config)
     noted = noted_of(repo, raws)
     usable = noted.usable(raws)
     resolutions = resolve_all(repo, [raw.data_id for raw in usable], recipe, repo.settings.collections, context)
@@ -101,3 +104,17 @@ def plan_corrections(
         find_lost=partial(lost_products, repo, run, TASK.outputs),
     )
     return replace(plan, sources=plan_sources(repo, sources, plan))
+
+
+def config_of_today(repo: Repo, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return recipe and settings as the registry keeps them, as instrument, repository and `settings` say now.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or impossible.
+    """
+    config = config_of(recipe_for(repo.camera, repo.settings.recipe, settings or {}))
+    if rounds_products(repo.settings):
+        config["product_compression"] = repo.settings.product_compression  # then it is part of what products are
+    return config

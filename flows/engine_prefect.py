@@ -84,10 +84,20 @@ def reprocess_flow(
     settings: dict[str, Any] | None = None,
     retry_failed: bool = True,
     context: str | None = None,
+    config: dict[str, Any] | None = None,
+    collections: list[str] | None = None,
     workers: int | None = None,
 ) -> State[Any]:
     """Correct what a query selects; the parameters are those of `flows.reprocess.run_reprocess`."""
-    order = {"where": where, "out_run": out_run, "settings": settings, "retry_failed": retry_failed, "context": context}
+    order: dict[str, Any] = {
+        "where": where,
+        "out_run": out_run,
+        "settings": settings,
+        "retry_failed": retry_failed,
+        "context": context,
+        "config": config,
+        "collections": collections or [],
+    }
     return _run(reprocess, repository, workers, order)
 
 

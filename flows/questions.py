@@ -9,18 +9,12 @@ from functools import cache
 from typing import Any
 
 from flows.certify import span_of
-from flows.outcome import OnProgress, RunReport
 from flows.plan import find_raws
-from flows.repo import CALIBS, Repo, refuse_own_run
-from flows.reprocess import run_reprocess
-from flows.settings import EngineName, rounds_products
-from isrflow.quantum.config import config_of, recipe_for
-from isrflow.quantum.correct import ISR
+from flows.repo import CALIBS, Repo
+from isrflow.quantum.config import recipe_for
 from isrflow.quantum.types import CAMERA, RAW
-from registry.canonical import sha256_json
 from registry.errors import UnknownName, UserError
 from registry.questions.impact import Impact
-from registry.questions.recall import Recall
 from registry.questions.whatif import View, Want, WhatIf
 from registry.refs import DataId, DatasetRef
 from registry.resolution import spell_data_ids
@@ -59,90 +53,6 @@ def find_datasets(repo: Repo, what: Sequence[str], types: Sequence[str] | None =
         else:
             raise UnknownName(kind="run", name=text, known=sorted(runs), fix="isrflow query collections")
     return list({ref.id: ref for ref in refs}.values())
-
-
-def ask_recall(
-    repo: Repo,
-    what: Sequence[str],
-    reason: str,
-    *,
-    with_derived: bool = False,
-    collections: Sequence[str] = (),
-) -> Recall:
-    """Say what recalling calibrations would mean; nothing is changed.
-
-    Parameters
-    ----------
-    what
-        Runs (all their calibrations) and (short) ids.
-    reason
-        Kept with the event.
-    with_derived
-        Those made with them, too.
-    collections
-        Where replacements are looked for; as the settings say by default.
-
-    Raises
-    ------
-    UnknownName, AmbiguousId
-        If something is neither a run nor an id.
-    UserError
-        If something is no calibration, or a run holds none.
-    """
-    kinds = [name for name, kind in repo.butler.dataset_types().items() if kind.is_calibration]
-    view = View(tuple(collections) or tuple(repo.settings.collections))
-    refs = find_datasets(repo, what, kinds)
-    return repo.butler.recall(refs, view, reason=reason, with_derived=with_derived)
-
-
-def carry_out_recall(repo: Repo, answer: Recall, out_run: str | None = None) -> Recall:
-    """Mark calibrations bad, as an answer said it would be; first look whether what is to be made again has a place.
-
-    Raises
-    ------
-    UserError
-        If there is no reason, or `out_run` holds other work already; nothing is changed then.
-    """
-    if out_run is not None:
-        refuse_own_run(repo, out_run)
-        is_begun = {row.ref.id for row in answer.already} >= {ref.id for ref in answer.recalled}
-        if not is_begun and any(row.name == out_run for row in repo.butler.collections()):
-            raise UserError(
-                f"{out_run} exists already; what is made again goes into a run of its own", fix=f"--out {out_run}-2"
-            )
-    return answer.done(repo.butler.mark(answer.recalled, "bad", reason=answer.reason).seq)
-
-
-def reprocess_recalled(
-    repo: Repo,
-    answer: Recall,
-    out_run: str,
-    *,
-    settings: Mapping[str, Any] | None = None,
-    engine: EngineName | None = None,
-    workers: int | None = None,
-    on_progress: OnProgress | None = None,
-) -> RunReport:
-    """Make again what was made with calibrations that were recalled, and nothing else, into a run of its own."""
-    return run_reprocess(
-        repo,
-        where_of(answer.data_ids),
-        out_run,
-        settings=settings,
-        engine=engine,
-        workers=workers,
-        on_progress=on_progress,
-    )
-
-
-def made_otherwise(repo: Repo, answer: Recall, settings: Mapping[str, Any] | None = None) -> list[str]:
-    """Return the runs whose products were made with other settings than they would be made with again."""
-    recipe = recipe_for(repo.camera, repo.settings.recipe, settings or {})
-    config = config_of(recipe)
-    if rounds_products(repo.settings):
-        config["product_compression"] = repo.settings.product_compression
-    now = sha256_json(config)
-    return sorted({one.run for one in answer.affected if one.task == ISR and one.config_sha256 != now})
 
 
 def where_of(data_ids: Iterable[DataId]) -> str:

@@ -1,8 +1,12 @@
-"""Any selection again, into a run of its own: what a query selects, with the calibrations and settings of today."""
+"""Any selection again, into a run of its own: what a query selects, with the calibrations of today.
+
+The settings are those of today, too, unless recorded ones are given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flows.corrections import plan_corrections
@@ -23,6 +27,8 @@ def plan_reprocess(
     settings: Mapping[str, Any] | None = None,
     retry_failed: bool = True,
     context: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    collections: Sequence[str] = (),
 ) -> WorkPlan:
     """Plan the correction of all raws that a query selects; nothing is written.
 
@@ -38,6 +44,11 @@ def plan_reprocess(
         Whether quanta that failed before are tried again.
     context
         Frozen context to take calibrations from, instead of those that are certified now.
+    config
+        Recipe and settings as the registry keeps them, taken as they are; those of instrument and repository, and
+        `settings`, count for nothing then.
+    collections
+        Where calibrations are looked for; as the repository's settings say by default.
 
     Raises
     ------
@@ -46,8 +57,10 @@ def plan_reprocess(
     ConfigError
         If a setting is unknown or impossible.
     """
+    if collections:
+        repo = replace(repo, settings=repo.settings.model_copy(update={"collections": tuple(collections)}))
     raws = find_raws(repo, where)
-    return plan_corrections(repo, raws, out_run, settings, retry_failed=retry_failed, context=context)
+    return plan_corrections(repo, raws, out_run, settings, retry_failed=retry_failed, context=context, config=config)
 
 
 def run_reprocess(
@@ -60,13 +73,15 @@ def run_reprocess(
     workers: int | None = None,
     retry_failed: bool = True,
     context: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    collections: Sequence[str] = (),
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Correct all raws that a query selects.
 
     Parameters
     ----------
-    where, out_run, settings, retry_failed, context
+    where, out_run, settings, retry_failed, context, config, collections
         As for `plan_reprocess`.
     engine, workers
         By default as the repository's settings say.
@@ -86,6 +101,8 @@ def run_reprocess(
         "settings": dict(settings or {}),
         "retry_failed": retry_failed,
         "context": context,
+        "config": None if config is None else dict(config),
+        "collections": list(collections),
     }
     return dispatch(reprocess, repo, order, engine=engine, workers=workers, on_progress=on_progress)
 

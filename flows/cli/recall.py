@@ -10,6 +10,7 @@ from flows.cli.night import EngineOption, tell_engine
 from flows.cli.options import (
     PANEL_LOOK,
     CollectionsOption,
+    ConfigOption,
     JsonOption,
     ReasonOption,
     RepoOption,
@@ -19,10 +20,9 @@ from flows.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from flows.outcome import RunReport
+    from flows.redo import Redo, Redone
     from flows.repo import Repo
     from flows.settings import EngineName
-    from registry.questions.recall import Recall
 
 app = typer.Typer()
 
@@ -46,6 +46,7 @@ def recall(
     ] = False,
     collection: CollectionsOption = None,
     settings: SetOption = None,
+    config: ConfigOption = None,
     engine: EngineOption = None,
     workers: WorkersOption = None,
     repo: RepoOption = None,
@@ -54,34 +55,35 @@ def recall(
     """Recall a calibration: what was made with it, what each product gets instead. Changes nothing unless told.
 
     With --mark it is marked bad and never used again (`isrflow unrecall` takes that back); with --go the products made
-    with it are made again, and only those, into a run of their own.
+    with it are made again, and only those, each with the settings it was made with, into a run of their own.
     """
     from flows.cli.options import recipe_layer
     from flows.present.output import emit, remark, say
-    from flows.questions import ask_recall, carry_out_recall, made_otherwise
+    from flows.recall import ask_recall, carry_out_recall
+    from flows.redo import plan_redo
     from flows.repo import open_repo
     from registry.errors import UserError
 
     if go and out is None:
         raise UserError("what is made again goes into a run of its own: name it", fix="--go --out redo/1a2b3c4d")
-    doing = mark or go
-    with open_repo(repo, read_only=not doing) as opened:
-        answer = ask_recall(opened, what, reason, with_derived=with_derived, collections=tuple(collection or ()))
-        layer = recipe_layer(settings, None, "")
-        for run in made_otherwise(opened, answer, layer):
-            remark(f"{run} was made with other settings than those of today; give them with --set to make it alike")
-        if not doing:
-            emit(answer.to_dict(), as_json=as_json, text=lambda: say(f"{answer.render()}\ndo it: {_recall_line(what)}"))
+    where = tuple(collection or ())
+    with open_repo(repo, read_only=not (mark or go)) as opened:
+        answer = ask_recall(opened, what, reason, with_derived=with_derived, collections=where)
+        redo = plan_redo(opened, answer, out or "redo/NAME", recipe_layer(settings, config, ""))
+        told: dict[str, Any] = {"recall": answer.to_dict(), "redo": redo.to_dict()}
+        if not (mark or go):
+            emit(told, as_json=as_json, text=lambda: say(_joined(answer.render(), redo.render(), _recall_line(what))))
             return 0
-        answer = carry_out_recall(opened, answer, out if go else None)
-        report = None
-        if go and out is not None and answer.data_ids:
-            report = _make_again(opened, answer, out, settings=layer, engine=engine, workers=workers, quiet=as_json)
-    told = {"recall": answer.to_dict(), "run": None if report is None else report.to_dict()}
-    text = answer.render() + ("" if report is None else f"\n{report.render()}")
-    text += f"\ntake it back: isrflow unrecall {' '.join(what)} --reason WHY"
-    emit(told, as_json=as_json, text=lambda: say(text))
-    return 0 if report is None else report.exit_code
+        done = carry_out_recall(opened, answer, redo.out_runs or (out or "",) if go else ())
+        redone = None
+        if go:
+            remark(redo.render() or "nothing is to be made again")
+            redone = _make_again(opened, redo, where, engine, workers, quiet=as_json)
+    runs = None if redone is None else [report.to_dict() for report in redone.reports]
+    back = f"take it back: isrflow unrecall {' '.join(what)} --reason WHY"
+    text = _joined(done.render(), redone.render() if redone else "", back)
+    emit(told | {"recall": done.to_dict(), "runs": runs}, as_json=as_json, text=lambda: say(text))
+    return 0 if redone is None else redone.exit_code
 
 
 @app.command(rich_help_panel=PANEL_LOOK, epilog=example("isrflow unrecall 1a2b3c4d --reason 'it was the shutter'"))
@@ -107,24 +109,26 @@ def unrecall(
 
 def _make_again(
     repo: Repo,
-    answer: Recall,
-    out: str,
-    *,
-    settings: dict[str, Any],
+    redo: Redo,
+    collections: tuple[str, ...],
     engine: EngineName | None,
     workers: int | None,
+    *,
     quiet: bool,
-) -> RunReport:
-    """Make again what was made with the recalled calibrations, into a run of its own."""
+) -> Redone:
+    """Make again what was made with the recalled calibrations."""
     from flows.present.progress import progress_bar
-    from flows.questions import reprocess_recalled
+    from flows.redo import carry_out_redo
 
-    tell_engine(repo, engine)
-    with progress_bar(out, quiet=quiet) as advance:
-        return reprocess_recalled(
-            repo, answer, out, settings=settings, engine=engine, workers=workers, on_progress=advance
-        )
+    if redo.possible:
+        tell_engine(repo, engine)
+    with progress_bar(" ".join(redo.out_runs), quiet=quiet or not redo.possible) as advance:
+        return carry_out_redo(repo, redo, collections=collections, engine=engine, workers=workers, on_progress=advance)
+
+
+def _joined(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)
 
 
 def _recall_line(what: list[str]) -> str:
-    return f"isrflow recall {' '.join(what)} --reason WHY --go --out redo/NAME (or --mark, to recall only)"
+    return f"do it: isrflow recall {' '.join(what)} --reason WHY --go --out redo/NAME (or --mark, to recall only)"

@@ -6,9 +6,10 @@ come of it; the mark is `registry.sql.notes.mark`.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -57,6 +58,8 @@ class Recall:
     """Calibrations made with what is recalled that would stay in use: certified now, and not recalled."""
     event_seq: int | None = None
     """The event that marked them; None as long as nothing was done."""
+    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Hash to settings: those that the affected were made with, as the registry keeps them."""
 
     @property
     def without_replacement(self) -> tuple[DataId, ...]:
@@ -81,7 +84,10 @@ class Recall:
             "event": self.event_seq,
             "already_marked": [str(row.ref.id) for row in self.already],
             "impact": self.impact.to_dict(),
-            "affected": [{"run": one.run, "task": one.task, "data_id": one.data_id.to_dict()} for one in self.affected],
+            "affected": [
+                {"run": one.run, "task": one.task, "data_id": one.data_id.to_dict(), "config": one.config_sha256}
+                for one in self.affected
+            ],
             "instead": [one.to_dict() for one in self.changes],
             "without_replacement": [data_id.to_dict() for data_id in self.without_replacement],
             "masters_left": [{"id": str(ref.id), "type": ref.type, "run": ref.run} for ref in self.masters_left],
@@ -158,7 +164,8 @@ def recall(
     instead = _resolved(connection, used, replace(view, suppose=suppose))
     left = [one.ref for one in touched.masters if one.certified_in and one.ref.id not in gone]
     marks = tuple(marks_of(connection, recalled, kind="bad"))
-    return Recall(tuple(recalled), reason, marks, touched, affected, grouped(instead), tuple(left))
+    configs = _configs(connection, {one.config_sha256 for one in affected})
+    return Recall(tuple(recalled), reason, marks, touched, affected, grouped(instead), tuple(left), configs=configs)
 
 
 def _affected(connection: Connection, refs: Sequence[DatasetRef]) -> tuple[dict[int, DataId], tuple[Affected, ...]]:
@@ -180,6 +187,17 @@ def _affected(connection: Connection, refs: Sequence[DatasetRef]) -> tuple[dict[
     quanta = {row.id: Affected(row.run, row.task, data_id_from_row(row), row.sha256) for row in found}
     order = sorted(quanta.values(), key=lambda one: (one.run, one.task, one.data_id))
     return {row: one.data_id for row, one in quanta.items()}, tuple(order)
+
+
+def _configs(connection: Connection, hashes: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """Return settings by their hash."""
+    c = t.config_blob.c
+    query = select(c.sha256, c.canonical)
+    return {
+        row.sha256: json.loads(row.canonical)
+        for some in chunks(sorted(hashes))
+        for row in connection.execute(query.where(c.sha256.in_(some)))
+    }
 
 
 def _used(connection: Connection, quanta: dict[int, DataId], recalled: dict[Any, int]) -> list[tuple[DataId, Match]]:

@@ -65,7 +65,7 @@ def test_recall_says_it_all_changes_nothing_and_does_it_if_told(isrflow, repo, b
     assert isrflow("whatif", f"night/{NIGHT}", "--repo", repo, "--json").json["affected"] == 0
     done = isrflow("recall", bias, "--reason", "glow", "--mark", "--repo", repo, "--json").json
     assert done["recall"]["event"] is not None
-    assert done["run"] is None
+    assert done["runs"] is None
     since = isrflow("whatif", f"night/{NIGHT}", "--repo", repo, "--json").json
     assert since["affected"] > 0
     assert since["changes"][0]["effect"] == "lost"
@@ -86,13 +86,42 @@ def test_recall_makes_again_only_what_was_made_with_it(isrflow, repo, raws, bias
     assert [one["effect"] for one in done["recall"]["instead"]] == ["other"]
     affected = {(one["data_id"]["exposure"], one["data_id"]["detector"]) for one in done["recall"]["affected"]}
     assert {detector for _, detector in affected} == {0}
-    assert done["run"]["n_done"] == len(affected)
+    assert [report["n_done"] for report in done["runs"]] == [len(affected)]
     isrflow("unrecall", bias, "--reason", "once more", "--repo", repo)
     typed = isrflow("recall", bias, "--reason", "glow", "--go", "--out", "redo/glow", "--repo", repo, code=1)
     assert "redo/glow exists already" in typed.err
-    assert isrflow("recall", bias, "--reason", "x", "--repo", repo, "--json").json["already_marked"] == []
+    assert isrflow("recall", bias, "--reason", "x", "--repo", repo, "--json").json["recall"]["already_marked"] == []
     text = isrflow("diff", f"night/{NIGHT}", "redo/glow", "--repo", repo).out
     assert f"bias: {bias}" in text
+
+
+def test_recall_makes_each_again_with_the_settings_it_was_made_with(isrflow, repo, raws, bias):
+    where = f"day_obs = {NIGHT} and obs_type = 'science' and detector = 0"
+    here = ("--repo", repo, "--engine", "direct", "--workers", 1)
+    isrflow(
+        "reprocess", where, "--out", "try/poly", "--set", "overscan.fit_type=POLY", "--set", "overscan.order=3", *here
+    )
+    isrflow("calibs", "import", "bias", *sorted((raws / "truth").glob("bias_*")), "--out", "spare/bias", "--repo", repo)
+    isrflow("calibs", "certify", "spare/bias", "--begin", NIGHT, "--mode", "replace", "--repo", repo)
+    text = isrflow("recall", bias, "--reason", "glow", "--repo", repo).out
+    assert f"4 quanta (night/{NIGHT}) with the classic recipe, settings as today: into redo/NAME\n" in text
+    assert "overscan.order = 3 (today 1): into redo/NAME/2\n" in text
+    done = isrflow("recall", bias, "--reason", "glow", "--go", "--out", "redo/glow", *here)
+    assert "made again as each was made:" in done.err  # before it is done
+    for before, after in ((f"night/{NIGHT}", "redo/glow"), ("try/poly", "redo/glow/2")):
+        found = isrflow("diff", before, after, "--repo", repo, "--json").json
+        told = {(one["kind"], one["what"]) for one in found["differences"]} - {("only", before)}  # the other detector
+        assert told == {("calibration", "bias")}
+        assert found["unexplained"] == []
+
+
+def test_settings_given_to_recall_are_laid_over_and_a_wrong_one_is_refused_first(isrflow, repo, bias):
+    layer = Path("layer.yaml")
+    layer.write_text("overscan: {clip_sigma: 4.0}\n")
+    told = ("recall", bias, "--reason", "glow", "--repo", repo)
+    assert "as each was made, but with overscan = {'clip_sigma': 4.0}:" in isrflow(*told, "--config", layer).out
+    assert "ordre" in isrflow(*told, "--set", "overscan.ordre=3", "--go", "--out", "redo/x", code=1).err
+    assert isrflow(*told, "--json").json["recall"]["already_marked"] == []
 
 
 def test_recall_wants_a_run_of_its_own_and_calibrations(isrflow, finished, bias):
