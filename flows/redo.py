@@ -95,7 +95,7 @@ class Redo:
         if not self.lots:
             return ""
         given = ", ".join(f"{name} = {value}" for name, value in self.laid_over.items())
-        lines = ["made again as each was made" + (f", but with {given}:" if given else ":")]
+        lines = ["to be made again as each was made" + (f", but with {given}:" if given else ":")]
         lines += [f"  {lot}" for lot in self.lots]
         if len(self.out_runs) > 1:
             lines.append(

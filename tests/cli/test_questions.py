@@ -107,7 +107,7 @@ def test_recall_makes_each_again_with_the_settings_it_was_made_with(isrflow, rep
     assert f"4 quanta (night/{NIGHT}) with the classic recipe, settings as today: into redo/NAME\n" in text
     assert "overscan.order = 3 (today 1): into redo/NAME/2\n" in text
     done = isrflow("recall", bias, "--reason", "glow", "--go", "--out", "redo/glow", *here)
-    assert "made again as each was made:" in done.err  # before it is done
+    assert "to be made again as each was made:" in done.err  # before it is done
     for before, after in ((f"night/{NIGHT}", "redo/glow"), ("try/poly", "redo/glow/2")):
         found = isrflow("diff", before, after, "--repo", repo, "--json").json
         told = {(one["kind"], one["what"]) for one in found["differences"]} - {("only", before)}  # the other detector

@@ -88,7 +88,7 @@ def test_each_is_made_again_with_its_own_settings_so_that_only_the_calibration_d
 
 def test_the_settings_are_told_before_anything_is_done(twice):
     text = plan_redo(twice, ask(twice), "redo").render()
-    assert text.splitlines()[0] == "made again as each was made:"
+    assert text.splitlines()[0] == "to be made again as each was made:"
     assert f"{N_SCIENCE} quanta (night/{NIGHT}) with the classic recipe, settings as today: into redo" in text
     assert f"{N_SCIENCE} quanta (try/poly) with the classic recipe, overscan." in text
     assert "overscan.fit_type = POLY (today MEDIAN_PER_ROW)" in text
@@ -108,7 +108,7 @@ def test_what_the_repository_is_set_to_today_makes_no_difference(twice):
 
 def test_settings_that_are_given_are_laid_over_all_and_said(twice):
     redo = plan_redo(twice, ask(twice), "redo", {"overscan.clip_sigma": 4.0})
-    assert redo.render().startswith("made again as each was made, but with overscan.clip_sigma = 4.0:")
+    assert redo.render().startswith("to be made again as each was made, but with overscan.clip_sigma = 4.0:")
     assert [lot.config["settings"]["overscan"]["order"] for lot in redo.lots] == [1, 3]
     assert {lot.config["settings"]["overscan"]["clip_sigma"] for lot in redo.lots} == {4.0}
 
