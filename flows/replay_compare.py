@@ -7,6 +7,7 @@ cards aside. This module is asked when that says no.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from isrflow.frame.cards import is_volatile
 
 SOFTWARE_CARDS = frozenset({"ISRFLOW VERSION"})
 """Cards of the software alone: that another version made a product is said, but does not make it another product."""
+_MATCH = re.compile(r"ISRFLOW .+ MATCH")
+_ONCE_UNSAID = ("valid", "always")
+"""How calibrations were found before products said how; there was no other way then, so that silence means these."""
 _FITS = (b"SIMPLE", b"\x1f\x8b")
 _SHOWN = 5
 
@@ -111,7 +115,8 @@ def _cards(hdu: Any) -> dict[str, list[Any]]:
 def _compare_cards(before: Mapping[str, list[Any]], now: Mapping[str, list[Any]]) -> Iterator[str]:
     for key in dict.fromkeys([*before, *now]):
         old, new = before.get(key, []), now.get(key, [])
-        if list(map(str, old)) == list(map(str, new)):
+        unsaid = not old and _MATCH.fullmatch(key) and all(value in _ONCE_UNSAID for value in new)
+        if unsaid or list(map(str, old)) == list(map(str, new)):
             continue
         lines = zip([*old, *[None] * len(new)], [*new, *[None] * len(old)], strict=False)
         first = next(pair for pair in lines if str(pair[0]) != str(pair[1]))

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, ColumnElement, FromClause
 
+from registry.errors import UnknownName
+
 What = Literal["exposures", "datasets", "collections", "quanta"]
 _KEY = re.compile(r"[^\W\d][\w-]*")
 Test = Callable[[ColumnElement[Any]], ColumnElement[bool]]
@@ -89,7 +91,9 @@ class Subject:
 
 
 def subject(what: What) -> Subject:
-    """Return the table of fields for one of the four things."""
+    """Return the table of fields for one of the four things; `UnknownName` for anything else."""
     from registry.query.subjects import SUBJECTS
 
+    if what not in SUBJECTS:
+        raise UnknownName(kind="table to query", name=what, known=list(SUBJECTS))
     return SUBJECTS[what]

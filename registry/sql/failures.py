@@ -36,12 +36,20 @@ _TOO_LONG = ("too many SQL variables", "Expression tree is too large", "parser s
 
 
 def is_failure(error: BaseException) -> TypeGuard[Exception]:
-    """Say whether an error is a database driver's; COPY is not under SQLAlchemy, so psycopg's own are met, too."""
-    return isinstance(error, (DBAPIError, sqlite3.Error)) or type(error).__module__.startswith("psycopg")
+    """Say whether an error is a database driver's; COPY is not under SQLAlchemy, so psycopg's own are met, too.
+
+    Half a character is none that a database could keep: the shell hands over what is not UTF-8 so.
+    """
+    return isinstance(error, (DBAPIError, sqlite3.Error, UnicodeEncodeError)) or type(error).__module__.startswith(
+        "psycopg"
+    )
 
 
 def translate(error: Exception, place: str) -> RegistryError:
     """Return the registry's error for a driver's error, naming the database and what to do."""
+    if isinstance(error, UnicodeEncodeError):
+        said = ascii(error.object[max(0, error.start - 20) : error.end + 20])
+        return UserError(f"{said} is no text: it holds bytes that are not UTF-8", fix="type it again, in UTF-8")
     original: Any = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, sqlite3.Error):
         return _of_sqlite(str(original), place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -14,6 +15,7 @@ from flows.execute import LocalExecutor
 from flows.night import run_night
 from flows.provenance import provenance_of
 from flows.replay import replay_datasets, replay_sample
+from flows.replay_compare import compare_files
 from flows.repo import open_repo
 from registry.errors import UserError
 from registry.timespan import ALL_TIME
@@ -113,6 +115,27 @@ def test_a_product_that_was_made_of_something_else_differs_and_it_is_said_by_how
     (row,) = repo.butler.replays(ref)
     assert row.verdict == "differs"
     assert {part["where"] for part in row.detail["differences"]} == set(found)
+
+
+def test_cards_that_say_how_a_calibration_was_found_are_no_difference_where_they_were_not_written_yet(tmp_path):
+    """Schema 0001 knew no other way than `valid` and `always`, and its products say nothing of it."""
+    pixels = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+    for name, cards in {
+        "old": {},
+        "new": {"ISRFLOW BIAS MATCH": "valid", "ISRFLOW FLAT R MATCH": "always"},
+        "near": {"ISRFLOW BIAS MATCH": "nearest"},
+    }.items():
+        hdu = fits.PrimaryHDU(pixels)
+        for key, value in cards.items():
+            hdu.header[f"HIERARCH {key}"] = value
+        hdu.writeto(tmp_path / f"{name}.fits")
+    old, new, near = (tmp_path / f"{name}.fits" for name in ("old", "new", "near"))
+    assert compare_files(old, new) == []
+    assert [one.cards for one in compare_files(old, near)] == [("ISRFLOW BIAS MATCH: absent then, 'nearest' now",)]
+    assert compare_files(new, old)[0].cards == (
+        "ISRFLOW BIAS MATCH: 'valid' then, absent now",
+        "ISRFLOW FLAT R MATCH: 'always' then, absent now",
+    )
 
 
 def test_a_flipped_pixel_of_a_calibration_makes_it_impossible_and_names_the_file(repo):

@@ -295,6 +295,7 @@ def test_deep_nesting_is_followed_as_far_as_it_is_promised_and_then_refused(ask,
         ("object ~ :x", "\ud800", "a pattern is a text in quotes, not"),
         ("object = :x", b"bytes", "is a text in quotes, not b'bytes'"),
         ("object = :x", None, "is a text in quotes, not None"),
+        ("flag = 'suspekt'", None, "there is no flag 'suspekt'; did you mean 'suspect'.; there is bad, suspect"),
         ("seq_num = :x", True, "is a whole number, not True"),
         ("seq_num = :x", {"a": 1}, "is a whole number, not"),
         ("begin = :x", [1], "is a list"),
@@ -363,3 +364,16 @@ def test_an_answer_that_is_not_empty_says_what_each_condition_leaves(nights):
         answer = explain_empty(connection, "exposures", "obs_type = :kind and seq_num >= 0", bind={"kind": "bias"})
     assert [c.alone for c in answer.conditions] == [5, 10]
     assert answer.render().splitlines()[0] == "3 exposures match"
+
+
+def test_what_cannot_be_queried_is_refused_with_what_can(butler):
+    with pytest.raises(UnknownName, match=r"there is no table to query 'dataset'.*datasets"):
+        butler.query("dataset")
+
+
+def test_bytes_that_are_no_text_are_refused_in_every_transaction(butler):
+    """The shell hands over what is not UTF-8 as halves of characters."""
+    with pytest.raises(UserError, match=r"'\\udcff' is no text"):
+        butler.members("\udcff")
+    with pytest.raises(UserError, match=r"is no text.*not UTF-8"):
+        butler.set_chain("search", ["calibs"], reason="because \udcff")
