@@ -131,7 +131,8 @@ def replay_sample(
     """
     there = repo.butler.done_quanta(run, day_obs)
     if not there:
-        where = f"of run {run}" if run else "of this repository"
+        chosen_by = [f"of run {run}"] * bool(run) + [f"of night {day_obs}"] * (day_obs is not None)
+        where = " ".join(chosen_by) or "of this repository"
         raise UserError(f"no quantum {where} is done, so nothing can be made again", fix="isrflow query collections")
     chance = random.Random(seed)  # noqa: S311 - a choice, not a secret
     chosen = there if number is None or number >= len(there) else sorted(chance.sample(there, number))

@@ -33,6 +33,7 @@ Kind = Literal[
 Progress = Callable[[int, int, int], None]
 """Told how many files were looked at, of how many, and how many findings there are."""
 
+_SET_ASIDE = "ingest it if it is a raw; else: isrflow gc --dry-run (files older than a week; --older-than 0 for all)"
 KEPT = 1000
 """So many findings are kept in the report; all are handed to `on_finding`."""
 
@@ -89,7 +90,8 @@ class VerifyReport:
     @property
     def headline(self) -> str:
         """The counts in one line."""
-        how = "hashed" if self.rehashed else "present and of the right size"
+        is_whole = not {"missing file", "changed file", "unreadable file", "outside"} & set(self.counts)
+        how = "hashed" if self.rehashed else "present and of the right size" if is_whole else "looked at"
         log = f"{self.n_events} event(s) in the log" if not self.where else f"only those where {self.where}"
         head = f"{self.n_files} file(s) {how}, {log}"
         if not self.counts:
@@ -289,7 +291,7 @@ def _orphans(repository: Repository) -> Iterator[Finding]:
                 why = "a temporary file that nobody is writing"
                 yield Finding("orphan", path, why, "isrflow recover, or delete it", path)
             else:
-                yield Finding("orphan", path, "a file that no dataset has", "ingest it, or delete it", path)
+                yield Finding("orphan", path, "a file that no dataset has", _SET_ASIDE, path)
 
 
 def _unknown_files(repository: Repository, paths: Sequence[str]) -> list[str]:

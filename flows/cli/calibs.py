@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from flows.cli.groups import InOrder
 from flows.cli.night import EngineOption, tell_engine
 from flows.cli.options import (
     AsOfOption,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["strict", "idempotent", "replace", "fill-gaps"]
 
-app = typer.Typer(help="Calibrations: make, bring in, certify, list.")
+app = typer.Typer(cls=InOrder, help="Calibrations: make, bring in, certify, list.")
 
 CollectionOption = Annotated[str, typer.Option("--collection", help="The collection of certified calibrations.")]
 BEGIN = typer.Option(

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.groups import InOrder
 from flows.cli.options import JsonOption, ReasonOption, RepoOption, example
 
 if TYPE_CHECKING:
     from flows.repo import Repo
     from registry.refs import DatasetRef
 
-app = typer.Typer(help="List, chain, tag and freeze collections.")
+app = typer.Typer(cls=InOrder, help="List, chain, tag and freeze collections.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The collection.")]
 DatasetsArgument = Annotated[

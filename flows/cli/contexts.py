@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.groups import InOrder
 from flows.cli.options import AsOfOption, JsonOption, RepoOption, comma_list, example
 
-app = typer.Typer(help="Freeze what would be resolved, under a name and a hash to cite.")
+app = typer.Typer(cls=InOrder, help="Freeze what would be resolved, under a name and a hash to cite.")
 
 
 @app.callback(invoke_without_command=True)

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from flows.cli.groups import InOrder
 from flows.cli.options import AsOfOption, DryRunOption, JsonOption, ReasonOption, RepoOption, comma_list, example
 
-app = typer.Typer(help="Flag exposures bad or suspect, take flags back, list them.")
+app = typer.Typer(cls=InOrder, help="Flag exposures bad or suspect, take flags back, list them.")
 
 FlagName = Literal["bad", "suspect"]
 FlagArgument = Annotated[FlagName, typer.Argument(metavar="bad|suspect", help="What is said of the data.")]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from flows.cli.flag import DetectorOption, HistoryOption, WhereOption
+from flows.cli.groups import InOrder
 from flows.cli.options import AsOfOption, DryRunOption, JsonOption, ReasonOption, RepoOption, comma_list, example
 
-app = typer.Typer(help="Put headers of raws right without touching the files: correct, restore, list.")
+app = typer.Typer(cls=InOrder, help="Put headers of raws right without touching the files: correct, restore, list.")
 
 KeywordArgument = Annotated[str, typer.Argument(metavar="KEYWORD", help="The card.")]
 ExposureOption = Annotated[
@@ -113,7 +114,15 @@ def list_(
         key = None if keyword is None else keyword.upper()
         rows = [row.to_dict() for row in opened.butler.header_corrections(keyword=key, as_of=seq, history=history)]
     columns = ["exposure", "detector", "keyword", "value", "actor", "at", "reason"]
-    shown = [{"detector": "all", **row} | ({"value": "(taken away)"} if row["is_taken_away"] else {}) for row in rows]
+    shown = [{"detector": "all", **row, "value": _said(row)} for row in rows]
     columns += ["removed_at"] if history else []
     emit(rows, as_json=as_json, text=lambda: print_table(shown, columns) if rows else say("no header is corrected"))
     return 0
+
+
+def _said(row: dict[str, Any]) -> str:
+    """Return the value as a card says it: 33.0 is a real number, 33 is a whole one."""
+    if row["is_taken_away"]:
+        return "(taken away)"
+    value = row["value"]
+    return {True: "T", False: "F"}[value] if isinstance(value, bool) else str(value)

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from flows.cli.groups import InOrder
 from flows.cli.options import AsOfOption, JsonOption, ReasonOption, RepoOption, example
 
-app = typer.Typer(help="Decide what is done where a calibration is missing.")
+app = typer.Typer(cls=InOrder, help="Decide what is done where a calibration is missing.")
 
 Word = Literal["error", "skip", "optional", "nearest"]
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.groups import InOrder
 from flows.cli.options import PANEL_CARE, PANEL_NIGHT, DryRunOption, JsonOption, RepoOption, example
 
 app = typer.Typer()
-db_app = typer.Typer(help="The schema of the registry's database.", no_args_is_help=False)
+db_app = typer.Typer(cls=InOrder, help="The schema of the registry's database.", no_args_is_help=False)
 
 
 @app.command(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
+from registry.errors import UserError
 from registry.face.base import Face
 from registry.lineage import Direction, Lineage, ProvenanceRecord, lineage, provenance
 from registry.query.run import select_refs
@@ -86,13 +87,21 @@ class ProvenanceFace(Face):
         """
         from registry.audit import verify
 
-        refs = None
-        if where:
-            with self._repository.reading() as connection:
-                refs = [ref for ref in select_refs(connection, where) if ref.path is not None]
+        refs = self._to_verify(where) if where else None
         return verify(
             self._repository, rehash=rehash, refs=refs, where=where, on_finding=on_finding, on_progress=on_progress
         )
+
+    def _to_verify(self, where: str) -> list[DatasetRef]:
+        """Return the datasets that should have a file, with those known to be missing: they may be back, or not."""
+        with self._repository.reading() as connection:
+            found = select_refs(connection, where)  # as it was typed, so that errors point into it
+            found += select_refs(connection, f"({where}) and status = 'MISSING'")
+        refs = list({ref.id: ref for ref in found if ref.path is not None}.values())
+        if not refs:
+            fix = f'isrflow query datasets "{where}" --explain'
+            raise UserError("no datasets with a file match; nothing was verified", fix=fix)
+        return refs
 
     @property
     def read_only(self) -> bool:

@@ -12,7 +12,7 @@ from registry.errors import InvalidTime, UnknownName, did_you_mean
 from registry.query import syntax as s
 from registry.query.complaints import complaint
 from registry.query.fields import Kind, Source, Subject, subject
-from registry.query.values import converted, listed_values, plain_value, whole, words
+from registry.query.values import UnknownWordError, converted, listed_values, plain_value, whole, words
 from registry.sql.portable import apart, in_code_points, json_number, json_text, json_word, matches_glob
 
 _ORDERED: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
@@ -216,6 +216,8 @@ class Builder:
             return converted(content, source)
         except InvalidTime as problem:
             self._refuse(column, problem.message)
+        except UnknownWordError as problem:
+            self._refuse(column, f"there is no {field.name} {_shown(content)}{problem}")
         except (TypeError, ValueError) as problem:
             reason = f": {problem}" if str(problem) else ""
             self._refuse(column, f"{field.name} is {source.kind.value}, not {_shown(content)}{reason}")

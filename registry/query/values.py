@@ -80,13 +80,19 @@ def words(content: Any) -> str:
     return content
 
 
+class UnknownWordError(ValueError):
+    """A text of the right kind that is none of those there can be; the message says which there are."""
+
+
 def _text(content: Any, source: Source) -> str:
     found = words(content)
     if not source.known:
         return found
     word = found.upper() if source.known[0].isupper() else found.lower()
     if word not in source.known:
-        raise ValueError(did_you_mean(word, source.known).removeprefix("; "))
+        near = did_you_mean(word, source.known)
+        there = "" if "there is" in near else f"; there is {', '.join(sorted(source.known))}"
+        raise UnknownWordError(f"{near}{there}")
     return word
 
 

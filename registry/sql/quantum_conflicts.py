@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from registry.resolution import spell_data_ids
 from registry.sql import tables as t
 from registry.sql.bulk import chunks
 from registry.sql.quantum_notes import headers_of
+
+_MAKER = "make_"
+"""How the tasks begin that `isrflow calibs build` does."""
 
 
 def refuse_other_content(
@@ -49,8 +53,17 @@ def refuse_other_content(
     lines = listed(f"{task} {spell_data_ids(ids)} ({state}): {what}" for (task, state, what), ids in groups.items())
     run = changed[0][0].run
     message = f"{len(changed)} quanta of run {run} are there with another content; nothing was planned:\n{lines}"
-    fix = "keep what is there and work into another run, for example: isrflow reprocess WHERE --out RUN"
+    fix = f"keep what is there and work into another run, for example: {_elsewhere([row for row, _ in changed])}"
     raise ConflictError(message, conflicts=[row for row, _ in changed], fix=fix)
+
+
+def _elsewhere(rows: Sequence[QuantumRow]) -> str:
+    """Return the command that works beside what is there: masters are built, all else is reprocessed."""
+    if not all(row.task.startswith(_MAKER) for row in rows):
+        return "isrflow reprocess WHERE --out RUN"
+    kinds = " ".join(dict.fromkeys(row.task.removeprefix(_MAKER) for row in rows))
+    night = re.search(r"\d{8}", rows[0].run)  # runs of masters are named after their night unless told otherwise
+    return f"isrflow calibs build {kinds} --night {night[0] if night else 'YYYYMMDD'} --out {rows[0].run}-2"
 
 
 @dataclass(slots=True)

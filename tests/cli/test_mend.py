@@ -77,6 +77,7 @@ def test_a_header_is_corrected_listed_and_restored(here, first) -> None:
     assert {"run": "night/20260301", "type": "post_isr", "number": 2, "is_calibration": False} in done["made_before"]
     (row,) = here("query", "exposures", f"exposure = {first}", "--json").json
     assert row["exposure_time"] == 33.5
+    assert "\tEXPTIME\t33.5\t" in here("header", "list").out
     (card,) = here("header", "list", "exptime", "--json").json
     assert (card["keyword"], card["value"], card["is_taken_away"]) == ("EXPTIME", 33.5, False)
     assert "header of raw corrected otherwise (EXPTIME)" in here("night", 20260301, "--engine", "direct", code=1).err
@@ -138,3 +139,10 @@ def test_work_into_a_frozen_run_is_refused_with_the_next_command(here) -> None:
     refused = here("reprocess", "obs_type = 'bias'", "--out", "night/20260301", "--engine", "direct", code=1)
     assert "collection night/20260301 is frozen" in refused.err
     assert "isrflow reprocess WHERE --out RUN" in refused.err
+
+
+def test_a_corrected_value_is_listed_as_a_card_says_it(here, first) -> None:
+    for keyword, value, *option in (("EXPTIME", "33.0"), ("NOTED", "33"), ("CHECKED", "T")):
+        here("header", "correct", keyword, value, "--exposure", first, "--reason", "log", *option)
+    rows = [line.split("\t") for line in here("header", "list").out.splitlines()[1:]]
+    assert {row[2]: row[3] for row in rows} == {"EXPTIME": "33.0", "NOTED": "33", "CHECKED": "T"}

@@ -63,6 +63,19 @@ def test_verify_says_what_is_wrong_and_what_to_do_and_exits_with_2(isrflow, repo
     assert (repo / "datastore" / "stray.txt").exists()
 
 
+def test_verify_of_a_choice_says_again_what_is_known_to_be_missing_and_refuses_an_empty_choice(
+    isrflow, repo: Path
+) -> None:
+    next((repo / "datastore" / RUN).rglob("post_isr*.fits")).unlink()
+    isrflow("verify", "--repo", repo, code=2)  # marked missing from now on
+    told = isrflow("verify", "--where", f"run = '{RUN}'", "--repo", repo, code=2).out
+    assert "looked at" in told
+    assert "found 1 missing file" in told
+    nothing = isrflow("verify", "--where", "run = 'no/such'", "--repo", repo, code=1).err
+    assert "no datasets with a file match; nothing was verified" in nothing
+    assert "\n    runn = 'x'\n    ^" in isrflow("verify", "--where", "runn = 'x'", "--repo", repo, code=1).err
+
+
 def test_replay_takes_ids_or_a_choice_and_refuses_anything_else(isrflow, repo: Path) -> None:
     name = one(isrflow, repo, "type = 'post_isr'")
     assert isrflow("replay", name, "--repo", repo).out.startswith("reproduced: post_isr")
@@ -72,7 +85,9 @@ def test_replay_takes_ids_or_a_choice_and_refuses_anything_else(isrflow, repo: P
     assert "say what to replay" in isrflow("replay", name, "--sample", 2, "--repo", repo, code=1).err
     raw = one(isrflow, repo, "type = 'raw'")
     assert "made by no quantum" in isrflow("replay", raw, "--repo", repo, code=1).err
-    assert "no quantum" in isrflow("replay", "--night", "20200101", "--repo", repo, code=1).err
+    assert (
+        "no quantum of night 20200101 is done" in isrflow("replay", "--night", "20200101", "--repo", repo, code=1).err
+    )
     bias = next((repo / "datastore" / "imported").rglob("bias_*.fits"))
     bias.unlink()
     told = isrflow("replay", "--run", RUN, "--repo", repo, code=2).out

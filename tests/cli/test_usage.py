@@ -34,6 +34,11 @@ def test_every_promised_command_exists_and_no_other() -> None:
     assert set(ALL) == {f"isrflow {name}" for name in PROMISED}
 
 
+@pytest.mark.parametrize("group", ["calibs", "collections", "context", "db", "flag", "header", "interop", "policy"])
+def test_the_help_of_a_group_cuts_no_sentence_off(isrflow, group: str) -> None:
+    assert "..." not in isrflow(group, "--help").out.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("path", ALL)
 def test_every_command_has_an_example_json_and_a_sentence(path: str) -> None:
     command = ALL[path]

@@ -81,8 +81,9 @@ def test_building_again_changes_nothing(raw_repo):
 
 def test_a_run_holds_masters_of_one_setting_only(raw_repo):
     build_calibs(raw_repo, ["bias"], NIGHT, engine="direct")
-    with pytest.raises(ConflictError, match="another content"):
+    with pytest.raises(ConflictError, match="another content") as caught:
         build_calibs(raw_repo, ["bias"], NIGHT, engine="direct", settings={"maker.n_sigma": 2.0})
+    assert f"isrflow calibs build bias --night {NIGHT} --out calibs/{NIGHT}-2" in caught.value.fix
     report = build_calibs(raw_repo, ["bias"], NIGHT, "u/two", engine="direct", settings={"maker.n_sigma": 2.0})
     assert report.exit_code == 0
 
