@@ -7,19 +7,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from flows.noted import doubtful_calibs, noted_of
-from flows.plan import (
-    WorkPlan,
+from flows.calib_needs import (
     cannot_be_waived,
     count_fallbacks,
-    lost_products,
     missing_report,
     policy_report,
-    quanta_of,
     resolve_all,
     warnings_of,
     what_lacks,
 )
+from flows.noted import doubtful_calibs, noted_of
+from flows.plan import WorkPlan, lost_products, quanta_of
 from flows.repo import Repo, refuse_own_run
 from flows.settings import rounds_products
 from flows.sources import find_sources, plan_sources

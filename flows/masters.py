@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.calib_needs import count_fallbacks, missing_report, policy_report, resolve_all, what_lacks
 from flows.noted import Noted, doubtful_calibs, noted_of
-from flows.plan import WorkPlan, count_fallbacks, missing_report, policy_report, quanta_of, resolve_all, what_lacks
+from flows.plan import WorkPlan, quanta_of
 from flows.repo import Repo
 from flows.tasks import COMBINED, maker_task
 from isrflow.quantum.config import config_of

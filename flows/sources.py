@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from flows.calib_needs import count_fallbacks, missing_report, policy_report, resolve_all, what_lacks
 from flows.noted import noted_of
-from flows.plan import WorkPlan, count_fallbacks, lost_products, missing_report, policy_report, resolve_all, what_lacks
+from flows.plan import WorkPlan, lost_products
 from flows.repo import Repo
 from isrflow.errors import GeometryError
 from isrflow.quantum.config import config_of
