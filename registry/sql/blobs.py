@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, insert, select
 from registry.canonical import canonical_json, sha256_json, sha256_text
 from registry.refs import Match
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.datasets import dataset_rows
 
@@ -88,7 +89,7 @@ def _known_sets(connection: Connection, addresses: Iterable[str]) -> dict[str, i
     """Return the rows of those sets that are stored."""
     found: dict[str, int] = {}
     for some in chunks(sorted(addresses)):
-        query = select(t.calib_set.c.sha256, t.calib_set.c.id).where(t.calib_set.c.sha256.in_(some))
+        query = select(t.calib_set.c.sha256, t.calib_set.c.id).where(among(connection, t.calib_set.c.sha256, some))
         found |= {row.sha256: row.id for row in connection.execute(query)}
     return found
 

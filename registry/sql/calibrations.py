@@ -16,6 +16,7 @@ from sqlalchemy import Connection, update
 from registry.errors import UnknownName, ValidityOverlap, listed
 from registry.refs import DatasetRef
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.certify_slots import Slot, certifiable, dataset_slots, open_slots, with_modes
 from registry.sql.certify_words import certify_command, free_pieces
@@ -183,7 +184,7 @@ class _Change:
             self.connection, self.kind, actor=self.actor, reason=self.reason, payload=self._payload(new, close, span)
         )
         for some in chunks([row.validity_id for row in close]):
-            ids = t.calib_validity.c.id.in_(some)
+            ids = among(self.connection, t.calib_validity.c.id, some)
             self.connection.execute(update(t.calib_validity).where(ids).values(revoked_at=seq))
         insert_rows(self.connection, t.calib_validity, [self._values(row, piece, seq) for row, piece in new])
         added = load_validity(self.connection, t.calib_validity.c.certified_at == seq)
@@ -249,4 +250,6 @@ def _overlap(
 def _described(connection: Connection, rows: Iterable[Slot]) -> tuple[ValidityRow, ...]:
     """Return validity rows with all that people want to know about them."""
     ids = sorted({row.validity_id for row in rows})
-    return tuple(row for some in chunks(ids) for row in load_validity(connection, t.calib_validity.c.id.in_(some)))
+    return tuple(
+        row for some in chunks(ids) for row in load_validity(connection, among(connection, t.calib_validity.c.id, some))
+    )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from registry.errors import ConflictError, UnknownName, UserError, listed
 from registry.refs import DatasetRef
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks, in_order
 from registry.sql.dataset_types import dataset_types
 from registry.sql.raw_modes import mode_to_certify
@@ -81,7 +82,7 @@ def dataset_slots(connection: Connection, refs: Sequence[DatasetRef]) -> list[Sl
     rows = [
         Slot((row[0], row[1], row[2], row[3]), row.id, row.uuid, row.status)
         for some in chunks(in_order(wanted))
-        for row in connection.execute(select(*columns).where(d.uuid.in_(some)))
+        for row in connection.execute(select(*columns).where(among(connection, d.uuid, some)))
     ]
     missing = sorted(str(uuid) for uuid in wanted - {row.uuid for row in rows})
     if missing:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, ins
 from registry.errors import AmbiguousId, ConflictError, UnknownName, listed
 from registry.refs import DataId, DatasetRef
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks, in_order, insert_rows
 from registry.sql.collections import FlatCollection, run_ids
 from registry.sql.dataset_types import dataset_types
@@ -114,7 +115,7 @@ def move_datasets(connection: Connection, refs: Sequence[DatasetRef]) -> None:
     """Record that the files of datasets are elsewhere now, where their refs say; they are LIVE there."""
     ids = dataset_rows(connection, [ref.id for ref in refs])
     for some in chunks(list(ids.values())):
-        connection.execute(delete(t.artifact).where(t.artifact.c.dataset_id.in_(some)))
+        connection.execute(delete(t.artifact).where(among(connection, t.artifact.c.dataset_id, some)))
     insert_rows(connection, t.artifact, [_artifact_values(ref, ids[ref.id]) for ref in refs])
     set_status(connection, list(ids), "LIVE")
 
@@ -122,14 +123,14 @@ def move_datasets(connection: Connection, refs: Sequence[DatasetRef]) -> None:
 def set_status(connection: Connection, ids: Sequence[UUID], status: str) -> None:
     """Give datasets a status."""
     for some in chunks(ids):
-        connection.execute(update(t.dataset).where(t.dataset.c.uuid.in_(some)).values(status=status))
+        connection.execute(update(t.dataset).where(among(connection, t.dataset.c.uuid, some)).values(status=status))
 
 
 def dataset_rows(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, int]:
     """Return the row of each of those datasets that exist."""
     found: dict[UUID, int] = {}
     for some in chunks(in_order(uuids)):
-        query = select(t.dataset.c.uuid, t.dataset.c.id).where(t.dataset.c.uuid.in_(some))
+        query = select(t.dataset.c.uuid, t.dataset.c.id).where(among(connection, t.dataset.c.uuid, some))
         found |= {row.uuid: row.id for row in connection.execute(query)}
     return found
 
@@ -144,14 +145,18 @@ def refs_by_row(connection: Connection, ids: Iterable[int]) -> dict[int, Dataset
     """Return datasets by their rows."""
     found: dict[int, DatasetRef] = {}
     for some in chunks(sorted(set(ids))):
-        query = ref_select().where(t.dataset.c.id.in_(some))
+        query = ref_select().where(among(connection, t.dataset.c.id, some))
         found |= {row.dataset_id: ref_from_row(row) for row in connection.execute(query)}
     return found
 
 
 def refs_by_uuid(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, DatasetRef]:
     """Return those of the datasets that exist, whatever their status."""
-    refs = [ref for some in chunks(in_order(uuids)) for ref in load_refs(connection, t.dataset.c.uuid.in_(some))]
+    refs = [
+        ref
+        for some in chunks(in_order(uuids))
+        for ref in load_refs(connection, among(connection, t.dataset.c.uuid, some))
+    ]
     return {ref.id: ref for ref in refs}
 
 

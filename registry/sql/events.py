@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, insert, literal, select
 
 from registry.canonical import canonical_json, sha256_json
-from registry.errors import UserError
+from registry.errors import InvalidTime, UserError
 from registry.sql import tables as t
 from registry.times import format_time, now_ns, parse_time
 from registry.timespan import FOREVER_NS
@@ -93,7 +93,8 @@ def latest_ns(connection: Connection) -> int:
 def latest(connection: Connection) -> ColumnElement[int]:
     """Return what `latest_ns` does as part of a statement, which then needs no question before it."""
     c, now = t.registry_event.c, now_ns()
-    last = select(c.at_ns).order_by(c.seq.desc()).limit(1).scalar_subquery()
+    newest = select(func.max(c.seq)).scalar_subquery()
+    last = select(c.at_ns).where(c.seq == newest).scalar_subquery()
     later = func.greatest if connection.dialect.name == "postgresql" else func.max
     return later(literal(now, c.at_ns.type), func.coalesce(last, 0))
 
@@ -121,7 +122,7 @@ def seq_of(connection: Connection, moment: str | int) -> int:
     if isinstance(moment, int) or (text.isdecimal() and len(text) != _DIGITS_OF_A_DAY):
         refuse_future(connection, int(text))
         return int(text)
-    time_ns = parse_time(text)
+    time_ns = _time_of(text)
     if time_ns > now_ns():
         raise UserError(
             f"as of {text}: that is in the future ({format_time(time_ns)})", fix="leave it out to ask as of now"
@@ -140,7 +141,16 @@ def first_seq_of(connection: Connection, moment: str | int) -> int:
     text = str(moment).strip()
     if isinstance(moment, int) or (text.isdecimal() and len(text) != _DIGITS_OF_A_DAY):
         return int(text)
-    return seq_at(connection, parse_time(text) - 1) + 1
+    return seq_at(connection, _time_of(text) - 1) + 1
+
+
+def _time_of(text: str) -> int:
+    """Read a time where the number of an event would do, too."""
+    try:
+        return parse_time(text)
+    except InvalidTime as problem:
+        message = f"{problem.message}; or the number of an event"
+        raise InvalidTime(message, text=text, fix="isrflow events") from problem
 
 
 def refuse_future(connection: Connection, as_of: int | None) -> None:
@@ -153,7 +163,8 @@ def refuse_future(connection: Connection, as_of: int | None) -> None:
     """
     newest = newest_seq(connection)
     if as_of is not None and as_of > newest:
-        raise UserError(f"there is no event {as_of} yet: the newest is {newest}; 'as of' takes the number of an event")
+        message = f"there is no event {as_of} yet: the newest is {newest}; 'as of' takes the number of an event"
+        raise UserError(message, fix="isrflow events")
 
 
 def until_ns(connection: Connection, as_of: int) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, Table, select
 from registry.errors import UnknownName
 from registry.refs import DataId
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.bulk import chunks
 
 T = TypeVar("T")
@@ -124,7 +125,7 @@ def _numbered(connection: Connection, table: Table, instrument: int, numbers: It
     c = table.c
     found: dict[int, int] = {}
     for some in chunks(sorted(set(numbers))):
-        query = select(c.number, c.id).where(c.instrument_id == instrument, c.number.in_(some))
+        query = select(c.number, c.id).where(c.instrument_id == instrument, among(connection, c.number, some))
         found |= {row.number: row.id for row in connection.execute(query)}
     return found
 

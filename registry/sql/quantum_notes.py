@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from registry.canonical import canonical_json
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.blobs import blob_id
 from registry.sql.bulk import chunks, insert_rows
 
@@ -31,7 +32,7 @@ def notes_of(connection: Connection, quantum_ids: Iterable[int]) -> dict[int, in
     n = t.quantum_note.c
     found: dict[int, int] = {}
     for some in chunks(sorted(set(quantum_ids))):
-        query = select(n.quantum_id, n.note_id).where(n.quantum_id.in_(some))
+        query = select(n.quantum_id, n.note_id).where(among(connection, n.quantum_id, some))
         found |= {row.quantum_id: row.note_id for row in connection.execute(query)}
     return found
 
@@ -55,9 +56,7 @@ def read_notes(connection: Connection, quantum_id: int) -> Notes:
     return {} if text is None else dict(json.loads(text))
 
 
-def replace_notes(connection: Connection, notes: Mapping[int, int | None]) -> None:
-    """Write the notes of quanta in place of any that were written before."""
-    for some in chunks(sorted(notes)):
-        connection.execute(delete(t.quantum_note).where(t.quantum_note.c.quantum_id.in_(some)))
+def add_notes(connection: Connection, notes: Mapping[int, int | None]) -> None:
+    """Write the notes of quanta that have none."""
     rows = [{"quantum_id": quantum, "note_id": note} for quantum, note in notes.items() if note is not None]
     insert_rows(connection, t.quantum_note, rows)

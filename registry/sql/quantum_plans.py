@@ -11,14 +11,15 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from registry.errors import UnknownName
 from registry.refs import DataId, QuantumRow, QuantumSpec, quantum_uuid
 from registry.sql import tables as t
+from registry.sql.among import among
 from registry.sql.blobs import blob_id, calib_set_ids
-from registry.sql.bulk import chunks, insert_rows
+from registry.sql.bulk import chunks, in_order, insert_rows
 from registry.sql.collections import collection_id, refuse_frozen
 from registry.sql.datasets import dataset_rows
 from registry.sql.keys import Key, data_id_keys
 from registry.sql.quanta import load_quanta
 from registry.sql.quantum_conflicts import refuse_other_content
-from registry.sql.quantum_notes import note_ids, notes_of, replace_notes
+from registry.sql.quantum_notes import add_notes, note_ids, notes_of
 from registry.sql.remaking import with_products
 from registry.times import now_ns
 
@@ -90,7 +91,8 @@ def plan_quanta(
     }
     insert_rows(connection, t.quantum, [values for u, values in rows.items() if u not in there])
     _change(connection, [values | {"row": there[u].id} for u, values in rows.items() if u in there])
-    _replace_inputs(connection, fresh, note_of)
+    _forget_inputs(connection, [there[u].id for u in rows if u in there])
+    _add_inputs(connection, fresh, note_of)
     if retry_failed:
         _plan_again(
             connection, [quantum.id for u, quantum in idle.items() if u not in fresh and quantum.state == "failed"]
@@ -167,8 +169,8 @@ def _unchanged(
     """Return the idle quanta that need not be written again: same content, same validity rows, same notes."""
     noted = notes_of(connection, [quantum.id for quantum in idle.values()])
     stored: dict[UUID, int] = {}
-    for some in chunks(sorted(idle)):
-        query = select(t.quantum.c.uuid, t.quantum.c.calib_set_id).where(t.quantum.c.uuid.in_(some))
+    for some in chunks(in_order(idle)):
+        query = select(t.quantum.c.uuid, t.quantum.c.calib_set_id).where(among(connection, t.quantum.c.uuid, some))
         stored |= {row.uuid: row.calib_set_id for row in connection.execute(query)}
     return {
         u
@@ -180,7 +182,11 @@ def _unchanged(
 
 def _load(connection: Connection, uuids: Iterable[UUID]) -> dict[UUID, QuantumRow]:
     """Return those of the quanta that exist."""
-    found = [row for some in chunks(sorted(uuids)) for row in load_quanta(connection, t.quantum.c.uuid.in_(some))]
+    found = [
+        row
+        for some in chunks(in_order(uuids))
+        for row in load_quanta(connection, among(connection, t.quantum.c.uuid, some))
+    ]
     return {row.uuid: row for row in found}
 
 
@@ -206,32 +212,35 @@ def _change(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         connection.execute(statement, lines)
 
 
-def _replace_inputs(
-    connection: Connection, specs: Mapping[UUID, QuantumSpec], note_of: Mapping[UUID, int | None]
-) -> None:
-    """Write what the quanta read, and what is noted of it, in place of anything written before."""
+def _forget_inputs(connection: Connection, quanta: Sequence[int]) -> None:
+    """Forget what quanta read that are specified anew, and what was noted of it."""
+    for some in chunks(quanta):
+        for table in (t.quantum_input, t.quantum_note):
+            connection.execute(delete(table).where(among(connection, table.c.quantum_id, some)))
+
+
+def _add_inputs(connection: Connection, specs: Mapping[UUID, QuantumSpec], note_of: Mapping[UUID, int | None]) -> None:
+    """Write what the quanta read, and what is noted of it."""
     quanta_there: dict[UUID, int] = {}
-    for some in chunks(sorted(specs)):
-        query = select(t.quantum.c.uuid, t.quantum.c.id).where(t.quantum.c.uuid.in_(some))
+    for some in chunks(in_order(specs)):
+        query = select(t.quantum.c.uuid, t.quantum.c.id).where(among(connection, t.quantum.c.uuid, some))
         quanta_there |= {row.uuid: row.id for row in connection.execute(query)}
     inputs = {uuid for spec in specs.values() for _, uuid in spec.inputs}
     datasets = dataset_rows(connection, inputs)
     unknown = sorted(str(uuid) for uuid in inputs - set(datasets))
     if unknown:
         raise UnknownName(f"inputs are not registered: {', '.join(unknown)}", kind="dataset", name=unknown[0])
-    for some_rows in chunks(list(quanta_there.values())):
-        connection.execute(delete(t.quantum_input).where(t.quantum_input.c.quantum_id.in_(some_rows)))
     rows = [
         {"quantum_id": quanta_there[u], "role": role, "dataset_id": datasets[uuid]}
         for u, spec in specs.items()
         for role, uuid in spec.inputs
     ]
     insert_rows(connection, t.quantum_input, rows)
-    replace_notes(connection, {row: note_of[u] for u, row in quanta_there.items()})
+    add_notes(connection, {row: note_of[u] for u, row in quanta_there.items()})
 
 
 def _plan_again(connection: Connection, ids: Sequence[int]) -> None:
     """Give failed quanta another chance."""
     for some in chunks(ids):
-        where = t.quantum.c.id.in_(some)
+        where = among(connection, t.quantum.c.id, some)
         connection.execute(update(t.quantum).where(where).values(state="planned", retriable=1))

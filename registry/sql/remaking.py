@@ -16,7 +16,8 @@ from sqlalchemy import Connection, select, update
 
 from registry.refs import DatasetRef, QuantumRow
 from registry.sql import tables as t
-from registry.sql.bulk import chunks
+from registry.sql.among import among
+from registry.sql.bulk import chunks, in_order
 from registry.sql.datasets import load_refs, refs_by_row
 from registry.sql.events import append_event
 
@@ -25,8 +26,12 @@ def products_of_done(connection: Connection, quanta: Iterable[UUID]) -> list[Dat
     """Return the published products of those quanta that are done."""
     o, q = t.quantum_output.c, t.quantum.c
     made: list[int] = []
-    for some in chunks(sorted(set(quanta))):
-        query = select(o.dataset_id).join(t.quantum, q.id == o.quantum_id).where(q.uuid.in_(some), q.state == "done")
+    for some in chunks(in_order(quanta)):
+        query = (
+            select(o.dataset_id)
+            .join(t.quantum, q.id == o.quantum_id)
+            .where(among(connection, q.uuid, some), q.state == "done")
+        )
         made += connection.execute(query).scalars()
     return [ref for ref in refs_by_row(connection, made).values() if ref.status in {"LIVE", "MISSING"}]
 
@@ -37,7 +42,9 @@ def plan_remaking(connection: Connection, run: str, done: Sequence[QuantumRow], 
     if not lost:
         return {}
     for some in chunks(sorted(lost)):
-        connection.execute(update(t.quantum).where(t.quantum.c.id.in_(some)).values(state="planned", retriable=1))
+        connection.execute(
+            update(t.quantum).where(among(connection, t.quantum.c.id, some)).values(state="planned", retriable=1)
+        )
     payload = {"run": run, "quanta": len(lost), "lost": [str(ref.id) for refs in lost.values() for ref in refs]}
     append_event(connection, "remake", actor=actor, reason="files of products are gone", payload=payload)
     return {
@@ -51,7 +58,7 @@ def with_products(connection: Connection, quanta: Iterable[int]) -> set[int]:
     o = t.quantum_output.c
     found: set[int] = set()
     for some in chunks(sorted(set(quanta))):
-        found.update(connection.execute(select(o.quantum_id).where(o.quantum_id.in_(some))).scalars())
+        found.update(connection.execute(select(o.quantum_id).where(among(connection, o.quantum_id, some))).scalars())
     return found
 
 
@@ -65,7 +72,7 @@ def _lost(connection: Connection, quanta: Sequence[int]) -> dict[int, list[Datas
     maker: dict[UUID, int] = {}
     for some in chunks(quanta):
         query = select(d.uuid, o.quantum_id).join(t.dataset, d.id == o.dataset_id)
-        query = query.where(o.quantum_id.in_(some), d.status.in_(("MISSING", "PURGED")))
+        query = query.where(among(connection, o.quantum_id, some), d.status.in_(("MISSING", "PURGED")))
         maker |= {row.uuid: row.quantum_id for row in connection.execute(query)}
     lost: defaultdict[int, list[DatasetRef]] = defaultdict(list)
     for ids in chunks(sorted(maker)):
