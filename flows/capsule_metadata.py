@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from flows.capsule_manifest import MANIFEST, METADATA, PROVENANCE, README
 from registry.lineage import ProvenanceRecord
 from registry.prov.names import moment
-from registry.refs import DatasetRef
+from registry.refs import DatasetRef, QuantumInputs
 
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://schema.org/sha256"}]
 _FORMATS = {
@@ -27,6 +27,13 @@ _NAMES = {
     README: "What this is",
     "config.json": "Recipe and settings",
     "environment.json": "Software environment",
+}
+_OPERATOR = "#operator"
+_LICENSE = {
+    "@id": "#license",
+    "@type": "CreativeWork",
+    "name": "Not stated",
+    "description": "Ask whoever gave you this capsule.",
 }
 
 
@@ -48,58 +55,58 @@ def crate_metadata(
     """
     ref, inputs = record.ref, record.inputs
     known = {places[ref.id]: ref} | {places[one.id]: one for one in (*inputs.data.values(), *inputs.calibs.values())}
-    ended = inputs.quantum.ended_ns or inputs.quantum.started_ns or 0
-    software = f"#isrflow-{inputs.software_sha256[:12]}"
-    action = f"urn:uuid:{inputs.quantum.uuid}"
+    action = _action(record, places[ref.id], sorted({*known, "config.json"} - {places[ref.id]}))
+    about = {
+        "@id": METADATA,
+        "@type": "CreativeWork",
+        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+        "about": {"@id": "./"},
+    }
     root = {
         "@id": "./",
         "@type": "Dataset",
         "name": f"{ref.type} of {ref.data_id}",
         "description": f"{ref} with all that it was made of; `isrflow replay THIS.zip` makes it again and compares.",
-        "datePublished": moment(ended),
-        "license": {"@id": "#license"},
+        "datePublished": action["endTime"],
+        "license": {"@id": _LICENSE["@id"]},
         "hasPart": [{"@id": path} for path in sorted(files)],
         "mainEntity": {"@id": places[ref.id]},
-        "mentions": [{"@id": action}],
+        "mentions": [{"@id": action["@id"]}],
     }
+    members = [_file(path, size, sha256, known.get(path)) for path, (size, sha256) in sorted(files.items())]
+    person = {"@id": _OPERATOR, "@type": "Person", "name": operator}
+    return {"@context": CONTEXT, "@graph": [about, root, *members, action, _software(inputs), person, _LICENSE]}
+
+
+def _action(record: ProvenanceRecord, product: str, objects: Sequence[str]) -> dict[str, Any]:
+    """Return the work that made the product."""
+    inputs = record.inputs
+    quantum = inputs.quantum
     made = {
-        "@id": action,
+        "@id": f"urn:uuid:{quantum.uuid}",
         "@type": "CreateAction",
-        "name": f"{inputs.quantum.task}, attempt {inputs.quantum.attempt}",
-        "instrument": {"@id": software},
-        "agent": {"@id": "#operator"},
-        "object": [{"@id": path} for path in sorted({*known, "config.json"} - {places[ref.id]})],
-        "result": [{"@id": places[ref.id]}],
-        "endTime": moment(ended),
+        "name": f"{quantum.task}, attempt {quantum.attempt}",
+        "instrument": {"@id": _software_id(inputs)},
+        "agent": {"@id": _OPERATOR},
+        "object": [{"@id": path} for path in objects],
+        "result": [{"@id": product}],
+        "endTime": moment(quantum.ended_ns or quantum.started_ns or 0),
     }
-    if inputs.quantum.started_ns is not None:
-        made["startTime"] = moment(inputs.quantum.started_ns)
-    graph = [
-        {
-            "@id": METADATA,
-            "@type": "CreativeWork",
-            "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
-            "about": {"@id": "./"},
-        },
-        root,
-        *(_file(path, size, sha256, known.get(path)) for path, (size, sha256) in sorted(files.items())),
-        made,
-        {
-            "@id": software,
-            "@type": "SoftwareApplication",
-            "name": "isrflow",
-            "softwareVersion": str(inputs.software.get("packages", {}).get("isrflow", "unknown")),
-            "softwareRequirements": {"@id": "environment.json"},
-        },
-        {"@id": "#operator", "@type": "Person", "name": operator},
-        {
-            "@id": "#license",
-            "@type": "CreativeWork",
-            "name": "Not stated",
-            "description": "Ask whoever gave you this capsule.",
-        },
-    ]
-    return {"@context": CONTEXT, "@graph": graph}
+    return made if quantum.started_ns is None else made | {"startTime": moment(quantum.started_ns)}
+
+
+def _software(inputs: QuantumInputs) -> dict[str, Any]:
+    return {
+        "@id": _software_id(inputs),
+        "@type": "SoftwareApplication",
+        "name": "isrflow",
+        "softwareVersion": str(inputs.software.get("packages", {}).get("isrflow", "unknown")),
+        "softwareRequirements": {"@id": "environment.json"},
+    }
+
+
+def _software_id(inputs: QuantumInputs) -> str:
+    return f"#isrflow-{inputs.software_sha256[:12]}"
 
 
 def _file(path: str, size: int, sha256: str, ref: DatasetRef | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from flows.capsule_manifest import MANIFEST, METADATA, Manifest, read_manifest
 from flows.provenance import read_cards
 from flows.replay import ReplayReport
-from flows.replay_one import replay_outputs
+from flows.replay_one import no_camera, replay_outputs
 from isrflow.quantum.formatters import formatters_for
 from isrflow.quantum.provenance import provenance_cards
 from isrflow.quantum.types import dataset_types
@@ -43,7 +43,7 @@ class _Extracted:
 
     def get(self, ref: DatasetRef) -> object:
         """Read a dataset."""
-        return formatters_for(_no_camera)[self.formats[ref.type]].read(self.path(ref))
+        return formatters_for(no_camera)[self.formats[ref.type]].read(self.path(ref))
 
 
 def replay_capsule(path: Path) -> ReplayReport:
@@ -167,7 +167,3 @@ def _strange_cards(path: Path, manifest: Manifest) -> list[str]:
         for card, here in wanted.items()
         if cards and card in cards and cards[card] != str(here)
     ]
-
-
-def _no_camera() -> Any:
-    raise AssertionError("tasks read raws with the camera among their inputs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flows.repo import Repo, camera_run, open_repo
 from flows.settings import RepoSettings, write_settings
@@ -94,5 +94,5 @@ def _settings(package: Path, extra: Mapping[str, Any]) -> RepoSettings:
         raise CorruptDataset(message, path=package, fix=fix) from problem
 
 
-def _no_camera() -> Any:
+def _no_camera() -> NoReturn:
     raise AssertionError("an import reads no pixels")

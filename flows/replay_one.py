@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, NoReturn, Protocol, cast
 
 from flows.replay_compare import Difference, compare_files
 from flows.tasks import TASKS
@@ -97,7 +97,7 @@ def replay_outputs(reader: Reader, inputs: QuantumInputs, outputs: Sequence[Data
     if obstacles:
         seconds = time.perf_counter() - started
         return [Replayed(ref, "impossible", tuple(obstacles), (), remarks, seconds) for ref in outputs]
-    formatters = formatters_for(_no_camera, _compression(inputs.config))
+    formatters = formatters_for(no_camera, _compression(inputs.config))
     formats = {row.name: row.formatter for row in dataset_types()}
     results = []
     with TemporaryDirectory(prefix="isrflow-replay-") as folder:
@@ -184,5 +184,6 @@ def _compression(config: Mapping[str, Any]) -> Any:
     return config.get("product_compression", "mask")
 
 
-def _no_camera() -> Any:
+def no_camera() -> NoReturn:
+    """Stand in for the camera of a repository: what is replayed reads it among its inputs."""
     raise AssertionError("tasks read raws with the camera among their inputs")
