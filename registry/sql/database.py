@@ -140,14 +140,6 @@ def wrong_version(found: str | None, place: str) -> UnavailableError:
     return VersionError(message, found=found, expected=HEAD, fix="pip install --upgrade isrflow")
 
 
-def database_path(where: Path | str) -> Path:
-    """Return the file that a path or a ``sqlite:///`` URL names; refuse any other URL."""
-    address = database_address(where)
-    if isinstance(address, URL):
-        raise UserError("this needs a SQLite file, not a server", fix="leave out --db")
-    return address
-
-
 def make_engine(where: Path | str | URL, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """Make an engine for a database, with no check of what is in it.
 

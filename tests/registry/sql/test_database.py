@@ -11,7 +11,8 @@ from sqlalchemy import insert
 
 from registry.errors import ConflictError, RegistryError, UnavailableError, UserError
 from registry.sql import tables as t
-from registry.sql.database import database_path, make_engine, open_database, read, write
+from registry.sql.address import database_address
+from registry.sql.database import make_engine, open_database, read, write
 from registry.sql.file_system import refuse_network_file_system
 
 
@@ -124,11 +125,11 @@ def test_what_is_not_there_or_not_a_database_is_refused(tmp_path):
 )
 def test_other_urls_are_refused(url, why):
     with pytest.raises(UserError, match=why):
-        database_path(url)
+        database_address(url)
 
 
 def test_a_path_and_its_url_are_the_same_place(tmp_path):
-    assert database_path(tmp_path / "r.sqlite3") == database_path(f"sqlite:///{tmp_path}/r.sqlite3")
+    assert database_address(tmp_path / "r.sqlite3") == database_address(f"sqlite:///{tmp_path}/r.sqlite3")
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "lustre", "cifs", "fuse.sshfs"])
