@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from flows.repo import CALIBS, Repo
-from registry.errors import UnknownName, UserError
+from registry.errors import UnknownName, UserError, listed
 from registry.refs import DatasetRef
 from registry.sql.calibrations import CertifyDiff, CertifyMode
-from registry.times import day_span, format_tai, parse_time
+from registry.times import day_span, format_tai, format_time, parse_time
 from registry.timespan import BEGINNING_NS, FOREVER_NS, Timespan
 
 
@@ -47,16 +47,27 @@ def certify_calibs(
     UnknownName, AmbiguousId
         If something is neither a run nor an id.
     UserError
-        If a run holds no calibration, or the time ends before it begins.
+        If a run holds no calibration, or the time ends before it begins; if some were recalled: nothing would use them.
     ValidityOverlap
         If other calibrations are certified there already; all are listed.
     """
     refs = find_calibs(repo, what)
     span = span_of(repo, begin, end)
+    _refuse_recalled(repo, refs)
     if not dry_run:
         repo.butler.register_collection(collection, "CALIBRATION")
     modes = None if readout_mode is None else parse_mode(readout_mode)
     return repo.butler.certify(collection, refs, span, mode=mode, reason=reason, dry_run=dry_run, readout_mode=modes)
+
+
+def _refuse_recalled(repo: Repo, refs: Sequence[DatasetRef]) -> None:
+    """Refuse what is marked bad: certified or not, it is never chosen, and would only be in the way of others."""
+    bad = repo.butler.marks(refs, kind="bad")
+    if bad:
+        lines = listed(f"{row.ref}: by {row.actor} at {format_time(row.at_ns)} ({row.reason})" for row in bad)
+        names = " ".join(row.ref.short for row in bad[:5])
+        what = f"{len(bad)} of {len(refs)} calibrations were recalled and would never be used"
+        raise UserError(f"{what}; nothing was certified:\n{lines}", fix=f"isrflow unrecall {names} --reason WHY")
 
 
 def decertify_calibs(

@@ -51,6 +51,8 @@ class Coverage:
 
     cells: tuple[Cell, ...]
     collections: tuple[str, ...]
+    standpoint: str = ""
+    """Options that ask from the same standpoint, if that is not here and now; what is past or frozen stays so."""
 
     @property
     def nights(self) -> tuple[int, ...]:
@@ -100,8 +102,9 @@ class Coverage:
             where = f"nights {nights}" + (f", detectors {detectors}" if detectors else "")
             lines.append(f"{state}: {spell_column(kind, physical_filter)} of {where}: {detail}")
             if state == "missing":
-                lines.append(f"  why: isrflow explain {some[0].exposure} {some[0].detector or 0} {kind}")
-                lines.append(f"  mend: {obtain(kind, some[0].night)}")
+                where = f"{some[0].exposure} {some[0].detector or 0} {kind}"
+                lines.append(f"  why: isrflow explain {where}{self.standpoint}")
+                lines += [] if self.standpoint else [f"  mend: {obtain(kind, some[0].night)}"]
         return lines
 
     def render(self) -> str:
@@ -153,7 +156,8 @@ def coverage(connection: Connection, wants: Sequence[Want], view: View) -> Cover
                 if key not in worst or STATES.index(cell.state) > STATES.index(worst[key].state):
                     worst[key] = cell
     order = sorted(worst, key=lambda key: (key[0], key[1], key[2] or "", -1 if key[3] is None else key[3]))
-    return Coverage(tuple(worst[key] for key in order), collections)
+    asked = f" --context {view.context}" if view.context else f" --as-of {view.as_of}" if view.as_of is not None else ""
+    return Coverage(tuple(worst[key] for key in order), collections, asked)
 
 
 def representatives(

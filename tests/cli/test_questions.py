@@ -207,3 +207,30 @@ def test_a_query_of_scattered_data_ids_has_no_more_parts_than_there_are_detector
         exposures, detectors = (re.findall(r"\d+", one) for one in part.split(" and "))
         selected |= {DataId("tiny", int(e), int(d)) for e in exposures for d in detectors}
     assert selected == ids
+
+
+def test_what_was_recalled_is_not_certified_and_it_says_how_to_take_that_back(isrflow, repo, bias):
+    isrflow("recall", bias, "--reason", "light leak", "--mark", "--repo", repo)
+    says = ("calibs", "certify", bias, "--begin", 20270101, "--repo", repo)
+    refused = isrflow(*says, code=1).err
+    assert "1 of 1 calibrations were recalled and would never be used; nothing was certified" in refused
+    assert "(light leak)" in refused
+    assert f"try: isrflow unrecall {bias} --reason WHY" in refused
+    isrflow("unrecall", bias, "--reason", "it was the moon", "--repo", repo)
+    isrflow(*says, "--mode", "replace")
+
+
+def test_coverage_of_another_moment_points_to_what_explains_that_moment(isrflow, repo):
+    told = isrflow("coverage", "--as-of", 1, "--repo", repo, code=2).out
+    assert " --as-of 1\n" in told
+    assert "mend:" not in told  # what was missing then cannot be mended any more
+    why = next(line for line in told.splitlines() if "why: isrflow" in line).partition("isrflow ")[2].split()
+    assert "chosen: none" in isrflow(*why, "--repo", repo).out
+
+
+def test_a_moment_that_is_none_names_both_ways_to_give_one(isrflow, finished):
+    for command in (("coverage", "--as-of", "soon"), ("events", "--since", "soon")):
+        told = isrflow(*command, "--repo", finished, code=1).err
+        assert "'soon' is not a time" in told
+        assert "or the number of an event" in told
+    assert "try: isrflow events" in isrflow("coverage", "--as-of", 10**6, "--repo", finished, code=1).err
