@@ -160,20 +160,6 @@ def exposures_by_number(connection: Connection, instrument: str, numbers: Iterab
     ]
 
 
-def observing_days(connection: Connection, data_ids: Iterable[DataId]) -> dict[DataId, int]:
-    """Return the observing day of each data id whose exposure exists."""
-    exposed = [data_id for data_id in data_ids if data_id.exposure is not None]
-    e = t.exposure.c
-    days: dict[tuple[str, int | None], int] = {}
-    for some in chunks(sorted({data_id.exposure for data_id in exposed if data_id.exposure is not None})):
-        query = select(t.instrument.c.name, e.number, e.day_obs).join(
-            t.instrument, t.instrument.c.id == e.instrument_id
-        )
-        rows = connection.execute(query.where(e.number.in_(some), e.id != t.NOT_APPLICABLE))
-        days |= {(row.name, row.number): row.day_obs for row in rows}
-    return {one: days[one.instrument, one.exposure] for one in exposed if (one.instrument, one.exposure) in days}
-
-
 def load_exposures(connection: Connection, *where: ColumnElement[bool]) -> list[ExposureRecord]:
     """Return the exposures that fulfil conditions on `exposure_select`, in the order in which they were taken."""
     query = exposure_select().where(*where).order_by(t.exposure.c.begin_ns, t.exposure.c.number)
