@@ -12,7 +12,6 @@ from registry.canonical import canonical_json, sha256_text
 from registry.dimensions import DetectorRecord, ExposureRecord, FilterRecord, InstrumentRecord
 from registry.errors import ConflictError, UnknownName, listed
 from registry.names import refuse_names
-from registry.refs import DataId
 from registry.sql import tables as t
 from registry.sql.bulk import chunks, insert_rows
 from registry.sql.keys import instrument_id, known_filters
