@@ -61,4 +61,5 @@ def carry_out_recall(repo: Repo, answer: Recall, out_runs: Sequence[str] = ()) -
             raise UserError(
                 f"{run} exists already; what is made again goes into a run of its own", fix=f"--out {out_runs[0]}-2"
             )
-    return answer.done(repo.butler.mark(answer.recalled, "bad", reason=answer.reason).seq)
+    seq = repo.butler.mark(answer.recalled, "bad", reason=answer.reason).seq
+    return answer.done(max((row.added_at for row in answer.already), default=None) if seq is None else seq)

@@ -14,6 +14,7 @@ from flows.repo import open_repo
 from flows.reprocess import plan_reprocess, run_reprocess
 from isrflow.calibs.files import read_calibration, write_calibration
 from isrflow.errors import ConfigError
+from isrflow.quantum.config import config_of, recipe_for
 from registry.canonical import sha256_json
 from registry.errors import UserError
 from registry.timespan import ALL_TIME
@@ -138,6 +139,17 @@ def test_settings_that_cannot_be_read_any_more_are_reported_and_the_others_go_on
     assert "deglow" in done.render()
 
 
+def test_what_was_made_in_the_newer_order_is_made_again_in_it(twice):
+    answer = ask(twice)
+    config = config_of(recipe_for(twice.camera, {"recipe": "lsst"}))
+    answer = replace(answer, configs=dict.fromkeys(answer.configs, config))
+    redo = plan_redo(twice, answer, "redo", {"overscan_serial.clip_sigma": 4.0})
+    (lot,) = redo.lots
+    changed = config["settings"]["overscan_serial"] | {"clip_sigma": 4.0}
+    assert lot.config == {**config, "settings": {**config["settings"], "overscan_serial": changed}}
+    assert "with the lsst recipe, settings as today: into redo" in redo.render()
+
+
 def test_products_that_were_rounded_are_not_made_again_unrounded(twice):
     rice = replace(twice, settings=twice.settings.model_copy(update={"product_compression": "rice"}))
     redo = plan_redo(rice, ask(rice), "redo")
@@ -151,6 +163,8 @@ def test_an_interrupted_redo_goes_on_and_a_run_with_other_work_is_refused(twice)
         carry_out_recall(twice, ask(twice), ["redo", f"night/{NIGHT}"])
     assert ask(twice).already == ()
     do(twice)
+    (mark,) = ask(twice).already
+    assert carry_out_recall(twice, ask(twice), ["redo", "redo/2"]).event_seq == mark.added_at  # recalled then, not now
     again = do(twice)
     assert [report.n_already_done for report in again.reports] == [N_SCIENCE] * 2
 
