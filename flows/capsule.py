@@ -24,6 +24,7 @@ from registry.canonical import canonical_json
 from registry.datastore.base import file_fingerprint
 from registry.errors import CorruptDataset, RegistryError, UserError
 from registry.refs import DatasetRef
+from registry.words import spell_bytes
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first moment that zip files know: the same in every capsule
 _README = """This is a product of isrflow with everything that it was made of.
@@ -48,7 +49,7 @@ class Written:
 
     def render(self) -> str:
         """Return it as text."""
-        told = f"{self.path}: {self.product} and {self.n_files - 1} more files, {self.n_bytes / 1e6:.1f} MB"
+        told = f"{self.path}: {self.product} and {self.n_files - 1} more files, {spell_bytes(self.n_bytes)}"
         return f"{told}\nnext:\n  isrflow replay {self.path}"
 
     def to_dict(self) -> dict[str, Any]:

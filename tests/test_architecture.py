@@ -71,7 +71,7 @@ TABLE = [
 
 # registry's own floors: a module imports from its own floor and from lower ones.
 REGISTRY_FLOORS = (
-    ("canonical", "owner", "errors", "remedies"),
+    ("canonical", "owner", "errors", "remedies", "words"),
     ("timespan", "times", "dimensions", "names"),
     ("refs", "contexts", "resolution"),
     ("sql", "datastore"),

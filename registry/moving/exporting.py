@@ -25,6 +25,7 @@ from registry.repository import Repository
 from registry.sql import tables as t
 from registry.sql.identity import repository_uuid
 from registry.times import format_time, now_ns
+from registry.words import spell_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Exported:
         things = ", ".join(f"{number} {_SPOKEN[name]}" for name, number in self.counts.items() if name in _SPOKEN)
         more = self.counts.get("dataset", 0) - self.asked
         came = f" ({self.asked} asked for, {more} more that go with them)" if more else ""
-        return f"{self.path}: {things}{came}; {self.files} files, {self.size / 1e6:.1f} MB"
+        return f"{self.path}: {things}{came}; {self.files} files, {spell_bytes(self.size)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, select, union
 
 from registry.dimensions import ExposureRecord
 from registry.questions.whatif import View, Want
-from registry.questions.words import count
 from registry.refs import DataId
 from registry.remedies import obtain
 from registry.resolution import Missing, Resolution, spell_numbers
@@ -21,6 +20,7 @@ from registry.sql.dataset_types import dataset_types
 from registry.sql.standpoint import standpoint
 from registry.sql.targets import load_targets
 from registry.sql.validity_rows import visible
+from registry.words import count
 
 State = Literal["certified", "fallback", "absent", "missing"]
 STATES: tuple[State, ...] = ("certified", "fallback", "absent", "missing")

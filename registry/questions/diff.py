@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from registry.questions.comparing import Comparison, Kind
 from registry.questions.grouping import group
 from registry.questions.pairs import Key, load_side
-from registry.questions.words import count
 from registry.resolution import spell_data_ids
 from registry.sql.collections import collection_id
+from registry.words import count
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, select
 
 from registry.questions.downstream import Downstream, Made, walk_down
-from registry.questions.words import count, spell_bytes, spell_cpu
 from registry.refs import DatasetRef
 from registry.sql import tables as t
 from registry.sql.among import among
 from registry.sql.bulk import chunks
 from registry.sql.datasets import dataset_rows, refs_by_row, refs_by_uuid
 from registry.sql.validity_rows import ValidityRow, load_validity
+from registry.words import count, spell_bytes, spell_cpu
 
 _TOLD = ("id", "type", "run", "data_id", "status")
 

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from registry.questions.findings import Finding
 from registry.questions.lint_validity import Scene
-from registry.questions.words import count
 from registry.refs import DatasetRef
 from registry.resolution import spell_data_ids
 from registry.sql import tables as t
@@ -20,6 +19,7 @@ from registry.sql.datasets import refs_by_row
 from registry.sql.policies import policies
 from registry.sql.remembered import counts
 from registry.times import format_duration
+from registry.words import count
 
 
 def never_used(scene: Scene) -> Iterator[Finding]:

@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from registry.questions.findings import Finding
-from registry.questions.words import count
 from registry.refs import DataId
 from registry.remedies import obtain
 from registry.resolution import spell_data_ids
@@ -22,6 +21,7 @@ from registry.sql.notes import MarkRow, marks_of
 from registry.sql.validity_rows import ValidityRow, load_validity, visible
 from registry.times import DAY_S, SECOND_NS, day_obs_at, day_span, format_duration, format_time
 from registry.timespan import ALL_TIME, BEGINNING_NS, FOREVER_NS, Timespan
+from registry.words import count
 
 _DAY_NS = DAY_S * SECOND_NS
 _Key = tuple[str, DataId]

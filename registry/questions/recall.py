@@ -19,7 +19,6 @@ from registry.questions.changes import Case, Change, grouped
 from registry.questions.downstream import walk_down
 from registry.questions.impact import Impact, impact
 from registry.questions.whatif import View, Want, without
-from registry.questions.words import count
 from registry.refs import DataId, DatasetRef, Match
 from registry.sql import tables as t
 from registry.sql.among import among
@@ -28,6 +27,7 @@ from registry.sql.dataset_types import dataset_types
 from registry.sql.datasets import dataset_rows, refs_by_row
 from registry.sql.keys import data_id_from_row, with_data_id
 from registry.sql.notes import MarkRow, marks_of
+from registry.words import count
 
 
 @dataclass(frozen=True, slots=True)

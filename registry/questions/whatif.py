@@ -13,7 +13,6 @@ from sqlalchemy import Connection, select
 
 from registry.errors import ConflictError, UnknownName, UserError, listed
 from registry.questions.changes import Case, Change, cases, grouped
-from registry.questions.words import count
 from registry.refs import DataId, DatasetRef, Match, Policy
 from registry.resolution import Resolution
 from registry.resolve import resolve
@@ -25,6 +24,7 @@ from registry.sql.keys import data_id_keys
 from registry.sql.raw_modes import mode_to_certify
 from registry.sql.supposed import Certified, Mode, Supposition
 from registry.timespan import Timespan
+from registry.words import count
 
 
 @dataclass(frozen=True, slots=True)

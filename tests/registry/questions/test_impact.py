@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from registry.questions.impact import Impact, impact
-from registry.questions.words import spell_bytes, spell_cpu
 from registry.refs import DataId
 from registry.sql import tables as t
+from registry.words import spell_bytes, spell_cpu
 
 D0 = DataId("lupine", detector=0)
 

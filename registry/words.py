@@ -1,4 +1,4 @@
-"""How the answers speak of numbers."""
+"""How messages speak of numbers: counted things, sizes, computing times."""
 
 from __future__ import annotations
 
