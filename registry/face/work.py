@@ -56,7 +56,8 @@ class WorkFace(Face):
 
     def lease(self, quantum_ids: Sequence[int], worker: str | None = None, seconds: float = 600) -> list[int]:
         """Take quanta that are free, for a time, and return those won; `worker` is this process by default."""
-        with self._repository.writing() as connection:
+        # Several at once are locked in no order, so that two who want the same could wait for each other for ever.
+        with self._repository.writing(shared=len(quantum_ids) == 1) as connection:
             return leases.lease(connection, quantum_ids, worker or process_token(), seconds)
 
     def heartbeat(self, quantum_ids: Sequence[int], worker: str | None = None, seconds: float = 600) -> list[int]:

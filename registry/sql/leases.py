@@ -40,7 +40,7 @@ def lease(connection: Connection, quantum_ids: Sequence[int], worker: str, secon
     for some in chunks(sorted(set(quantum_ids))):
         statement = update(t.quantum).where(_q.id.in_(some), free).values(**taken, attempt=_q.attempt + 1)
         won |= {row.id: row.attempt for row in connection.execute(statement.returning(_q.id, _q.attempt))}
-    _end_lost_attempts(connection, list(won), now)
+    _end_lost_attempts(connection, [quantum_id for quantum_id, number in won.items() if number > 1], now)
     host = socket.gethostname()
     attempt = {"worker": worker, "host": host, "outcome": "running", "started_ns": now}
     insert_rows(connection, t.quantum_attempt, [attempt | {"quantum_id": q, "number": n} for q, n in won.items()])

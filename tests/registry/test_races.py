@@ -136,6 +136,25 @@ def test_of_many_who_lease_each_quantum_goes_to_one(butler):
     assert {row.state for row in butler.quanta(RUN)} == {"leased"}
 
 
+def test_of_many_workers_every_quantum_is_done_once_and_all_that_they_made_is_there(butler):
+    ids = plan(butler)
+
+    def work(own: Butler, n: int) -> str:
+        done = []
+        for one in ids:
+            if own.lease([one], worker=f"w{n}"):
+                data_id = own.inputs(one).quantum.data_id
+                own.publish(one, VALUES, run=RUN, data_id=data_id, worker=f"w{n}")
+                done.append(str(one))
+        return ",".join(done)
+
+    done = [int(one) for answer in at_once(butler, 3, work) for one in answer.split(",") if one]
+    assert sorted(done) == sorted(ids)
+    assert {row.state for row in butler.quanta(RUN)} == {"done"}
+    assert len(butler.datasets(f"run = '{RUN}'")) == 2 * len(ids)
+    assert butler.verify(rehash=True).findings == ()
+
+
 def test_a_plan_does_not_take_a_quantum_from_the_worker_who_just_leased_it(butler):
     ids = plan(butler)
     data_id = DataId("lupine", 20260301000, 1)

@@ -171,6 +171,24 @@ def test_who_changes_only_what_is_his_own_does_not_wait_for_a_long_change(pg):
     assert count(pg) == 1
 
 
+def test_writers_who_share_do_not_wait_for_each_other(pg):
+    impatient = make_engine(pg.address, busy_timeout_s=0.05)
+    with write(pg.engine, shared=True) as first, write(impatient, shared=True) as second:
+        first.execute(insert(t.config_blob), blobs("one"))
+        second.execute(insert(t.config_blob), blobs("other"))
+    impatient.dispose()
+    assert count(pg) == 2
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_must_be_alone_waits_for_those_who_share_and_they_for_him(pg, shared):
+    impatient = make_engine(pg.address, busy_timeout_s=0.05)
+    too_long = pytest.raises(UnavailableError, match="is locked")
+    with write(pg.engine, shared=shared), too_long, write(impatient, shared=not shared):
+        pass
+    impatient.dispose()
+
+
 def test_readers_do_not_wait_for_writers(pg):
     with pg.write() as writer:
         writer.execute(insert(t.config_blob), blobs("new"))
