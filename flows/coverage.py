@@ -109,7 +109,9 @@ def read_plan(path: Path) -> tuple[list[dict[str, Any]], str | None]:
     Raises
     ------
     UserError
-        If it cannot be read, is empty, or has unknown fields.
+        If it cannot be read, or is empty.
+    UnknownName
+        If it has unknown fields; all are named.
     """
     if not path.is_file():
         raise UserError(f"there is no plan {path}", fix=f"write it, for example: {_PLAN}")

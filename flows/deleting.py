@@ -33,7 +33,15 @@ def delete_datasets(
 
 
 def chosen(repo: Repo, ids: Sequence[str] = (), *, where: str = "", run: str | None = None) -> list[DatasetRef]:
-    """Return the datasets that are meant, each once: those with these (short) ids, those that fit, those of a run."""
+    """Return the datasets that are meant, each once: those with these (short) ids, those that fit, those of a run.
+
+    Raises
+    ------
+    UserError
+        If nothing is named, or nothing fits.
+    UnknownName, AmbiguousId
+        If an id is of no dataset, or of several.
+    """
     if not ids and not where and run is None:
         raise UserError("nothing is named", fix="isrflow delete DATASET..., or --where CONDITION, or --run RUN")
     refs = [repo.butler.resolve_id(text) for text in ids]

@@ -82,6 +82,8 @@ def ingest(repository: Repository, items: Sequence[IngestItem], run: str, transf
         If any is there already with other content, or is given twice; all are listed and nothing is stored.
     UnknownName
         If a dataset type, run, exposure or detector is not registered.
+    UserError
+        If there is no such way to transfer files.
     """
     if transfer not in _TRANSFERS:
         raise UserError(f"'{transfer}' is not a way to transfer files; there is {', '.join(_TRANSFERS)}")

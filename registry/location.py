@@ -93,7 +93,13 @@ def read_location(root: Path) -> Location:
 
 
 def write_location(location: Location) -> None:
-    """Write down where the parts of a repository are, unless all are where they are looked for anyway."""
+    """Write down where the parts of a repository are, unless all are where they are looked for anyway.
+
+    Raises
+    ------
+    UnavailableError
+        If the file cannot be written.
+    """
     if location.database is None and location.datastore is None:
         return
     facts = {

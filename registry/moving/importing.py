@@ -124,6 +124,8 @@ def import_package(
         If a file cannot be read or stored; no row was written, and the next import goes on.
     VersionError
         If it was made by a newer program.
+    UserError
+        If there is no such way to certify.
     """
     if validity not in VALIDITY_MODES:
         raise UserError(f"'{validity}' is not a way to certify; there is {', '.join(VALIDITY_MODES)}")

@@ -27,7 +27,7 @@ def as_table(columns: Columns, rows: Sequence[tuple[Any, ...]]) -> Table:
 
 
 def as_frame(columns: Columns, rows: Sequence[tuple[Any, ...]]) -> Any:
-    """Return rows as a pandas DataFrame."""
+    """Return rows as a pandas DataFrame; `UnavailableError` if pandas is not installed."""
     try:
         import pandas as pd  # type: ignore[import-untyped, unused-ignore]
     except ImportError as missing:

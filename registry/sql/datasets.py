@@ -197,6 +197,11 @@ def find_first(
     dict
         Dataset and collection of each data id that was found. CALIBRATION collections are passed over: what is in
         them depends on a time, see `registry.resolve`.
+
+    Raises
+    ------
+    UnknownName
+        If the dataset type, or part of a data id, is not registered.
     """
     types = dataset_types(connection)
     if type_name not in types:

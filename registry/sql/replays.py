@@ -44,7 +44,13 @@ class ReplayRow:
 def record_replays(
     connection: Connection, results: Sequence[tuple[UUID, str, Mapping[str, Any]]], software: Mapping[str, Any]
 ) -> None:
-    """Keep verdicts: (dataset, one of `REPLAY_VERDICTS`, plain detail); `software` is what they were found with."""
+    """Keep verdicts: (dataset, one of `REPLAY_VERDICTS`, plain detail); `software` is what they were found with.
+
+    Raises
+    ------
+    UnknownName
+        If datasets are not registered; all are named.
+    """
     rows = dataset_rows(connection, [dataset for dataset, _, _ in results])
     unknown = [str(dataset) for dataset, _, _ in results if dataset not in rows]
     if unknown:
