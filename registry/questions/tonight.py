@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,8 +123,11 @@ class Tonight:
     def render(self) -> str:
         """Return the answer as text."""
         lines = [f"night {self.night}: {'nothing is missing' if self.is_complete else 'calibrations are missing'}"]
+        columns = Counter((one.type, one.physical_filter) for one in self.prospects)
         for one in self.prospects:
             where = f" on detectors {spell_numbers(one.detectors)}"
+            if columns[one.type, one.physical_filter] > 1:  # required of some exposures, not of others
+                where += f" for {', '.join(one.needed_for)}"
             detail = f": {one.detail}" if one.detail else ""
             lines.append(f"  {one.state:9}  {spell_column(one.type, one.physical_filter)}{where}{detail}")
         if self.lacking:

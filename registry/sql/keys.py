@@ -142,4 +142,6 @@ def _refuse_unknown(instrument: str, kind: str, used: Iterable[object], known: I
     if unknown:
         names = ", ".join(unknown[:20]) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
         message = f"instrument {instrument} has no {kind} {names}"
-        raise UnknownName(message, kind=kind, name=unknown[0], known=[str(v) for v in there if v is not None][:200])
+        some = [str(value) for value in there if value is not None][:200]
+        fix = "isrflow query exposures" if kind == "exposure" else None
+        raise UnknownName(message, kind=kind, name=unknown[0], known=some, fix=fix)

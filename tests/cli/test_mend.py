@@ -141,6 +141,12 @@ def test_work_into_a_frozen_run_is_refused_with_the_next_command(here) -> None:
     assert "isrflow reprocess WHERE --out RUN" in refused.err
 
 
+def test_an_exposure_that_is_not_there_is_refused_with_where_to_look(here) -> None:
+    refused = here("flag", "set", "bad", 1, "--reason", "haze", code=1).err
+    assert "instrument tiny has no exposure 1" in refused
+    assert "try: isrflow query exposures" in refused
+
+
 def test_a_corrected_value_is_listed_as_a_card_says_it(here, first) -> None:
     for keyword, value, *option in (("EXPTIME", "33.0"), ("NOTED", "33"), ("CHECKED", "T")):
         here("header", "correct", keyword, value, "--exposure", first, "--reason", "log", *option)

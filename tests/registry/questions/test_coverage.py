@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from registry.dimensions import ExposureRecord
 from registry.errors import UnknownName
 from registry.questions.coverage import STATES, coverage, representatives
-from registry.questions.tonight import Planned, PlannedNight, tonight
+from registry.questions.tonight import Planned, PlannedNight, Prospect, Tonight, tonight
 from registry.questions.whatif import View, Want
 from registry.refs import DataId, Policy
 from registry.resolve import resolve
@@ -146,6 +146,16 @@ def test_tonight_what_is_not_required_is_only_mentioned(world):
     found = prospects(world, Planned("r", 0, {"bias": True, "flat": False}))
     assert {one.type: one.state for one in found.prospects} == {"bias": "certified", "flat": "absent"}
     assert (found.is_complete, found.commands()) == (True, [])
+
+
+def test_tonight_says_for_which_exposures_a_type_is_missing_where_others_can_do_without():
+    both = (("missing", "science"), ("absent", "flat"))
+    prospects = tuple(Prospect("defects", None, state, (0, 1), "why", (kind,)) for state, kind in both)
+    other = Prospect("bias", None, "certified", (0, 1), "", ("science",))
+    told = Tonight(20260305, (*prospects, other)).render().splitlines()
+    assert "  missing    defects on detectors 0-1 for science: why" in told
+    assert "  absent     defects on detectors 0-1 for flat: why" in told
+    assert "  certified  bias on detectors 0-1" in told
 
 
 def test_tonight_knows_its_filters_and_detectors(world):
