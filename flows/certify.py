@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from flows.repo import CALIBS, Repo
-from registry.errors import UnknownName, UserError, listed
+from flows.selection import find_datasets
+from registry.errors import UserError, listed
 from registry.refs import DatasetRef
 from registry.sql.calibrations import CertifyDiff, CertifyMode
 from registry.times import day_span, format_tai, format_time, parse_time
@@ -148,23 +149,7 @@ def parse_mode(text: str) -> dict[str, Any]:
 def find_calibs(repo: Repo, what: Sequence[str]) -> list[DatasetRef]:
     """Return the calibrations that runs hold and ids name; errors as for `certify_calibs`."""
     kinds = [name for name, kind in repo.butler.dataset_types().items() if kind.is_calibration]
-    runs = [row.name for row in repo.butler.collections() if row.kind == "RUN"]
-    refs: list[DatasetRef] = []
-    for text in what:
-        if text in runs:
-            found = repo.butler.datasets(type=kinds, collections=[text])
-            if not found:
-                raise UserError(f"run {text} holds no calibrations", fix="isrflow query datasets \"type = 'bias'\"")
-            refs += found
-        elif _may_be_id(text):
-            refs.append(repo.butler.resolve_id(text))
-        else:
-            raise UnknownName(kind="run", name=text, known=runs, fix="isrflow query collections")
-    return list({ref.id: ref for ref in refs}.values())
-
-
-def _may_be_id(text: str) -> bool:
-    return len(text) >= 4 and not set(text.lower()) - set("0123456789abcdef-")
+    return find_datasets(repo, what, kinds, status="status = 'LIVE'")
 
 
 def span_of(repo: Repo, begin: str | None, end: str | None) -> Timespan:

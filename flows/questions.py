@@ -11,17 +11,16 @@ from typing import Any
 from flows.certify import span_of
 from flows.plan import find_raws
 from flows.repo import CALIBS, Repo
+from flows.selection import find_datasets
 from isrflow.quantum.config import recipe_for
 from isrflow.quantum.types import CAMERA, RAW
-from registry.errors import UnknownName, UserError
+from registry.errors import UserError
 from registry.questions.impact import Impact
 from registry.questions.whatif import View, Want, WhatIf
 from registry.refs import DataId, DatasetRef
 from registry.resolution import spell_data_ids
 from registry.sql.supposed import Mode, Supposition
 from registry.times import parse_day
-
-_SHORTEST_ID = 4
 
 
 def ask_impact(repo: Repo, what: Sequence[str]) -> Impact:
@@ -35,24 +34,6 @@ def ask_impact(repo: Repo, what: Sequence[str]) -> Impact:
         If a run holds nothing.
     """
     return repo.butler.impact(find_datasets(repo, what))
-
-
-def find_datasets(repo: Repo, what: Sequence[str], types: Sequence[str] | None = None) -> list[DatasetRef]:
-    """Return what runs hold, of these types of calibrations if any, and ids name; errors as for `ask_impact`."""
-    runs = {row.name for row in repo.butler.collections() if row.kind == "RUN"}
-    refs: list[DatasetRef] = []
-    for text in what:
-        if text in runs:
-            found = repo.butler.datasets("status != 'STAGED'", type=types, collections=[text])
-            if not found:
-                what_kind = "nothing" if types is None else "no calibrations"
-                raise UserError(f"run {text} holds {what_kind}", fix=f"isrflow query datasets \"run = '{text}'\"")
-            refs += found
-        elif len(text) >= _SHORTEST_ID and not set(text.lower()) - set("0123456789abcdef-"):
-            refs.append(repo.butler.resolve_id(text))
-        else:
-            raise UnknownName(kind="run", name=text, known=sorted(runs), fix="isrflow query collections")
-    return list({ref.id: ref for ref in refs}.values())
 
 
 def where_of(data_ids: Iterable[DataId]) -> str:

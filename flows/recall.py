@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.questions import find_datasets
 from flows.repo import Repo, refuse_own_run
+from flows.selection import find_datasets
 from registry.errors import UserError
 from registry.questions.recall import Recall
 from registry.questions.whatif import View

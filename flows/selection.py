@@ -1,4 +1,4 @@
-"""Which exposures and detectors people mean: by number, or by a query."""
+"""Which exposures, detectors and datasets people mean: by number, (short) id or run, or by a query."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from flows.repo import Repo
 from isrflow.quantum.types import RAW
 from registry.dimensions import ExposureRecord
-from registry.errors import QuerySyntaxError, UserError
+from registry.errors import QuerySyntaxError, UnknownName, UserError
 from registry.refs import DataId, DatasetRef
+
+_SHORTEST_ID = 4
 
 
 def select_targets(
@@ -66,3 +68,40 @@ def _queried(repo: Repo, where: str) -> list[DataId]:
         return [DataId(record.instrument, record.id) for record in repo.butler.exposures(where)]
     except QuerySyntaxError:  # exposures have no detector to ask for; raws have
         return [ref.data_id for ref in repo.butler.datasets(where, type=RAW)]
+
+
+def find_datasets(
+    repo: Repo, what: Sequence[str], types: Sequence[str] | None = None, *, status: str = "status != 'STAGED'"
+) -> list[DatasetRef]:
+    """Return what runs hold and ids name, each once.
+
+    Parameters
+    ----------
+    what
+        Names of runs, and (short) ids.
+    types
+        Of what runs hold, only these types of calibrations.
+    status
+        Of what runs hold, only what fulfils this condition.
+
+    Raises
+    ------
+    UserError
+        If a run holds nothing of this kind.
+    UnknownName, AmbiguousId
+        If something is neither a run nor an id, or an id is that of several datasets.
+    """
+    runs = {row.name for row in repo.butler.collections() if row.kind == "RUN"}
+    refs: list[DatasetRef] = []
+    for text in what:
+        if text in runs:
+            found = repo.butler.datasets(status, type=types, collections=[text])
+            if not found:
+                what_kind = "nothing" if types is None else "no calibrations"
+                raise UserError(f"run {text} holds {what_kind}", fix=f"isrflow query datasets \"run = '{text}'\"")
+            refs += found
+        elif len(text) >= _SHORTEST_ID and not set(text.lower()) - set("0123456789abcdef-"):
+            refs.append(repo.butler.resolve_id(text))
+        else:
+            raise UnknownName(kind="run", name=text, known=sorted(runs), fix="isrflow query collections")
+    return list({ref.id: ref for ref in refs}.values())

@@ -96,8 +96,8 @@ def unrecall(
 ) -> int:
     """Take the recall of calibrations back; they are used again where they are certified."""
     from flows.present.output import emit, say
-    from flows.questions import find_datasets
     from flows.repo import open_repo
+    from flows.selection import find_datasets
 
     with open_repo(repo) as opened:
         kinds = [name for name, kind in opened.butler.dataset_types().items() if kind.is_calibration]
