@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from registry.refs import DataId
 from registry.resolution import spell_data_ids
@@ -146,7 +146,8 @@ def load_validity(connection: Connection, *where: ColumnElement[bool]) -> list[V
         v.begin_ns,
         v.id,
     )
-    return [_validity(row) for row in connection.execute(_validity_select().where(*where).order_by(*order))]
+    stamps: dict[int, Stamp] = {}
+    return [_validity(row, stamps) for row in connection.execute(_validity_select().where(*where).order_by(*order))]
 
 
 def validity_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, ValidityRow]:
@@ -186,14 +187,15 @@ def _validity_select() -> Select[Any]:
     )
 
 
-def _validity(row: Row[Any]) -> ValidityRow:
-    """Make the record from a row."""
-    detector = row.detector if row.detector_id else None
-    data_id = DataId(row.instrument, None, detector, row.filter if row.filter_id else None)
-    certified = Stamp(row.certified_seq, row.certified_at_ns, row.certified_actor, row.certified_reason)
-    revoked = None
-    if row.revoked_seq is not None:
-        revoked = Stamp(row.revoked_seq, row.revoked_at_ns, row.revoked_actor, row.revoked_reason)
-    span = Timespan(row.begin_ns, row.end_ns)
-    what = (row.id, row.collection, row.type, data_id, row.uuid, row.run, row.status, span)
-    return ValidityRow(*what, certified, revoked, row.mode if row.mode_id != t.NOT_APPLICABLE else None)
+def _validity(row: Sequence[Any], stamps: dict[int, Stamp]) -> ValidityRow:
+    """Make the record from a row, by the order of its columns (names cost twice the time); an event has one stamp."""
+    number, begin_ns, end_ns, detector_id, filter_id, collection, type_, instrument, detector, filter_ = row[:10]
+    mode_id, mode, uuid, status, run, seq, at_ns, actor, reason, revoked_seq = row[10:20]
+    if seq not in stamps:
+        stamps[seq] = Stamp(seq, at_ns, actor, reason)
+    if revoked_seq is not None and revoked_seq not in stamps:
+        stamps[revoked_seq] = Stamp(revoked_seq, *row[20:])
+    data_id = DataId(instrument, None, detector if detector_id else None, filter_ if filter_id else None)
+    what = (number, collection, type_, data_id, uuid, run, status, Timespan(begin_ns, end_ns))
+    revoked = None if revoked_seq is None else stamps[revoked_seq]
+    return ValidityRow(*what, stamps[seq], revoked, mode if mode_id != t.NOT_APPLICABLE else None)
