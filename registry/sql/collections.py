@@ -196,8 +196,9 @@ def tag(connection: Connection, name: str, refs: Sequence[DatasetRef], *, actor:
     clashes = [row.uuid for row in rows if holder.setdefault(tuple(row[2:]), row.id) != row.id]
     if clashes:
         lines = listed(ref for ref in refs if ref.id in set(clashes))
-        message = f"collection {name} holds other datasets of the same type and data id; nothing was tagged:\n{lines}"
-        raise ConflictError(message, conflicts=clashes)
+        what = "holds other datasets" if stored else "cannot hold several datasets"
+        message = f"collection {name} {what} of the same type and data id; nothing was tagged:\n{lines}"
+        raise ConflictError(message, conflicts=clashes, fix="choose one of each, for example: --where \"run = 'RUN'\"")
     fresh = [row for row in rows if row.id not in stored]
     if not fresh:
         return 0

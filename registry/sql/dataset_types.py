@@ -76,7 +76,7 @@ def type_row(connection: Connection, name: str) -> TypeRow:
     """
     known = dataset_types(connection)
     if name not in known:
-        raise UnknownName(kind="dataset type", name=name, known=list(known))
+        raise UnknownName(kind="dataset type", name=name, known=list(known), fix="isrflow policy list")
     return known[name]
 
 

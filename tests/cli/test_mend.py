@@ -152,3 +152,11 @@ def test_a_corrected_value_is_listed_as_a_card_says_it(here, first) -> None:
         here("header", "correct", keyword, value, "--exposure", first, "--reason", "log", *option)
     rows = [line.split("\t") for line in here("header", "list").out.splitlines()[1:]]
     assert {row[2]: row[3] for row in rows} == {"EXPTIME": "33.0", "NOTED": "33", "CHECKED": "T"}
+
+
+def test_a_selection_of_two_products_of_one_exposure_says_to_choose_one(here) -> None:
+    here("reprocess", "obs_type = 'science' and detector = 0", "--out", "redo/1", "--engine", "direct")
+    refused = here("collections", "tag", "paper", "--where", "type = 'post_isr'", code=1).err
+    assert "collection paper cannot hold several datasets of the same type and data id" in refused
+    assert "choose one of each" in refused
+    here("collections", "tag", "paper", "--where", "type = 'post_isr' and run = 'redo/1'")
