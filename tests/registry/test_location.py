@@ -128,9 +128,7 @@ def test_a_directory_that_points_to_another_repositorys_database_is_refused(tmp_
     Butler.create(tmp_path / "repo", url=database, formatters=formatters).close()
     facts = written(tmp_path) | {"uuid": str(uuid4())}
     (tmp_path / "repo" / LOCATION_FILE).write_text(json.dumps(facts))
-    with pytest.raises(
-        UnavailableError, match=rf"is of the repository {facts['uuid']}, but the database post"
-    ):
+    with pytest.raises(UnavailableError, match=rf"is of the repository {facts['uuid']}, but the database post"):
         Butler(tmp_path / "repo", formatters=formatters)
 
 
