@@ -29,7 +29,7 @@ test: export ISRFLOW_VECTORS := $(ISRFLOW_VECTORS)
 test: export ISRFLOW_REALDATA := $(ISRFLOW_REALDATA)
 test: export ISRFLOW_LSST_FILES := $(ISRFLOW_LSST_FILES)
 test: $(INSTALLED) ## run all tests on two cores (ARGS="tests/cli -x" narrows it)
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(INSTALLED) ## lint, formatting, types
 	$(BIN)/ruff check

@@ -141,7 +141,7 @@ def _copy_files(
         with _local(repository, ref) as path:
             if file_fingerprint(path) != registered(ref):
                 message = f"the file of {ref} is not what was stored: {ref.path}; nothing was exported"
-                raise CorruptDataset(message, path=ref.path, expected=ref.sha256, fix="isrflow verify --rehash")
+                raise CorruptDataset(message, path=ref.path, expected=ref.sha256, fix="isrflow verify --full")
             package.add(file_name(ref.id, extension_of(str(ref.path))), path)
         count, size = count + 1, size + (ref.size or 0)
     return count, size
