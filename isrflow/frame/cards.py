@@ -29,6 +29,7 @@ VOLATILE_CARDS = frozenset(
         "ISRFLOW QUANTUM",
         "ISRFLOW RUN",
         "ISRFLOW SOFTWARE",
+        "ISRFLOW CALIBSET",
         "ISRFLOW ATTEMPT",
         "ISRFLOW HOST",
         "ISRFLOW WRITTEN",
@@ -42,6 +43,8 @@ VOLATILE_CARDS = frozenset(
 VOLATILE_PREFIXES = ("ISRFLOW SECONDS ", "ISRFLOW SOURCE ", "ISRFLOW FLAG ", "LSST CALIB DATE ")
 """Beginnings of further volatile cards: how long each step took, which files of the same run were read (what they say
 counts), what people thought of the raw when it was read, when each calibration used was made."""
+_ADDRESS = re.compile(r"^ISRFLOW (?!CONTEXT ).+ (ID|SHA256)$")
+"""Cards that say which file was read; what it says counts, and stands in a card of its own (``ISRFLOW CONTENT``)."""
 
 _PLAIN_KEY = re.compile(r"^[A-Z0-9_-]{1,8}$")
 _STRUCTURAL = re.compile(
@@ -66,7 +69,7 @@ def is_structural(key: str) -> bool:
 
 def is_volatile(key: str) -> bool:
     """Whether a card may differ between two identical products."""
-    return key in VOLATILE_CARDS or key.startswith(VOLATILE_PREFIXES)
+    return key in VOLATILE_CARDS or key.startswith(VOLATILE_PREFIXES) or _ADDRESS.match(key) is not None
 
 
 def format_card(key: str, value: Any, comment: str = "") -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from isrflow import __version__
 from isrflow.quantum.config import decisive
 from isrflow.quantum.notes import note_cards
-from isrflow.quantum.types import SOURCE_ROLE
 from registry.canonical import sha256_json
 from registry.refs import DatasetRef, Match, QuantumInputs, dataset_uuid
 
@@ -57,10 +56,12 @@ def software() -> Mapping[str, Any]:
 def provenance_cards(inputs: QuantumInputs, product: str) -> dict[str, str]:
     """Return the header cards of a product: its own id, and those and the hashes of all that went into it.
 
-    ``ISRFLOW`` DATASET, QUANTUM, RUN, SOFTWARE say which run this was and where it ran: they are volatile. What
-    decided the pixels counts: TASK, VERSION, CONFIG and CALIBSET (hashes of what the registry keeps), CONTEXT (the
-    frozen context, if there was one), and for each role ID and SHA256, for calibrations also MATCH (how it was
-    found) and, if that is ``nearest``, GAP in seconds. `flows.provenance` compares these cards with the registry.
+    ``ISRFLOW`` DATASET, QUANTUM, RUN, SOFTWARE, CALIBSET and, for each role, ID and SHA256 say which run this was,
+    where it ran and which files it read: they are volatile, because the same masters made in another run or
+    repository have other ids and dates. What decided the pixels counts: TASK, VERSION and CONFIG (a hash of what the
+    registry keeps), CONTEXT (the frozen context, if there was one), for each role CONTENT (the hash of what it says),
+    and for calibrations MATCH (how it was found) and, if that is ``nearest``, GAP in seconds. `flows.provenance`
+    compares these cards with the registry.
     """
     quantum = inputs.quantum
     cards = {
@@ -79,8 +80,7 @@ def provenance_cards(inputs: QuantumInputs, product: str) -> dict[str, str]:
         word = role_word(role)
         cards[f"ISRFLOW {word} ID"] = str(ref.id)
         cards[f"ISRFLOW {word} SHA256"] = ref.sha256 or ""
-        if role.startswith(SOURCE_ROLE):  # made in the same run, so that id and file are others each time
-            cards[f"ISRFLOW CONTENT {word}"] = ref.content_sha256 or ""
+        cards[f"ISRFLOW CONTENT {word}"] = ref.content_sha256 or ref.sha256 or ""
         if role in inputs.matches:
             cards |= _match_cards(word, inputs.matches[role])
     return cards | note_cards(inputs.notes)
