@@ -187,4 +187,10 @@ SQLITE_0002 = (
     *(trigger for table, fixed in REMEMBERED.items() for trigger in _remembered(table, fixed)),
     _trigger("context_does_not_change", "UPDATE ON context", "1", "append-only: a context is frozen"),
     _trigger("context_stays", "DELETE ON context", "1", "append-only: a context is never deleted"),
+    _trigger(
+        "collection_keeps_name_and_kind",
+        "UPDATE ON collection",
+        "NEW.id <> OLD.id OR NEW.name <> OLD.name OR NEW.kind <> OLD.kind OR NEW.frozen < OLD.frozen",
+        "frozen: a collection keeps its name and kind, and is never thawed",
+    ),
 )

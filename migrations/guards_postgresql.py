@@ -192,10 +192,31 @@ def _remembered(table: str, fixed: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
+def _never_emptied(table: str) -> tuple[str, str]:
+    """Spell a guard against TRUNCATE, which asks no guard of rows."""
+    name = f"{table}_is_never_emptied"
+    trigger = f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
+    return _function(name, _refuse("true", f"append-only: {table} is never emptied") + " RETURN NULL;"), trigger
+
+
 def postgresql_0002(remembered: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Spell the guards of 0002; the tables whose rows are taken back are listed in `guards.py`."""
     return (
         *(statement for table, fixed in remembered.items() for statement in _remembered(table, fixed)),
         *_never("context", "UPDATE", "context_does_not_change", "append-only: a context is frozen"),
         *_never("context", "DELETE", "context_stays", "append-only: a context is never deleted"),
+        *_on_row(
+            "collection",
+            "UPDATE",
+            "collection_keeps_name_and_kind",
+            _refuse(
+                f"{_changed(('id', 'name', 'kind'))} OR NEW.frozen < OLD.frozen",
+                "frozen: a collection keeps its name and kind, and is never thawed",
+            ),
+        ),
+        *(
+            statement
+            for table in ("calib_validity", "registry_event", "dataset", "context", *remembered)
+            for statement in _never_emptied(table)
+        ),
     )

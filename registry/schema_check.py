@@ -49,7 +49,9 @@ class SchemaReport:
     def render(self) -> str:
         """Return the report as text."""
         if self.revision != self.wanted:
-            return f"schema {self.revision} in {self.database}; wanted by this program: {self.wanted}\n  fix: {self.fix}"
+            return (
+                f"schema {self.revision} in {self.database}; wanted by this program: {self.wanted}\n  fix: {self.fix}"
+            )
         if not self.differences:
             return f"schema {self.revision} in {self.database}: as the migrations make it"
         lines = [f"schema {self.revision} in {self.database} is not as the migrations make it:"]

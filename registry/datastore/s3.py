@@ -153,7 +153,7 @@ class S3Bucket:
         """Return the connection of this process: none survives a fork."""
         here = os.getpid()
         if here not in self._systems:
-            limits = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}
+            limits = {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 0}}
             # Named here, so that fsspec, which keeps connections by what they were made with, keeps them apart.
             endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
             system = _import_s3fs().S3FileSystem(endpoint_url=endpoint, use_listings_cache=False, config_kwargs=limits)

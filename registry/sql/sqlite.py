@@ -43,6 +43,7 @@ def make_sqlite_engine(path: Path, *, read_only: bool = False, busy_timeout_s: f
     def _prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions behind our back
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA recursive_triggers = ON")  # or INSERT OR REPLACE deletes past the guards
         if read_only:
             connection.execute("PRAGMA query_only = ON")
         else:

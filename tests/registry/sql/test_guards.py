@@ -171,6 +171,26 @@ def test_a_frozen_run_takes_no_more_datasets(world):
         world.calib("run/1", detector=1)
 
 
+def test_a_collection_keeps_its_name_and_kind_and_is_not_thawed(world):
+    world.calib("one")
+    world.sql("UPDATE collection SET frozen = 1, doc = 'as published'")
+    for change in ("frozen = 0", "name = 'two'", "kind = 'TAGGED'"):
+        with pytest.raises(FrozenError, match="keeps its name and kind, and is never thawed"):
+            world.sql(f"UPDATE collection SET {change}")
+
+
+def test_what_must_stay_is_neither_replaced_nor_emptied(certified):
+    if certified.kind == "postgresql":
+        for table in ("calib_validity", "registry_event", "dataset", "context", "dataset_mark"):
+            with pytest.raises(ConflictError, match="is never emptied"):
+                certified.sql(f"TRUNCATE {table} CASCADE")
+    else:
+        with pytest.raises(ConflictError, match=r"never deleted|must follow the last"):
+            certified.sql("INSERT OR REPLACE INTO registry_event SELECT * FROM registry_event")
+        with pytest.raises(ConflictError, match="never forgotten"):
+            certified.sql("INSERT OR REPLACE INTO dataset SELECT * FROM dataset")
+
+
 def test_what_a_dataset_is_never_changes(world):
     world.calib("run/1")
     with pytest.raises(ConflictError, match="what a dataset is never changes"):
