@@ -192,7 +192,7 @@ def _exposures(repo: Repo, nights: str) -> list[ExposureRecord]:
         span = "..".join(str(parse_day(day)) for day in nights.split(".."))
         found = repo.butler.exposures(f"{science} and day_obs in ({span})")
     else:
-        found = repo.butler.exposures(f"{science} and ({nights})")
+        found = [one for one in repo.butler.exposures(nights) if one.obs_type == "science"]
     if not found:
         raise UserError(
             f"there are no science exposures{f' of {nights}' if nights else ''}", fix="isrflow query exposures"

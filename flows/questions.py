@@ -14,7 +14,7 @@ from flows.repo import CALIBS, Repo
 from flows.selection import find_datasets
 from isrflow.quantum.config import recipe_for
 from isrflow.quantum.types import CAMERA, RAW
-from registry.errors import UserError
+from registry.errors import UnknownName, UserError
 from registry.questions.impact import Impact
 from registry.questions.whatif import View, Want, WhatIf
 from registry.refs import DataId, DatasetRef
@@ -140,11 +140,14 @@ def _targets(repo: Repo, target: str) -> tuple[list[DatasetRef], str, str | None
     if len(target) == 8 and target.isdecimal():
         day = parse_day(target)
         return find_raws(repo, f"day_obs = {day} and obs_type = 'science'"), f"night {day}", None
-    if any(row.name == target and row.kind == "RUN" for row in repo.butler.collections()):
+    runs = [row.name for row in repo.butler.collections() if row.kind == "RUN"]
+    if target in runs:
         data_ids = {row.data_id for row in repo.butler.quanta(target) if row.data_id.exposure is not None}
         if not data_ids:
             raise UserError(f"run {target} holds no work on exposures", fix="isrflow query collections")
         return repo.butler.datasets(where_of(data_ids), type=RAW), f"run {target}", target
+    if not set(target) & set(" =<>~("):  # no query is one word
+        raise UnknownName(kind="night or run", name=target, known=runs, fix="isrflow query collections")
     refs = find_raws(repo, target)
     return refs, spell_data_ids(ref.data_id for ref in refs), None
 

@@ -94,6 +94,7 @@ def events(
 
     with open_repo(repo, read_only=True) as opened:
         rows = opened.butler.events(limit or None, kind=kind, since=since, as_of=as_of)
+        kinds = [] if rows or kind is None else sorted({row.kind for row in opened.butler.events(None)})
     shown = [
         {"event": row.seq, "at": format_time(row.at_ns), "by": row.actor, "kind": row.kind, "reason": row.reason}
         for row in rows
@@ -102,7 +103,8 @@ def events(
         {**told, "payload": row.payload, "hash": row.hash, "prev_hash": row.prev_hash}
         for told, row in zip(shown, rows, strict=True)
     ]
-    emit(full, as_json=as_json, text=lambda: print_table(shown) if shown else say("no events match"))
+    none = "no events match" + (f"; there is {', '.join(kinds)}" if kinds else "")
+    emit(full, as_json=as_json, text=lambda: print_table(shown) if shown else say(none))
     return 0
 
 
